@@ -1,0 +1,48 @@
+"""How a long job talks to whoever started it: status out, cancellation in."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from image_assets.errors import CancelledByUserError
+
+
+def _drop(_message: str) -> None:
+    """Report to nobody."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """The reporting and cancelling side of one job on one resource.
+
+    Attributes:
+        status: Shows a short-lived line in the resource's row; the receiver limits the rate.
+        info: Leaves a permanent line.
+        warn: Leaves a permanent warning.
+        debug: Leaves a line that only `--debug` shows.
+        cancelled: Set once the user interrupts the deployment.
+    """
+
+    status: Callable[[str], None] = _drop
+    info: Callable[[str], None] = _drop
+    warn: Callable[[str], None] = _drop
+    debug: Callable[[str], None] = _drop
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def check(self) -> None:
+        """Stop here if the user has cancelled.
+
+        Raises:
+            CancelledByUserError: The deployment was cancelled.
+        """
+        if self.cancelled.is_set():
+            raise CancelledByUserError("cancelled")
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but wake up at once when the user cancels.
+
+        Raises:
+            CancelledByUserError: The deployment was cancelled.
+        """
+        self.cancelled.wait(seconds)
+        self.check()

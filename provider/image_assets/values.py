@@ -1,0 +1,60 @@
+"""The two marks a Pulumi value can carry: not known yet, and secret."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+
+class _Unknown(Enum):
+    """The type of the one value that stands for "known only after the update"."""
+
+    UNKNOWN = "unknown"
+
+    def __repr__(self) -> str:
+        """Show the name that Pulumi's own display uses."""
+        return "<unknown>"
+
+
+UNKNOWN: Final = _Unknown.UNKNOWN
+
+
+@dataclass(frozen=True, repr=False)
+class Secret:
+    """A value that must be encrypted in the state and never shown."""
+
+    value: Any
+
+    def __repr__(self) -> str:
+        """Show nothing of the value."""
+        return "[secret]"
+
+
+def reveal(value: Any) -> Any:
+    """Return the value with every secret mark taken off, at any depth."""
+    if isinstance(value, Secret):
+        return reveal(value.value)
+    if isinstance(value, dict):
+        return {key: reveal(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [reveal(item) for item in value]
+    return value
+
+
+def has_unknown(value: Any) -> bool:
+    """Say whether any part of the value is unknown."""
+    if isinstance(value, Secret):
+        return has_unknown(value.value)
+    if isinstance(value, dict):
+        return any(map(has_unknown, value.values()))
+    if isinstance(value, list):
+        return any(map(has_unknown, value))
+    return value is UNKNOWN
+
+
+def has_secret(value: Any) -> bool:
+    """Say whether any part of the value is secret."""
+    if isinstance(value, dict):
+        return any(map(has_secret, value.values()))
+    if isinstance(value, list):
+        return any(map(has_secret, value))
+    return isinstance(value, Secret)
