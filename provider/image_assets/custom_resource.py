@@ -22,13 +22,11 @@ class Job:
         urn: The resource's URN.
         task: Where the job reports to, and what cancels it.
         preview: Whether nothing may be changed outside.
-        timeout: The user's limit in seconds, or None (custom timeouts of Create, Update and Delete).
     """
 
     urn: str
     task: Task = field(default_factory=Task)
     preview: bool = False
-    timeout: float | None = None
 
     @property
     def stack(self) -> str:
@@ -85,7 +83,7 @@ class State:
 
 
 class CustomResource(Protocol):
-    """One resource type. Every method may raise an `AssetError`; `check` raises `InputError` for all bad inputs at once."""
+    """One resource type. Every method may raise an `AssetError`; `check` one `InputError` for all bad inputs."""
 
     def check(self, job: Job, olds: Values, news: Values) -> Values:
         """Return the inputs to store, computed ones included."""

@@ -1,0 +1,281 @@
+"""The types an input can have: how each is checked, turned into a frozen value, and described in the schema."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any
+
+from image_assets.errors import Problem
+from image_assets.values import UNKNOWN, Secret
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Text:
+    """A string.
+
+    Attributes:
+        choices: The only values allowed, if not empty.
+        allow_empty: Whether the empty string means something.
+        check: Returns what is wrong with a value and what to write instead, or None.
+    """
+
+    choices: tuple[str, ...] = ()
+    allow_empty: bool = False
+    check: Callable[[str], str | None] | None = None
+
+    def problems(self, value: Any, path: str) -> Iterator[Problem]:
+        """Yield what is wrong with a value."""
+        if not isinstance(value, str):
+            yield Problem(path, f"must be a string, not {describe(value)}")
+        elif not value and not self.allow_empty:
+            yield Problem(path, "must not be empty; leave it out to get the default")
+        elif self.choices and value not in self.choices:
+            yield Problem(path, f"must be one of {', '.join(self.choices)}{nearest(value, self.choices)}")
+        elif self.check and (wrong := self.check(value)):
+            yield Problem(path, wrong)
+
+    def freeze(self, value: Any) -> Any:
+        """Return the parsed value."""
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return the property's type in Pulumi's package schema."""
+        return {"type": "string"}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A boolean."""
+
+    def problems(self, value: Any, path: str) -> Iterator[Problem]:
+        """Yield what is wrong with a value."""
+        if not isinstance(value, bool):
+            yield Problem(path, f"must be true or false, not {describe(value)}")
+
+    def freeze(self, value: Any) -> Any:
+        """Return the parsed value."""
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return the property's type in Pulumi's package schema."""
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A whole number.
+
+    Attributes:
+        minimum: The smallest value allowed.
+    """
+
+    minimum: int = 1
+
+    def problems(self, value: Any, path: str) -> Iterator[Problem]:
+        """Yield what is wrong with a value."""
+        whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+        if not whole or value < self.minimum:
+            yield Problem(path, f"must be a whole number from {self.minimum} up, not {describe(value)}")
+
+    def freeze(self, value: Any) -> Any:
+        """Return the parsed value."""
+        return int(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the property's type in Pulumi's package schema."""
+        return {"type": "integer"}
+
+
+@dataclass(frozen=True)
+class Anything:
+    """Any JSON object; checked by whoever reads it."""
+
+    def problems(self, value: Any, path: str) -> Iterator[Problem]:
+        """Yield what is wrong with a value."""
+        if not isinstance(value, dict):
+            yield Problem(path, f"must be an object, not {describe(value)}")
+
+    def freeze(self, value: Any) -> Any:
+        """Return the parsed value."""
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return the property's type in Pulumi's package schema."""
+        return {"type": "object", "additionalProperties": {"$ref": "pulumi.json#/Any"}}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list of items of one shape."""
+
+    item: "Shape"
+
+    def problems(self, value: Any, path: str) -> Iterator[Problem]:
+        """Yield what is wrong with a value."""
+        if not isinstance(value, list):
+            yield Problem(path, f"must be a list, not {describe(value)}")
+            return
+        for index, item in enumerate(value):
+            yield from problems(self.item, item, f"{path}[{index}]")
+
+    def freeze(self, value: Any) -> Any:
+        """Return the parsed value; items not known yet are left out."""
+        return tuple(freeze(self.item, item) for item in value if plain(item) is not UNKNOWN)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the property's type in Pulumi's package schema."""
+        return {"type": "array", "items": self.item.schema()}
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A map from any name to items of one shape.
+
+    Attributes:
+        item: The shape of each value.
+        check_key: Returns what is wrong with a name, or None.
+    """
+
+    item: "Shape"
+    check_key: Callable[[str], str | None] | None = None
+
+    def problems(self, value: Any, path: str) -> Iterator[Problem]:
+        """Yield what is wrong with a value."""
+        if not isinstance(value, dict):
+            yield Problem(path, f"must be a map, not {describe(value)}")
+            return
+        for key, item in value.items():
+            if self.check_key and (wrong := self.check_key(key)):
+                yield Problem(join(path, key), wrong)
+            yield from problems(self.item, item, join(path, key))
+
+    def freeze(self, value: Any) -> Any:
+        """Return the parsed value; items not known yet are left out."""
+        known = {key: freeze(self.item, item) for key, item in value.items() if plain(item) is not UNKNOWN}
+        return MappingProxyType(known)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the property's type in Pulumi's package schema."""
+        return {"type": "object", "additionalProperties": self.item.schema()}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One named member of a record."""
+
+    name: str
+    shape: "Shape"
+    doc: str
+    required: bool = False
+    secret: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """An object with fixed members.
+
+    Attributes:
+        name: The type's name in the schema.
+        doc: What the object is.
+        members: What it holds.
+        check: Returns what is wrong with the whole object, or None; called with the members that are set.
+    """
+
+    name: str
+    doc: str
+    members: tuple[Member, ...]
+    check: Callable[[Mapping[str, Any]], str | None] | None = None
+
+    def problems(self, value: Any, path: str) -> Iterator[Problem]:
+        """Yield what is wrong with a value."""
+        if not isinstance(value, dict):
+            yield Problem(path, f"must be an object, not {describe(value)}")
+            return
+        yield from unknown_names(value, [member.name for member in self.members], path)
+        for member in self.members:
+            yield from member_problems(member, value.get(member.name), path)
+        if self.check and (wrong := self.check({key: item for key, item in value.items() if item is not None})):
+            yield Problem(path, wrong)
+
+    def freeze(self, value: Any) -> Any:
+        """Return the parsed value; members not known yet are left out."""
+        shapes = {member.name: member.shape for member in self.members}
+        present = {key: item for key, item in value.items() if plain(item) not in (None, UNKNOWN) and key in shapes}
+        return MappingProxyType({key: freeze(shapes[key], item) for key, item in present.items()})
+
+    def schema(self) -> dict[str, Any]:
+        """Return the property's type in Pulumi's package schema."""
+        return {"$ref": f"#/types/image-assets:index:{self.name}"}
+
+
+Shape = Text | Flag | Number | Anything | Listing | Mapped | Record
+
+
+def problems(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
+    """Yield what is wrong with a value that may be secret or unknown."""
+    bare = plain(value)
+    if bare is UNKNOWN:
+        return
+    found = shape.problems(bare, path)
+    if isinstance(value, Secret):
+        # The engine prints the value at the path of a failure, so a secret's path goes into the text instead.
+        found = (Problem("", f"{problem.path}: {problem.reason}") for problem in found)
+    yield from found
+
+
+def member_problems(member: Member, value: Any, path: str) -> Iterator[Problem]:
+    """Yield what is wrong with one member of a record."""
+    if value is None:
+        if member.required:
+            yield Problem(join(path, member.name), "is missing")
+        return
+    yield from problems(member.shape, value, join(path, member.name))
+
+
+def unknown_names(value: Mapping[str, Any], known: list[str], path: str) -> Iterator[Problem]:
+    """Yield each name that does not exist, with the nearest one that does."""
+    for key in value:
+        if key not in known:
+            yield Problem(join(path, key), f"there is no such property{nearest(key, known) or listed(known)}")
+
+
+def freeze(shape: Shape, value: Any) -> Any:
+    """Turn a checked value into a frozen one."""
+    return shape.freeze(plain(value))
+
+
+def plain(value: Any) -> Any:
+    """Take the secret mark off the outermost value."""
+    return plain(value.value) if isinstance(value, Secret) else value
+
+
+def join(path: str, key: str) -> str:
+    """Append a key to a path in Pulumi's property path syntax."""
+    if not path:
+        return key if key.isidentifier() else f'["{key}"]'
+    return f"{path}.{key}" if key.replace("-", "_").isidentifier() else f'{path}["{key}"]'
+
+
+def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
+    """Return "; did you mean X?" if something known is close."""
+    lowered = {name.lower(): name for name in known}
+    close = get_close_matches(word.lower().replace("_", ""), lowered, n=1, cutoff=0.6)
+    return f"; did you mean {lowered[close[0]]}?" if close else ""
+
+
+def listed(known: list[str]) -> str:
+    """Return "; there are A, B and C"."""
+    return f"; there are {', '.join(known)}" if known else ""
+
+
+NAMES_OF_TYPES: Mapping[type, str] = {bool: "a boolean", int: "a number", float: "a number", str: "a string"}
+
+
+def describe(value: Any) -> str:
+    """Name a value's type as users of any language know it."""
+    if isinstance(value, list):
+        return "a list"
+    return NAMES_OF_TYPES.get(type(value), "an object")
