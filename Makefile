@@ -1,0 +1,39 @@
+# Each target brings what it needs (`tools/setup`), so the first run on a bare machine takes long and the next ones do not.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON := .venv/bin/python
+SOURCES := provider/image_assets tests tools/kit tools/setup tools/demo tools/with-docker examples
+
+.PHONY: help setup demo test bench fuzz check schema clean
+
+help: ## show the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: ## install what is missing: .venv, pulumi, docker, a registry
+	@tools/setup
+
+demo: setup ## publish the example image on this machine, change it, publish again
+	@$(PYTHON) tools/demo
+
+test: setup check ## all tests, on the real engine
+	@tools/with-docker .venv/bin/pytest -n 2 --dist loadgroup $(ARGS)
+
+fuzz: setup ## the long-running property tests
+	@tools/with-docker .venv/bin/pytest -n 2 -m slow --timeout 3600 $(ARGS)
+
+bench: setup ## ratios of speed, a small table a script
+	@for script in tests/bench/*.py; do tools/with-docker $(PYTHON) $$script; done
+
+check: setup ## format, lint and types
+	@.venv/bin/ruff format --check $(SOURCES)
+	@.venv/bin/ruff check $(SOURCES)
+	@.venv/bin/mypy
+
+schema: setup ## write schema.json and sdk/ anew
+	@$(PYTHON) -m image_assets.schema > schema.json
+	@tools/gensdk schema.json sdk
+
+clean: ## remove all that setup and the tests made in this folder
+	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis

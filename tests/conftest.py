@@ -1,0 +1,79 @@
+"""The real engine, a real registry and a real docker engine, each started once a test process."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.support.contexts import make_context
+from tests.support.project import Project, Runtime
+from tests.support.registry import HTPASSWD, PASSWORD, USER, Registry
+from tools.kit import docker_engine as engine
+from tools.kit import registry as local_registry
+
+
+class NewProject(Protocol):
+    """Makes a project whose program is given."""
+
+    def __call__(self, program: str, runtime: Runtime = "yaml", *, name: str = "proj", stack: str = "dev") -> Project:
+        """Write the program into a new folder with a backend of its own."""
+
+
+class NewContext(Protocol):
+    """Makes a context that builds without any base image."""
+
+    def __call__(
+        self, files: dict[str, str] | None = None, *, dockerfile: str | None = None, folder: Path | None = None
+    ) -> Path:
+        """Fill a folder with a Dockerfile, busybox and the given files."""
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[None]:
+    """A docker engine that answers; started for the tests if none does and the user is root."""
+    with engine.running():
+        yield
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry that lets everybody in; of this test process alone."""
+    with local_registry.running(tmp_path_factory.mktemp("registry")) as local:
+        yield Registry(local)
+
+
+@pytest.fixture(scope="session")
+def registry_with_auth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry that wants a user and a password for everything."""
+    with local_registry.running(tmp_path_factory.mktemp("registry_with_auth"), HTPASSWD) as local:
+        yield Registry(local, USER, PASSWORD)
+
+
+@pytest.fixture
+def repository_name() -> str:
+    """A repository path that no other test uses."""
+    return f"test/{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def new_project(tmp_path: Path) -> NewProject:
+    """A maker of projects; `tmp_path/NAME` is the program's folder. Two of one name share folder and backend."""
+
+    def make(program: str, runtime: Runtime = "yaml", *, name: str = "proj", stack: str = "dev") -> Project:
+        project = Project(tmp_path / name, tmp_path / f".{name}", runtime, name, stack)
+        project.write(program)
+        return project
+
+    return make
+
+
+@pytest.fixture
+def busybox_context(tmp_path: Path) -> NewContext:
+    """A maker of contexts `FROM scratch` with busybox; without a folder, `tmp_path/context`."""
+
+    def make(files: dict[str, str] | None = None, *, dockerfile: str | None = None, folder: Path | None = None) -> Path:
+        return make_context(folder or tmp_path / "context", files, dockerfile=dockerfile)
+
+    return make

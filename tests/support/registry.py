@@ -1,0 +1,131 @@
+"""A registry's contents as a test looks at them: over plain HTTP, without the code under test."""
+
+import json
+import re
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any
+
+from tools.kit.registry import LocalRegistry
+
+USER = "robot"
+PASSWORD = "plain-text-1"
+HTPASSWD = "robot:$2b$04$TucD8X3c2irRJHTuzstvF.1mV76kPFLuWq7/6uynVnDMui/d23Pnq\n"
+_ACCEPT = ", ".join(
+    f"application/vnd.{kind}+json"
+    for kind in (
+        "oci.image.manifest.v1",
+        "oci.image.index.v1",
+        "docker.distribution.manifest.v2",
+        "docker.distribution.manifest.list.v2",
+    )
+)
+_ACCESS = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/[\d.]+" (?P<status>\d+) \d+ "[^"]*" "(?P<agent>[^"]*)"')
+_AGENT = "image-assets-tests"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that the registry answered."""
+
+    method: str
+    path: str
+    status: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the registry said."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A running registry.
+
+    Attributes:
+        local: The process.
+        username: A user it knows, or "" if it lets everybody in.
+        password: That user's password.
+    """
+
+    local: LocalRegistry
+    username: str = ""
+    password: str = ""
+
+    @property
+    def address(self) -> str:
+        """`localhost:PORT`, as it stands in image references."""
+        return self.local.address
+
+    def tags(self, repository: str) -> list[str]:
+        """Return the tags of a repository in order; of one that does not exist, none."""
+        answer = self.ask("GET", f"/v2/{repository}/tags/list")
+        return sorted(json.loads(answer.body).get("tags") or []) if answer.status == 200 else []
+
+    def digest(self, repository: str, reference: str) -> str | None:
+        """Return the digest of a tag's manifest, None if there is no such tag."""
+        answer = self.ask("HEAD", f"/v2/{repository}/manifests/{reference}")
+        return answer.headers["Docker-Content-Digest"] if answer.status == 200 else None
+
+    def manifest(self, repository: str, reference: str) -> dict[str, Any]:
+        """Return a manifest or index."""
+        return dict(json.loads(self._get(f"/v2/{repository}/manifests/{reference}")))
+
+    def config(self, repository: str, reference: str) -> dict[str, Any]:
+        """Return the image config that a manifest points at."""
+        digest = self.manifest(repository, reference)["config"]["digest"]
+        return dict(json.loads(self.blob(repository, digest)))
+
+    def blob(self, repository: str, digest: str) -> bytes:
+        """Return a blob's content."""
+        return self._get(f"/v2/{repository}/blobs/{digest}")
+
+    def put_manifest(self, repository: str, reference: str, content: bytes, media_type: str) -> str:
+        """Write a manifest and return its digest."""
+        answer = self.ask("PUT", f"/v2/{repository}/manifests/{reference}", content, {"Content-Type": media_type})
+        assert answer.status == 201, answer
+        return str(answer.headers["Docker-Content-Digest"])
+
+    def delete_tag(self, repository: str, tag: str) -> None:
+        """Delete the manifest that a tag names, and with it every tag of that manifest (all this registry offers)."""
+        digest = self.digest(repository, tag)
+        assert digest, f"{repository}:{tag} is not there"
+        answer = self.ask("DELETE", f"/v2/{repository}/manifests/{digest}")
+        assert answer.status == 202, answer
+
+    def requests(self, repository: str = "") -> list[Request]:
+        """Return the requests about a repository (without one: all), oldest first, but not those of this class."""
+        found = _ACCESS.finditer(self.local.log.read_text(errors="replace"))
+        every = [Request(m["method"], m["path"], int(m["status"])) for m in found if m["agent"] != _AGENT]
+        return [r for r in every if r.path.startswith(f"/v2/{repository}")]
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send one request; any status is an answer."""
+        sent = {"Accept": _ACCEPT, "User-Agent": _AGENT, **(headers or {})}
+        request = urllib.request.Request(f"http://{self.address}{path}", body, sent, method=method)
+        if self.username:
+            login = b64encode(f"{self.username}:{self.password}".encode()).decode()
+            request.add_header("Authorization", f"Basic {login}")
+        try:
+            with _DIRECT.open(request, timeout=20) as answer:
+                return Answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, error.headers, error.read())
+
+    def _get(self, path: str) -> bytes:
+        answer = self.ask("GET", path)
+        assert answer.status == 200, answer
+        return answer.body
+
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,0 +1,1 @@
+"""What the scripts in this folder share; standard library only, so that it runs before anything is installed."""

@@ -1,0 +1,107 @@
+"""A real registry (docker-registry, the CNCF Distribution) on this machine, on a free port."""
+
+import http.client
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROGRAMS = ("docker-registry", "registry")
+_PATIENCE = 20
+_CONFIG = """\
+version: 0.1
+log: {{level: warn, accesslog: {{disabled: false}}}}
+storage: {{filesystem: {{rootdirectory: "{data}"}}, delete: {{enabled: true}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+"""
+_AUTH = 'auth: {{htpasswd: {{realm: test, path: "{htpasswd}"}}}}\n'
+
+
+class RegistryMissingError(Exception):
+    """The registry's program is not installed or did not start; says what to do."""
+
+
+@dataclass(frozen=True)
+class LocalRegistry:
+    """A registry that is running.
+
+    Attributes:
+        address: `localhost:PORT`, as it stands in image references; docker takes it as allowed without TLS.
+        log: Its output, access log included.
+    """
+
+    address: str
+    log: Path
+
+
+@contextmanager
+def running(folder: Path, htpasswd: str | None = None) -> Iterator[LocalRegistry]:
+    """Run a registry that keeps everything in `folder`, and end it.
+
+    Args:
+        folder: An existing folder for its storage, config and log.
+        htpasswd: Lines `user:bcrypt`; without them everybody may do everything.
+
+    Raises:
+        RegistryMissingError: The program is missing or does not start.
+    """
+    port = _free_port()
+    registry = LocalRegistry(f"localhost:{port}", folder / "registry.log")
+    with registry.log.open("wb") as log:
+        process = subprocess.Popen(
+            [_program(), "serve", str(_write_config(folder, port, htpasswd))], stdout=log, stderr=log
+        )
+    try:
+        _wait(port, process, registry.log)
+        yield registry
+    finally:
+        process.terminate()
+        process.wait(_PATIENCE)
+
+
+def _program() -> str:
+    found = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    if found is None:
+        raise RegistryMissingError(
+            "no registry program: install Debian's docker-registry, or `registry` of distribution"
+        )
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _write_config(folder: Path, port: int, htpasswd: str | None) -> Path:
+    text = _CONFIG.format(data=folder / "data", port=port)
+    if htpasswd is not None:
+        (folder / "htpasswd").write_text(htpasswd)
+        text += _AUTH.format(htpasswd=folder / "htpasswd")
+    config = folder / "registry.yml"
+    config.write_text(text)
+    return config
+
+
+def _wait(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not _answers(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RegistryMissingError(f"the registry did not start:\n{log.read_text(errors='replace')}")
+        time.sleep(0.02)
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/v2/")
+        return connection.getresponse().status in {200, 401}
+    except OSError:
+        return False
+    finally:
+        connection.close()
