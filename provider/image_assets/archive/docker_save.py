@@ -1,0 +1,92 @@
+"""The docker-save side of an archive: `manifest.json`, configs and layers.
+
+Format: moby `image/tarexport` (`manifestItem`); jib, rules_docker, kaniko, Nix and skopeo write it too, with other
+file names, so nothing is read from a file's name but a digest that it must then have.
+"""
+
+import re
+from collections.abc import Sequence
+
+from image_assets.archive import documents
+from image_assets.archive.contents import Contents
+from image_assets.archive.digests import check
+from image_assets.archive.documents import Document
+from image_assets.archive.image import Layer, SavedImage
+from image_assets.archive.packing import packing_of
+from image_assets.archive.refusal import refuse
+from image_assets.archive.selection import Candidate
+from image_assets.archive.tar import Member, normalised
+from image_assets.oci.model import digest_of
+
+#: The document that makes an archive a docker-save one.
+MANIFEST = "manifest.json"
+_MAX_IMAGES = 1000
+#: Docker's own limit is 127 layers; buildah and Nix go higher.
+_MAX_LAYERS = 1000
+_HEX_DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+
+
+def candidates(contents: Contents, manifest: Member) -> list[Candidate[SavedImage]]:
+    """Read all images that the archive lists.
+
+    Raises:
+        ArchiveError: A document is damaged, or a config or layer is missing.
+    """
+    items = documents.parse(contents.document(manifest), MANIFEST)
+    if not (isinstance(items, list) and 0 < len(items) <= _MAX_IMAGES):
+        raise refuse(f"does not list between 1 and {_MAX_IMAGES} images", MANIFEST)
+    return [_candidate(contents, documents.as_object(item, MANIFEST, f"[{at}]")) for at, item in enumerate(items)]
+
+
+def _candidate(contents: Contents, item: Document) -> Candidate[SavedImage]:
+    """Read one image."""
+    names = documents.texts(item.get("RepoTags"), MANIFEST, "RepoTags")
+    image = _image(contents, item)
+    return Candidate(names, (image.digest,), image)
+
+
+def _image(contents: Contents, item: Document) -> SavedImage:
+    """Read an image's config and find its layers."""
+    name = documents.text(item, "Config", MANIFEST)
+    content = _config(contents, name)
+    config = documents.parse_object(content, name)
+    diff_ids, files = _diff_ids(config, name), documents.texts(item.get("Layers"), MANIFEST, "Layers")
+    if len(diff_ids) != len(files):
+        raise refuse(f"lists {len(files)} layers, but the config {name!r} has {len(diff_ids)}", MANIFEST)
+    return SavedImage(
+        config=content,
+        digest=digest_of(content),
+        layers=tuple(_layer(contents, *pair) for pair in zip(diff_ids, files, strict=True)),
+        platform=documents.platform_of(config, name),
+    )
+
+
+def _config(contents: Contents, name: str) -> bytes:
+    """Read a config and compare it with the digest in its name, if its name has one."""
+    content = contents.document(_find(contents, name, "config"))
+    if named := _HEX_DIGEST.search(name):
+        check(content, f"sha256:{named.group()}", name)
+    return content
+
+
+def _diff_ids(config: Document, name: str) -> Sequence[str]:
+    """Return the layers' digests (OCI image spec, "Image Configuration", `rootfs.diff_ids`)."""
+    rootfs = documents.as_object(config.get("rootfs") or {}, name, "rootfs")
+    found = documents.texts(rootfs.get("diff_ids"), name, "rootfs.diff_ids")
+    if len(found) > _MAX_LAYERS:
+        raise refuse(f"has more than {_MAX_LAYERS:,} layers", name)
+    return [documents.digest(one, name, f"rootfs.diff_ids[{at}]") for at, one in enumerate(found)]
+
+
+def _layer(contents: Contents, diff_id: str, name: str) -> Layer:
+    """Find one layer and recognise its packing."""
+    member = _find(contents, name, "layer")
+    return Layer(diff_id, member, packing_of(contents.start(member)))
+
+
+def _find(contents: Contents, name: str, what: str) -> Member:
+    """Find a file that `manifest.json` names."""
+    member = contents.find(normalised(name, MANIFEST)) if name else None
+    if member is None:
+        raise refuse(f"names the {what} {name!r}, which the archive does not hold", MANIFEST)
+    return member

@@ -1,0 +1,238 @@
+"""The OCI side of an archive: `index.json` and what it leads to.
+
+Rules: OCI image spec, "Image Layout", "Image Index", "Image Manifest". A manifest that is an index and an image at
+once, or whose `mediaType` is not what its descriptor says, is refused: different readers would run different things
+(CVE-2021-41190).
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from image_assets.archive import documents
+from image_assets.archive.contents import Contents
+from image_assets.archive.digests import check
+from image_assets.archive.documents import Document
+from image_assets.archive.image import Blob, LayoutImage
+from image_assets.archive.refusal import refuse
+from image_assets.archive.selection import Candidate
+from image_assets.archive.tar import Member
+from image_assets.oci.media_types import INDEXES, MANIFESTS
+from image_assets.oci.model import Descriptor, Manifest
+
+#: The document that makes an archive an OCI layout.
+INDEX = "index.json"
+#: Where tools write the reference: the spec's own annotation, and what containerd and BuildKit use.
+_NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
+#: OCI distribution spec, "Referrers Tag Schema": such a tag lists referrers and is no image of its own.
+_REFERRERS_TAG = re.compile(r"sha256-[0-9a-f]{64}")
+#: BuildKit's attestations stand in the index under this platform.
+_NO_PLATFORM = "unknown/unknown"
+_MAX_DEPTH = 4
+_MAX_MANIFESTS = 1000
+_CONFIGS = frozenset(
+    {"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"},
+)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A manifest or index with what it names.
+
+    Attributes:
+        manifest: It, byte for byte.
+        document: The same, parsed.
+        children: The manifests below it, if it is an index.
+        blobs: Its config and layers, if it is an image.
+    """
+
+    manifest: Manifest
+    document: Document
+    children: tuple["Node", ...]
+    blobs: tuple[Blob, ...]
+
+    @property
+    def digest(self) -> str:
+        """The manifest's digest."""
+        return self.manifest.descriptor.digest
+
+    def below(self) -> Iterator["Node"]:
+        """Yield everything under this node, what is deepest first, as a registry needs it."""
+        for child in self.children:
+            yield from child.below()
+            yield child
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An OCI layout, read whole.
+
+    Attributes:
+        tops: What `index.json` lists.
+        referrers: The manifests anywhere in it that have a `subject`.
+    """
+
+    tops: tuple[Node, ...]
+    referrers: tuple[Node, ...]
+
+
+def read(contents: Contents, index: Member) -> Layout:
+    """Read all manifests of a layout; layers are found, not read.
+
+    Raises:
+        ArchiveError: A document is damaged, or something is missing or has the wrong size or digest.
+    """
+    document = documents.parse_object(contents.document(index), INDEX)
+    tops = tuple(_node(contents, one, 0) for one in documents.descriptors(document, "manifests", INDEX))
+    if sum(1 for _ in _all(tops)) > _MAX_MANIFESTS:
+        raise refuse(f"leads to more than {_MAX_MANIFESTS:,} manifests", INDEX)
+    return Layout(tops, tuple(node for node in _all(tops) if _subject(node)))
+
+
+def candidates(layout: Layout, contents: Contents) -> list[Candidate[LayoutImage]]:
+    """Return the images that the layout lists."""
+    tops = [top for top in layout.tops if not _subject(top) and not _lists_referrers(top)]
+    return [_candidate(top, layout, contents) for top in tops]
+
+
+def nested(layout: Layout, contents: Contents) -> list[Candidate[LayoutImage]]:
+    """Return the images inside the layout's indexes: they have no names, so only a digest selects them."""
+    inner = [node for top in layout.tops for node in top.below()]
+    return [replace(_candidate(node, layout, contents), names=()) for node in inner]
+
+
+def _candidate(top: Node, layout: Layout, contents: Contents) -> Candidate[LayoutImage]:
+    """Join an image with everything that must be sent with it."""
+    nodes = (*top.below(), top)
+    referrers = _referrers(nodes, layout.referrers)
+    image = LayoutImage(
+        top=top.manifest,
+        children=_manifests(top.below()),
+        referrers=_manifests(referrers),
+        blobs=_once(blob for node in (*nodes, *referrers) for blob in node.blobs),
+        platforms=tuple(dict.fromkeys(one for node in nodes for one in _platform(node, contents))),
+    )
+    digests = (top.digest, *(blob.descriptor.digest for blob in top.blobs[:1]))
+    return Candidate(_names(top), digests, image)
+
+
+def _node(contents: Contents, descriptor: Descriptor, depth: int) -> Node:
+    """Read a manifest or index, and everything below it."""
+    member = _find(contents, descriptor)
+    document = documents.parse_object(check(contents.document(member), descriptor.digest, member.name), member.name)
+    media_type = _media_type(descriptor, document, member.name)
+    manifest = Manifest(replace(descriptor, media_type=media_type), contents.document(member))
+    if media_type in INDEXES:
+        return Node(manifest, document, _children(contents, document, member.name, depth + 1), ())
+    return Node(manifest, document, (), _blobs(contents, document, member.name))
+
+
+def _media_type(descriptor: Descriptor, document: Document, name: str) -> str:
+    """Return what the document is, if nothing contradicts it."""
+    said = documents.text(document, "mediaType", name)
+    media_type = descriptor.media_type or said
+    if media_type not in INDEXES | MANIFESTS:
+        raise refuse(f"has the media type {media_type!r}, which is no image manifest or index", name)
+    unexpected = ("config", "layers") if media_type in INDEXES else ("manifests",)
+    if said not in ("", media_type) or any(key in document for key in unexpected):
+        raise refuse(f"is called {media_type!r} by its descriptor, but is something else", name)
+    return media_type
+
+
+def _children(contents: Contents, document: Document, name: str, depth: int) -> tuple[Node, ...]:
+    """Read what an index lists."""
+    if depth > _MAX_DEPTH:
+        raise refuse(f"is nested in more than {_MAX_DEPTH} indexes", name)
+    return tuple(_node(contents, one, depth) for one in documents.descriptors(document, "manifests", name))
+
+
+def _blobs(contents: Contents, document: Document, name: str) -> tuple[Blob, ...]:
+    """Find what an image manifest names."""
+    config = documents.descriptor(document.get("config"), name, "config")
+    named = (config, *documents.descriptors(document, "layers", name))
+    return tuple(Blob(one, _find(contents, one)) for one in named if not _may_be_absent(contents, one))
+
+
+def _may_be_absent(contents: Contents, descriptor: Descriptor) -> bool:
+    """Say whether this is a layer that may not be distributed, and indeed is not here (Windows base images)."""
+    foreign = "nondistributable" in descriptor.media_type or ".foreign." in descriptor.media_type
+    return foreign and contents.find(_path(descriptor)) is None
+
+
+def _find(contents: Contents, descriptor: Descriptor) -> Member:
+    """Find a blob and compare its size."""
+    member = contents.find(_path(descriptor))
+    if member is None:
+        kind = f"{descriptor.media_type or 'content'}{f' for {descriptor.platform}' if descriptor.platform else ''}"
+        raise refuse(f"is missing: the layout names it ({kind}) but does not hold it", _path(descriptor))
+    if member.size != descriptor.size:
+        raise refuse(f"has {member.size:,} bytes, but its descriptor says {descriptor.size:,}", member.name)
+    return member
+
+
+def _path(descriptor: Descriptor) -> str:
+    """Return where a layout keeps a blob."""
+    return "blobs/" + descriptor.digest.replace(":", "/")
+
+
+def _names(top: Node) -> tuple[str, ...]:
+    """Return the references under which an image is listed."""
+    notes = top.manifest.descriptor.annotations
+    return tuple(dict.fromkeys(notes[key] for key in _NAMES if notes.get(key)))
+
+
+def _subject(node: Node) -> str:
+    """Return the digest of what the manifest refers to, "" if it does not refer to anything."""
+    subject = node.document.get("subject")
+    return str(subject.get("digest", "")) if isinstance(subject, dict) else ""
+
+
+def _lists_referrers(top: Node) -> bool:
+    """Say whether this is an index in place of the referrers API."""
+    return any(_REFERRERS_TAG.fullmatch(name) for name in _names(top))
+
+
+def _referrers(nodes: Iterable[Node], all_referrers: Iterable[Node]) -> list[Node]:
+    """Return what refers to these nodes, and what refers to that, in the order in which a registry takes it."""
+    digests, found = {node.digest for node in nodes}, dict[str, Node]()
+    waiting = [node for node in all_referrers if node.digest not in digests]
+    while new := [node for node in waiting if _subject(node) in digests and node.digest not in found]:
+        for node in new:
+            found |= {one.digest: one for one in (*node.below(), node)}
+        digests |= found.keys()
+    return list(found.values())
+
+
+def _platform(node: Node, contents: Contents) -> Iterator[str]:
+    """Yield an image's platform, from its descriptor or else from its config; attestations have none."""
+    if node.children or _subject(node):
+        return
+    platform = node.manifest.descriptor.platform or _configured_platform(node, contents)
+    if platform and platform != _NO_PLATFORM:
+        yield platform
+
+
+def _configured_platform(node: Node, contents: Contents) -> str | None:
+    """Read the platform from an image's config."""
+    config = node.blobs[0] if node.blobs else None
+    if config is None or config.descriptor.media_type not in _CONFIGS:
+        return None
+    content = check(contents.document(config.member), config.descriptor.digest, config.member.name)
+    return documents.platform_of(documents.parse_object(content, config.member.name), config.member.name)
+
+
+def _manifests(nodes: Iterable[Node]) -> tuple[Manifest, ...]:
+    """Return each manifest once, in order."""
+    return tuple({node.digest: node.manifest for node in nodes}.values())
+
+
+def _once(blobs: Iterable[Blob]) -> tuple[Blob, ...]:
+    """Return each blob once, in order."""
+    return tuple({blob.descriptor.digest: blob for blob in blobs}.values())
+
+
+def _all(tops: Iterable[Node]) -> Iterator[Node]:
+    """Yield every node."""
+    for top in tops:
+        yield from top.below()
+        yield top

@@ -1,0 +1,23 @@
+"""How an archive is refused: one text that names the archive, the member and the fault."""
+
+from image_assets.errors import ArchiveError
+
+#: Longest member name quoted in a message: a hostile one can be megabytes long.
+_QUOTED_CHARACTERS = 120
+
+
+def refuse(reason: str, member: str = "") -> ArchiveError:
+    """Make the error of a bad archive; `within` adds the archive's own name at the edge."""
+    return ArchiveError(f"member {_quoted(member)}: {reason}" if member else reason)
+
+
+def within(archive: str, error: ArchiveError) -> ArchiveError:
+    """Return the same error with the archive's name in front, once."""
+    text, prefix = str(error), f"{archive}: "
+    return error if text.startswith(prefix) else ArchiveError(prefix + text)
+
+
+def _quoted(name: str) -> str:
+    """Show a name that may hold control characters or be very long."""
+    shown = name if len(name) <= _QUOTED_CHARACTERS else name[:_QUOTED_CHARACTERS] + "..."
+    return repr(shown)
