@@ -92,7 +92,7 @@ def rows_of(values: Values) -> Mapping[str, str]:
 
 
 def quoted(path: str) -> str:
-    """Quote a key for a property path (Pulumi: `["key"]`, with `\\"` for a quote)."""
+    """Quote a key for a property path (Pulumi: `["key"]`, quotes in it escaped by backslashes)."""
     return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

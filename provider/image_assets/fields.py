@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from image_assets.reference import Repository, check_tag
-from image_assets.shapes import EMPTY, Flag, Listing, Mapped, Member, Record, Shape, Text
+from image_assets.shapes import EMPTY, Anything, Flag, Listing, Mapped, Member, Number, Record, Shape, Text
 
 DEFAULT_PLATFORM = "linux/amd64"
 
@@ -66,6 +66,7 @@ class Field:
 
 
 def check_platform(value: str) -> str | None:
+    """Return what is wrong with a platform, or None (containerd platforms: os/architecture/variant)."""
     if re.fullmatch(r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?", value):
         return None
     return f'"{value}" is not a platform; write os/architecture as in linux/amd64 or linux/arm64/v8'
@@ -350,7 +351,93 @@ DESTINATION_FIELDS = (
     ),
 )
 
-HANDED_ON_FIELDS = (Field("aws", AWS, "What the component hands on of the stack's `aws:` configuration.", default=EMPTY),)
+HANDED_ON_FIELDS = (
+    Field("aws", AWS, "What the component hands on of the stack's `aws:` configuration.", default=EMPTY),
+)
+
+
+GRANTEE = (
+    Field("role", Text(), "The name of an IAM role of this account: it gets an identity policy."),
+    Field("service", Text(), "An AWS service, as in `lambda.amazonaws.com`: it gets a statement in the repository."),
+    Field("accountId", Text(), "The id of an AWS account: it gets a statement in the repository."),
+    Field("arn", Text(), "The ARN of a principal: it gets a statement in the repository."),
+)
+
+GRANT_NAME = Field("name", Text(), "The grant's name, unique in the resource.", required=True)
+
+STATEMENT = Field(
+    "statement", Anything(), "An IAM policy statement: Effect, Action, Principal and the like.", required=True
+)
+
+PULL_PRINCIPAL = Record(
+    "PullPrincipal",
+    "Who may pull: give exactly one of `role`, `service`, `accountId` and `arn`.",
+    tuple(Member(row.name, row.shape, row.doc, row.required) for row in (GRANT_NAME, *GRANTEE)),
+)
+
+NAMED_STATEMENT = Record(
+    "NamedStatement",
+    "A statement for the repository's policy.",
+    tuple(Member(row.name, row.shape, row.doc, row.required) for row in (GRANT_NAME, STATEMENT)),
+)
+
+GRANTS_FIELDS = (
+    Field("pullPrincipals", Listing(PULL_PRINCIPAL), "Who may pull; the same as calling `grantPull` for each."),
+    Field(
+        "resourcePolicyStatements",
+        Listing(NAMED_STATEMENT),
+        "Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.",
+    ),
+)
+
+#: The methods of assets and repositories: documentation and arguments.
+GRANT_METHODS: Mapping[str, tuple[str, tuple[Field, ...]]] = {
+    "grantPull": ("Let somebody pull.", (GRANT_NAME, *GRANTEE)),
+    "grantPush": ("Let somebody push.", (GRANT_NAME, *GRANTEE)),
+    "grantPullPush": ("Let somebody pull and push.", (GRANT_NAME, *GRANTEE)),
+    "grant": (
+        "Let somebody do the actions that are named.",
+        (
+            GRANT_NAME,
+            Field("actions", Listing(Text()), "Actions, as in `ecr:DescribeImages`.", required=True),
+            *GRANTEE,
+        ),
+    ),
+    "addToResourcePolicy": ("Add a statement to the repository's policy.", (GRANT_NAME, STATEMENT)),
+}
+
+RETENTION = Record(
+    "Retention",
+    "Which published images expire. ECR does not know which images are in use: give one member only.",
+    (
+        Member("keepLast", Number(), "How many of the newest images are kept."),
+        Member("minAgeDays", Number(), "After how many days an image expires."),
+    ),
+)
+
+ENCRYPTION = Record(
+    "Encryption",
+    "How the repository is encrypted.",
+    (
+        Member("type", Text(("AES256", "KMS")), "`AES256` (default) or `KMS`.", required=True),
+        Member("kmsKey", Text(), "The ARN of a KMS key."),
+    ),
+)
+
+IMAGE_REPOSITORY_FIELDS = (
+    Field("repositoryName", Text(), "The repository's name. Default: `<project>-<stack>-<name>`."),
+    Field("retention", RETENTION, RETENTION.doc),
+    Field("encryption", ENCRYPTION, ENCRYPTION.doc),
+    Field("scanOnPush", Flag(), "Whether images are scanned when they are pushed. Default: true."),
+    Field("forceDelete", Flag(), "Whether the repository may be deleted with the images in it. Default: false."),
+    Field("tags", Mapped(Text(allow_empty=True)), "AWS tags of the repository."),
+)
+
+POLICY_STATEMENT_FIELDS = (
+    Field("repositoryUrl", Text(), "The repository, `registry/path`.", change=OnChange.REPLACE, required=True),
+    Field("sid", Text(), "The statement's Sid. Default: derived from the resource.", change=OnChange.REPLACE),
+    Field("statement", Anything(), STATEMENT.doc, change=OnChange.UPDATE, required=True),
+)
 
 DOCKER_ASSET_FIELDS = SOURCE_FIELDS + DESTINATION_FIELDS
 TARBALL_ASSET_FIELDS = ARCHIVE_FIELDS + DESTINATION_FIELDS

@@ -2,20 +2,20 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from image_assets.errors import InputError, Problem
 from image_assets.fields import ARCHIVE_FIELDS, DESTINATION_FIELDS, HANDED_ON_FIELDS, SOURCE_FIELDS, Field
 from image_assets.reference import Repository
-from image_assets.shapes import EMPTY, freeze, join, plain, problems, unknown_names
+from image_assets.shapes import empty, freeze, join, plain, problems, unknown_names
 from image_assets.values import UNKNOWN
 
 #: Stands in the state for values that are handed from Check to Create in memory.
 IN_MEMORY = "(kept in memory only)"
 
 #: What Check adds to the program's inputs: the fingerprint and the outline of what it was taken from.
-COMPUTED = ("fingerprint", "files")
+COMPUTED = ("fingerprint", "files", "archivePlatforms")
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Inputs:
     ignore_mode: str = "docker"
     follow_symlinks: str = "never"
     scope: str = "context"
-    build_args: Mapping[str, str] = EMPTY
-    build_contexts: Mapping[str, str] = EMPTY
-    build_secrets: Mapping[str, Mapping[str, str]] = EMPTY
+    build_args: Mapping[str, str] = field(default_factory=empty)
+    build_contexts: Mapping[str, str] = field(default_factory=empty)
+    build_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=empty)
     build_ssh: tuple[str, ...] = ()
     target: str | None = None
     network_mode: str | None = None
@@ -42,22 +42,22 @@ class Inputs:
     platforms: tuple[str, ...] = ()
     extra_hash: str | None = None
     asset_hash: str | None = None
-    invalidation: Mapping[str, Any] = EMPTY
+    invalidation: Mapping[str, Any] = field(default_factory=empty)
     cache_from: tuple[Mapping[str, Any], ...] = ()
     cache_to: tuple[Mapping[str, Any], ...] = ()
     cache_disabled: bool = False
-    builder: Mapping[str, str] = EMPTY
+    builder: Mapping[str, str] = field(default_factory=empty)
     build_flags: tuple[str, ...] = ()
-    labels: Mapping[str, str] = EMPTY
+    labels: Mapping[str, str] = field(default_factory=empty)
     build_on_preview: bool = False
     tarball_file: str | None = None
     image: str | None = None
     repository: str | None = None
     tag_prefix: str = ""
     extra_tags: tuple[str, ...] = ()
-    registry_auth: Mapping[str, str] = EMPTY
+    registry_auth: Mapping[str, str] = field(default_factory=empty)
     retain_on_delete: bool = True
-    aws: Mapping[str, str] = EMPTY
+    aws: Mapping[str, str] = field(default_factory=empty)
 
     def counts(self, switch: str) -> bool:
         """Say whether the inputs under one `invalidation` switch count for the fingerprint."""

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from image_assets.errors import InputError, Problem
 from image_assets.fields import AWS, BUILDER, DEFAULT_PLATFORM, check_platform
-from image_assets.shapes import EMPTY, Listing, Member, Number, Record, Shape, Text, freeze, plain, problems
+from image_assets.shapes import Listing, Member, Number, Record, Shape, Text, empty, freeze, plain, problems
 from image_assets.values import UNKNOWN
 
 REGISTRY_LOGIN = Record(
@@ -41,7 +41,7 @@ SETTINGS = Record(
         Member(
             "checkPublished",
             Text(("refresh", "always")),
-            "When to ask whether an image is still there: on `refresh` (default), or `always`, in every preview and up.",
+            "When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.",
         ),
         Member("aws", AWS, "How AWS is reached for ECR."),
         Member("cacheDirectory", Text(), "Where digests are remembered. Default: the user's cache directory."),
@@ -54,13 +54,13 @@ class Settings:
     """The parsed configuration; `SETTINGS` says what each means."""
 
     default_platform: str = DEFAULT_PLATFORM
-    builder: Mapping[str, str] = EMPTY
+    builder: Mapping[str, str] = field(default_factory=empty)
     max_concurrent_builds: int = 4
     build_output: str = "normal"
     registries: tuple[Mapping[str, str], ...] = ()
     insecure_registries: tuple[str, ...] = ()
     check_published: str = "refresh"
-    aws: Mapping[str, str] = EMPTY
+    aws: Mapping[str, str] = field(default_factory=empty)
     cache_directory: str | None = None
 
 
@@ -85,7 +85,7 @@ def parse_settings(args: Mapping[str, Any]) -> Settings:
 
 
 def from_text(shape: Shape | None, value: Any, path: str, wrong: list[Problem]) -> Any:
-    """Decode a member that is not text: Pulumi hands provider configuration on as JSON texts (provider.proto, Configure)."""
+    """Decode a member that is not text: Pulumi hands it on as JSON in a text (provider.proto, ConfigureRequest)."""
     bare = plain(value)
     if isinstance(shape, Text) or not isinstance(bare, str) or bare is UNKNOWN:
         return value

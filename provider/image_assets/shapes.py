@@ -12,6 +12,11 @@ from image_assets.values import UNKNOWN, Secret
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
+def empty() -> Mapping[str, Any]:
+    """Return the empty mapping (dataclasses take no mapping as a default)."""
+    return EMPTY
+
+
 @dataclass(frozen=True)
 class Text:
     """A string.

@@ -1,0 +1,1 @@
+"""The components: they compose resources and decide nothing about images."""

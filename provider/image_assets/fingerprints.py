@@ -1,0 +1,99 @@
+"""Fingerprints on demand: begun early, each used for one decision only."""
+
+import os
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from image_assets.archive import open_archive
+from image_assets.context import DigestCache, Fingerprint, fingerprint
+from image_assets.errors import AssetError
+from image_assets.inputs import Inputs, input_problems, parse_stored
+from image_assets.plan import Plan, fingerprint_is_known, make_plan
+from image_assets.settings import Settings
+from image_assets.task import Task
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What reading a source told.
+
+    Attributes:
+        fingerprint: The fingerprint and how it came about.
+        outline: The rows that say what changed.
+        platforms: An archive's platforms; None for a directory.
+    """
+
+    fingerprint: Fingerprint
+    outline: Mapping[str, str]
+    platforms: tuple[str, ...] | None = None
+
+    def as_inputs(self) -> dict[str, Any]:
+        """Return what Check stores of it."""
+        archive = {} if self.platforms is None else {"archivePlatforms": list(self.platforms)}
+        return {"fingerprint": self.fingerprint.digest, "files": dict(self.outline), **archive}
+
+
+class Fingerprints:
+    """Takes fingerprints; those begun ahead are handed out once.
+
+    Check runs inside the engine's single loop, one resource after the other, while Constructs run side by side: what a
+    Construct begins, the Check that follows only waits for.
+    """
+
+    def __init__(self, settings: Settings, base: Path) -> None:
+        self.settings = settings
+        self.base = base
+        self.cache = DigestCache(cache_file(settings))
+        self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "fingerprint")
+        self.begun: dict[str, Future[Taken]] = {}
+        self.lock = threading.Lock()
+
+    def begin(self, values: Mapping[str, Any]) -> None:
+        """Start taking the fingerprint of inputs that a Check will ask for soon; bad inputs are Check's to report."""
+        given = {"repository": "unset", **{key: value for key, value in values.items() if value is not None}}
+        if "directory" not in given and "tarballFile" not in given:
+            return
+        own = {key: value for key, value in given.items() if key not in ("pullPrincipals", "resourcePolicyStatements")}
+        if any(True for _ in input_problems(own)):
+            return
+        inputs = parse_stored(own)
+        if fingerprint_is_known(inputs):
+            plan = make_plan(inputs, self.settings, self.base)
+            with self.lock:
+                self.begun[repr(plan)] = self.pool.submit(take, plan, Task(), self.cache)
+
+    def of(self, inputs: Inputs, task: Task) -> Taken | None:
+        """Return the fingerprint of inputs, None while something that counts is unknown.
+
+        Raises:
+            AssetError: Something that counts cannot be read.
+        """
+        if not fingerprint_is_known(inputs):
+            return None
+        plan = make_plan(inputs, self.settings, self.base)
+        with self.lock:
+            begun = self.begun.pop(repr(plan), None)
+        if begun is None:
+            return take(plan, task, self.cache)
+        try:
+            return begun.result()
+        except AssetError:
+            # What was read ahead of time may be repaired by now.
+            return take(plan, task, self.cache)
+
+    def again(self, inputs: Inputs, task: Task) -> Taken:
+        """Take the fingerprint anew, whatever was read before."""
+        return take(make_plan(inputs, self.settings, self.base), task, self.cache)
+
+
+def take(plan: Plan, task: Task, cache: DigestCache | None) -> Taken:
+    """Take the fingerprint of a plan's contexts, or of its archive's image."""
+    if plan.archive is None:
+        read = fingerprint(plan.options, plan.contexts, task, cache)
+        return Taken(read, read.outline)
+    with open_archive(*plan.archive) as archive:
+        return Taken(fingerprint((("archive", archive.identity),), {}, task, None), archive.outline, archive.platforms)

@@ -1,0 +1,209 @@
+"""An image in a registry, named by the fingerprint of its content. START READING HERE.
+
+Every decision about an image is one of the six methods below. `check` takes the fingerprint and stores it as an input;
+`diff` compares inputs; `create` and `update` publish what the registry lacks; `read` asks whether it is still there;
+`delete` leaves the registry alone unless told otherwise. In a preview nothing is built and the registry gets nothing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from image_assets.context import describe_change
+from image_assets.custom_resource import Change, Job, State, Values
+from image_assets.diff import changes, option_names, rows_of
+from image_assets.errors import AssetError, InputError
+from image_assets.fingerprints import Fingerprints
+from image_assets.handover import Handover, without_secrets
+from image_assets.inputs import Inputs, input_problems, parse_stored
+from image_assets.outputs import WRITTEN_TAGS, Target, forecast, known_target, published, repository_outputs
+from image_assets.plan import location_problems
+from image_assets.recipe import Release
+from image_assets.reference import Reference
+from image_assets.registries import Registries
+from image_assets.release import Releases
+from image_assets.retire import retire
+from image_assets.settings import Settings
+from image_assets.shapes import plain
+from image_assets.values import UNKNOWN, Secret, reveal
+
+
+class PublishedImage:
+    """The resource type `image-assets:index:PublishedImage` (see `CustomResource` for what each method is)."""
+
+    def __init__(self, settings: Settings, base: Path) -> None:
+        self.settings = settings
+        self.base = base
+        self.fingerprints = Fingerprints(settings, base)
+        self.handover = Handover()
+        self.registries = Registries(settings)
+        self.releases = Releases(settings, base, self.registries, self.fingerprints)
+
+    def begin(self, values: Values) -> None:
+        """Start reading what a `check` of these inputs will ask for."""
+        self.fingerprints.begin(values)
+
+    def check(self, job: Job, olds: Values, news: Values) -> Values:  # noqa: ARG002 - the protocol's parameter
+        """Return the inputs to store: the program's own without secret values, the fingerprint and its outline."""
+        found = [*input_problems(news), *location_problems(news, self.base)]
+        if found:
+            raise InputError(found)
+        inputs = parse_stored(news)
+        self.handover.keep(job.urn, inputs)
+        taken = self.fingerprints.of(inputs, job.task)
+        if taken is None:
+            return {**without_secrets(news), "fingerprint": UNKNOWN, "files": UNKNOWN}
+        return {**without_secrets(news), **taken.as_inputs()}
+
+    def diff(self, job: Job, old: State, news: Values) -> tuple[Change, ...]:
+        """Compare inputs, and if so configured ask whether the image is still there."""
+        found = changes(old.inputs, news)
+        if found:
+            job.task.info(explain(found, old.inputs, news))
+        elif self.settings.check_published == "always" and self.is_gone(job, old):
+            job.task.info("the image is no longer in the registry and will be published again")
+            return (Change("fingerprint"),)
+        return found
+
+    def create(self, job: Job, inputs: Values) -> State:
+        """Publish the image unless the registry has it."""
+        outputs = self.make(job, inputs, {})
+        known = outputs["imageUri"]
+        return State("" if known is UNKNOWN else known, inputs, outputs)
+
+    def update(self, job: Job, old: State, news: Values) -> Values:
+        """Publish the new image; the old one stays."""
+        return self.make(job, news, old.outputs)
+
+    def make(self, job: Job, values: Values, before: Values) -> dict[str, Any]:
+        """Publish, or in a preview say what is known of it; `before` are the outputs so far."""
+        inputs = parse_stored(values)
+        outputs = forecast(inputs, plain(values["fingerprint"]), values.get("archivePlatforms"), self.settings)
+        target = known_target(inputs, plain(values["fingerprint"]))
+        if job.preview:
+            self.build_ahead(job, inputs, target, values)
+            return self.kept_digest(outputs, before)
+        if target is None:
+            raise InputError.single("repository", "is still unknown when the image must be published")
+        published_now = self.releases.publish(self.release(job, inputs, target, values))
+        written = written_tags(before, target, published_now.written)
+        return published(outputs, published_now.digest, written)
+
+    def build_ahead(self, job: Job, inputs: Inputs, target: Target | None, values: Values) -> None:
+        """Build in a preview if the program asks for it."""
+        if inputs.build_on_preview and target is not None:
+            self.releases.try_build(self.release(job, inputs, target, values))
+
+    def release(self, job: Job, inputs: Inputs, target: Target, values: Values) -> Release:
+        """Gather what publishing one image needs."""
+        return Release(
+            job=job,
+            inputs=inputs,
+            target=target,
+            fingerprint=values.get("fingerprint", ""),
+            outline=rows_of(values),
+            auth=self.handover.registry_auth(job.urn),
+            build_secrets=self.handover.build_secrets(job.urn, inputs),
+            hidden=secret_texts(values.get("buildArgs")),
+        )
+
+    def kept_digest(self, outputs: dict[str, Any], before: Values) -> dict[str, Any]:
+        """Return the forecast; the digest is known if the image stays the same."""
+        if before.get("imageUri") == outputs["imageUri"] and before.get("imageDigest"):
+            return published(outputs, before["imageDigest"], tuple(before.get(WRITTEN_TAGS, ())))
+        return outputs
+
+    def read(self, job: Job, old: State) -> State | None:
+        """Ask the registry; only a clear "no such manifest" means gone, any trouble leaves the state as it is."""
+        if not old.outputs:
+            return self.import_image(job, old.id)
+        target = stored_target(old)
+        try:
+            found = self.registries.client(target.repository, job.task).head_manifest(
+                target.repository.full_path, target.tag
+            )
+        except AssetError as error:
+            job.task.warn(f"the state is kept as it was, {target} could not be looked up: {error}")
+            return old
+        if found is None:
+            return None
+        if found.digest != old.outputs.get("imageDigest"):
+            job.task.warn(f"{target} now holds {found.digest}; somebody else has overwritten the tag")
+        return State(old.id, old.inputs, published(old.outputs, found.digest, tuple(old.outputs.get(WRITTEN_TAGS, ()))))
+
+    def import_image(self, job: Job, reference: str) -> State | None:
+        """Take over a published image: `repository:tag` is all that is known of it."""
+        target = parse_import(reference)
+        client = self.registries.client(target.repository, job.task)
+        found = client.head_manifest(target.repository.full_path, target.tag)
+        if found is None:
+            return None
+        outputs = {"imageUri": str(target), "imageTag": target.tag, **repository_outputs(target.repository)}
+        return State(reference, {"repository": str(target.repository)}, published(outputs, found.digest, ()))
+
+    def delete(self, job: Job, old: State) -> None:
+        """Leave the registry alone, unless the program said that this resource's own tag may go."""
+        if plain(old.inputs.get("retainOnDelete")) is False:
+            target = stored_target(old)
+            client = self.registries.client(target.repository, job.task, self.handover.registry_auth(job.urn))
+            retire(client, target, tuple(old.outputs.get(WRITTEN_TAGS, ())), old.outputs["imageDigest"], job.task)
+
+    def is_gone(self, job: Job, old: State) -> bool:
+        """Say whether the registry clearly lacks the image; any trouble counts as no."""
+        target = stored_target(old)
+        client = self.registries.client(target.repository, job.task, self.handover.registry_auth(job.urn))
+        try:
+            return client.head_manifest(target.repository.full_path, target.tag) is None
+        except AssetError as error:
+            job.task.warn(f"{target} could not be looked up: {error}")
+            return False
+
+
+def explain(found: tuple[Change, ...], olds: Values, news: Values) -> str:
+    """Say why an image changes: the first few paths and a count, and the options, never a value."""
+    parts = []
+    if plain(news.get("fingerprint")) is not UNKNOWN:
+        _, files = describe_change(rows_of(olds), rows_of(news))
+        parts += [f"files: {files}"] if files else []
+    options = option_names(found)
+    parts += [f"inputs: {', '.join(options)}"] if options else []
+    return "changed " + ("; ".join(parts) or "content")
+
+
+def secret_texts(value: Any) -> tuple[str, ...]:
+    """Return the texts inside secret values."""
+    if isinstance(value, Secret):
+        return all_texts(reveal(value))
+    return tuple(text for item in value.values() for text in secret_texts(item)) if isinstance(value, dict) else ()
+
+
+def all_texts(value: Any) -> tuple[str, ...]:
+    """Return every text in a plain value."""
+    if isinstance(value, dict):
+        return tuple(text for item in value.values() for text in all_texts(item))
+    return (value,) if isinstance(value, str) else ()
+
+
+def stored_target(old: State) -> Target:
+    """Return where a stored image is."""
+    return parse_import(f"{old.outputs['repositoryUrl']}:{old.outputs['imageTag']}")
+
+
+def parse_import(text: str) -> Target:
+    """Parse an image's URI.
+
+    Raises:
+        InputError: It is no reference with a tag.
+    """
+    try:
+        reference = Reference.parse(text)
+    except ValueError as error:
+        raise InputError.single("", f"the id to import is an image's URI, repository:tag; {error}") from error
+    if not reference.tag:
+        raise InputError.single("", f'the id to import is repository:tag; "{text}" has no tag')
+    return Target(reference.repository, reference.tag)
+
+
+def written_tags(before: Values, target: Target, written: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the tags that this resource wrote for the image it now has."""
+    same = before.get("imageUri") == str(target)
+    return tuple(dict.fromkeys((*(before.get(WRITTEN_TAGS, ()) if same else ()), *written)))

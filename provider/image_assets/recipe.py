@@ -1,0 +1,98 @@
+"""From an image's inputs to what the builder is asked for."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from image_assets.context import Staged
+from image_assets.custom_resource import Job
+from image_assets.docker import BuildSpec, CacheOption, SecretSource
+from image_assets.inputs import Inputs
+from image_assets.oci.keychain import Credential
+from image_assets.outputs import Target
+from image_assets.plan import is_local, platforms_of
+from image_assets.registries import Registries
+from image_assets.settings import Settings
+
+
+@dataclass(frozen=True)
+class Release:
+    """One image to publish.
+
+    Attributes:
+        job: The resource, and where to report.
+        inputs: Its inputs.
+        target: Where the image goes.
+        fingerprint: What its content must still be when the tag is written.
+        outline: The rows behind the fingerprint.
+        auth: The program's own login, if any.
+        build_secrets: The build secrets with their values.
+        hidden: Values of build arguments that are secret.
+    """
+
+    job: Job
+    inputs: Inputs
+    target: Target
+    fingerprint: str
+    outline: Mapping[str, str]
+    auth: Mapping[str, str] = field(repr=False)
+    build_secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+
+
+def build_spec(release: Release, context: Staged, base: Path, settings: Settings, registries: Registries) -> BuildSpec:
+    """Return what the builder is asked for; paths of the program become absolute."""
+    inputs = release.inputs
+    builder = {**settings.builder, **inputs.builder}
+    return BuildSpec(
+        context=context.directory,
+        dockerfile=context.dockerfile,
+        build_args=inputs.build_args,
+        build_contexts={name: located(value, base) for name, value in inputs.build_contexts.items()},
+        secrets=tuple(secret_sources(release.build_secrets, base)),
+        ssh=inputs.build_ssh,
+        target=inputs.target,
+        network=inputs.network_mode,
+        platforms=platforms_of(inputs, settings),
+        cache_from=tuple(map(cache_option, inputs.cache_from)),
+        cache_to=tuple(map(cache_option, inputs.cache_to)),
+        cache_disabled=inputs.cache_disabled,
+        flags=inputs.build_flags,
+        labels={**origin_labels(release.job), **inputs.labels},
+        executable=builder.get("executable", "docker"),
+        builder=builder.get("name"),
+        credentials=credentials(release, registries),
+        hidden=release.hidden,
+        shown_context=base / (inputs.directory or ""),
+        shown_dockerfile=base / (inputs.directory or "") / inputs.file,
+    )
+
+
+def located(value: str, base: Path) -> str:
+    """Make a named context's path absolute."""
+    return str(base / value) if is_local(value) else value
+
+
+def secret_sources(secrets: Mapping[str, Mapping[str, str]], base: Path) -> Iterator[SecretSource]:
+    """Yield the build secrets."""
+    for name, source in secrets.items():
+        file = base / source["file"] if "file" in source else None
+        yield SecretSource(name, source.get("value"), source.get("env"), file)
+
+
+def cache_option(option: Mapping[str, Any]) -> CacheOption:
+    """Return one cache backend."""
+    return CacheOption(option["type"], option.get("params", {}))
+
+
+def origin_labels(job: Job) -> dict[str, str]:
+    """Return labels that say which resource published the image; they never count for the fingerprint."""
+    return {"io.pulumi.project": job.project, "io.pulumi.stack": job.stack, "io.pulumi.resource": job.name}
+
+
+def credentials(release: Release, registries: Registries) -> Mapping[str, Credential]:
+    """Return the logins that the builder needs: for base images, and to push."""
+    repository = release.target.repository
+    own = registries.keychain(repository, release.auth).resolve(repository.registry, repository.full_path)
+    return {**registries.configured(), **({repository.registry: own} if own else {})}
