@@ -1,0 +1,189 @@
+"""From a spec to an image: the seam between the provider and whatever program builds.
+
+A builder that can push sends blobs and manifest itself, without a tag. Any other leaves the image in its engine's
+store, from where it is saved or pushed.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
+
+from image_assets.docker import probe as probing
+from image_assets.docker.argv import ToNowhere, ToRegistry, ToStore
+from image_assets.docker.dialect import Feature
+from image_assets.docker.job import Job
+from image_assets.docker.log import BuildReport
+from image_assets.docker.probe import Engine
+from image_assets.docker.spec import BuildSpec
+from image_assets.docker.store import ImageFacts, Store, new_holder
+from image_assets.errors import BuildError
+from image_assets.reference import Repository
+from image_assets.task import Task
+
+
+@dataclass(frozen=True)
+class PushedByDigest:
+    """An image that the builder pushed: the registry has its blobs and its manifest, and no tag for it.
+
+    Attributes:
+        digest: Of the manifest, or of the index of several platforms.
+        size: Bytes of the manifest; 0 if the builder did not tell.
+        media_type: Of the manifest; empty if the builder did not tell.
+        report: What to tell of the build.
+    """
+
+    digest: str
+    size: int
+    media_type: str
+    report: BuildReport = field(repr=False)
+
+    def discard(self) -> None:
+        """Let go of what only the publishing needed: nothing."""
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """An image in the engine's own store.
+
+    A name that nobody else uses keeps it there until `discard`, which has to be called in the end.
+
+    Attributes:
+        image_id: The digest of its config; with the containerd store, of its manifest or index.
+        diff_ids: The digests of the uncompressed layers, the lowest first.
+        size: Bytes of the uncompressed layers.
+        report: What to tell of the build.
+    """
+
+    image_id: str
+    diff_ids: tuple[str, ...]
+    size: int
+    report: BuildReport = field(repr=False)
+    _holder: str = field(repr=False)
+    _store: Store = field(repr=False)
+
+    def save(self) -> AbstractContextManager[BinaryIO]:
+        """Give the image as `docker save` writes it: a tar, as a stream.
+
+        Raises:
+            CommandFailedError: The whole stream was read, and it is not whole.
+            CancelledByUserError: The user cancelled.
+        """
+        return self._store.save(self._holder)
+
+    def push(self, reference: str) -> None:
+        """Let the engine push the image under that reference, and forget the reference afterwards.
+
+        Raises:
+            RegistryError: The push failed.
+            CancelledByUserError: The user cancelled.
+        """
+        self._store.push(self._holder, reference)
+
+    def discard(self) -> None:
+        """Take our name from the image; the layers stay in the engine's build cache."""
+        self._store.remove(self._holder)
+
+
+Built = PushedByDigest | LocalImage
+
+
+def probe(executable: str, builder: str | None, task: Task, environ: Mapping[str, str] | None = None) -> Engine:
+    """Find the program and its builder, and see in less than 5 s that they answer.
+
+    Raises:
+        BuildError: Something is missing or does not answer: what was tried and what helps.
+    """
+    return probing.probe(executable, builder, task, dict(os.environ) if environ is None else environ)
+
+
+def build(spec: BuildSpec, repository: Repository, task: Task, environ: Mapping[str, str] | None = None) -> Built:
+    """Build an image and bring it as near to the repository as the builder can.
+
+    Raises:
+        BuildError: The builder cannot be used, or the build failed: the failing step with its output, the
+            Dockerfile's line, the command to repeat it, and the path of the full log.
+        CancelledByUserError: The user cancelled; the build has ended.
+    """
+    engine = probe(spec.executable, spec.builder, task, environ)
+    if engine.pushes:
+        return _build_and_push(spec, f"{repository.registry}/{repository.full_path}", engine, task)
+    return _build_here(spec, engine, task)
+
+
+def try_build(spec: BuildSpec, task: Task, environ: Mapping[str, str] | None = None) -> BuildReport:
+    """Build to see whether it builds: nothing leaves the builder, neither image nor cache.
+
+    Raises:
+        BuildError: As `build`.
+        CancelledByUserError: The user cancelled; the build has ended.
+    """
+    engine = probe(spec.executable, spec.builder, task, environ)
+    if engine.program.dialect.can(Feature.PROGRESS):
+        with Job(spec, engine, task) as job:
+            return job.run(ToNowhere())
+    image = _build_here(replace(spec, cache_to=()), engine, task)
+    image.discard()
+    return image.report
+
+
+def _build_and_push(spec: BuildSpec, name: str, engine: Engine, task: Task) -> PushedByDigest:
+    with Job(spec, engine, task) as job:
+        metadata_file = job.directory / "metadata.json"
+        report = job.run(ToRegistry(name, metadata_file))
+        metadata = json.loads(metadata_file.read_text(encoding="utf-8"))
+    descriptor = metadata.get("containerimage.descriptor") or {}
+    _check_platform(spec, _written(descriptor.get("platform")))
+    return PushedByDigest(
+        digest=metadata["containerimage.digest"],
+        size=int(descriptor.get("size") or 0),
+        media_type=str(descriptor.get("mediaType") or ""),
+        report=report,
+    )
+
+
+def _written(platform: Mapping[str, str] | None) -> str:
+    """Write a platform of the OCI image spec as docker does; nothing for an index, which has none."""
+    names = ("os", "architecture", "variant")
+    return "/".join(platform[name] for name in names if platform.get(name)) if platform else ""
+
+
+def _build_here(spec: BuildSpec, engine: Engine, task: Task) -> LocalImage:
+    store = Store(engine, spec.credentials, task)
+    holder = new_holder()
+    try:
+        with Job(spec, engine, task) as job:
+            report = job.run(ToStore(holder, job.directory / "id"))
+        facts = _inspect(store, holder)
+        _check_platform(spec, facts.platform)
+    except BaseException:
+        store.remove(holder)
+        raise
+    return LocalImage(facts.image_id, facts.diff_ids, facts.size, report, holder, store)
+
+
+def _inspect(store: Store, name: str) -> ImageFacts:
+    facts = store.inspect(name)
+    if facts is None:
+        raise BuildError(f"{store.engine.title} built an image that its engine's store does not hold")
+    return facts
+
+
+def _check_platform(spec: BuildSpec, built: str) -> None:
+    """Refuse an image of another platform than was asked for; an index holds what its builder was asked for."""
+    if not built or len(spec.platforms) != 1:
+        return
+    wanted = spec.platforms[0]
+    if _comparable(wanted)[:2] != _comparable(built)[:2]:
+        raise BuildError(
+            f"the image is for {built}, not for {wanted} as asked: its last `FROM` is of another platform; "
+            "take a base image of that platform, or change `platform`"
+        )
+
+
+def _comparable(platform: str) -> list[str]:
+    """Write a platform with the architectures' usual names (containerd/platforms, "Normalization")."""
+    usual = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386"}
+    return [usual.get(part, part) for part in platform.lower().split("/")]

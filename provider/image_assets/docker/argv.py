@@ -1,0 +1,192 @@
+"""From a spec to an argument list: no I/O, no secrets.
+
+The flags are those of `docker buildx build` (Docker's CLI reference); the other programs understand the same ones,
+apart from what `Dialect.features` says.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from image_assets.docker.dialect import Dialect, Feature
+from image_assets.docker.spec import BuildSpec, CacheOption
+from image_assets.errors import BuildError
+
+
+@dataclass(frozen=True)
+class ToStore:
+    """Leave the image in the engine's own store, under a name that keeps it from being pruned, and write its id."""
+
+    tag: str
+    id_file: Path
+
+
+@dataclass(frozen=True)
+class ToRegistry:
+    """Push blobs and manifest, without any tag, and write what was pushed."""
+
+    repository: str
+    metadata_file: Path
+
+
+@dataclass(frozen=True)
+class ToNowhere:
+    """Build, and keep only the builder's cache."""
+
+
+Output = ToStore | ToRegistry | ToNowhere
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What the spec became on its way to the argument list.
+
+    Attributes:
+        secrets: The values of `--secret`.
+        by_environment: Names of the build args whose values the program finds in its environment.
+        builder: The builder to name, or None.
+        ignore_file: The ignore file to name where the program does not look for it, or None.
+    """
+
+    secrets: tuple[str, ...] = ()
+    by_environment: frozenset[str] = frozenset()
+    builder: str | None = None
+    ignore_file: Path | None = None
+
+
+def build_argv(
+    start: tuple[str, ...], dialect: Dialect, spec: BuildSpec, arguments: Arguments, output: Output
+) -> tuple[str, ...]:
+    """Return the whole command, which begins with `start`.
+
+    Raises:
+        BuildError: The spec needs what the program cannot do; says which input and how to get a program that can.
+    """
+    _refuse(spec, dialect)
+    return (
+        *start,
+        *_builder_flags(dialect, arguments),
+        *(("--progress", "plain") if dialect.can(Feature.PROGRESS) else ()),
+        "--file",
+        str(spec.dockerfile),
+        *_spec_flags(spec, arguments),
+        *_cache_flags(spec, dialect, output),
+        *_output_flags(output, dialect),
+        *spec.flags,
+        str(spec.context),
+    )
+
+
+def csv_field(pairs: Iterable[tuple[str, str]]) -> str:
+    """Write `key=value` pairs as docker reads them: one CSV record (RFC 4180)."""
+    return ",".join(map(_quoted, (f"{key}={value}" for key, value in pairs)))
+
+
+def _quoted(text: str) -> str:
+    if not any(character in text for character in ',"\r\n'):
+        return text
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
+
+
+_BACKENDS: Final = "`{name}` with a backend other than `registry` and `inline`"
+
+_NEEDS: Final[tuple[tuple[Callable[[BuildSpec], bool], Feature, str], ...]] = (
+    (lambda spec: bool(spec.build_contexts), Feature.BUILD_CONTEXTS, "`buildContexts`"),
+    (
+        lambda spec: not all(map(_is_plain, spec.cache_from)),
+        Feature.CACHE_BACKENDS,
+        _BACKENDS.format(name="cacheFrom"),
+    ),
+    (lambda spec: not all(map(_is_plain, spec.cache_to)), Feature.CACHE_BACKENDS, _BACKENDS.format(name="cacheTo")),
+    (lambda spec: spec.builder is not None, Feature.BUILDERS, "`builder.name`"),
+    (lambda spec: len(spec.platforms) > 1, Feature.BUILDERS, "an image of several `platforms`"),
+)
+
+
+def _is_plain(option: CacheOption) -> bool:
+    return option.type == "inline" or (option.type == "registry" and "ref" in option.params)
+
+
+def _refuse(spec: BuildSpec, dialect: Dialect) -> None:
+    missing = [what for needed, feature, what in _NEEDS if needed(spec) and not dialect.can(feature)]
+    if missing:
+        raise BuildError(f"{dialect.title} cannot build with {', '.join(missing)}: {dialect.remedy}")
+
+
+def _builder_flags(dialect: Dialect, arguments: Arguments) -> Iterator[str]:
+    if dialect.can(Feature.BUILDERS) and arguments.builder:
+        yield from ("--builder", arguments.builder)
+    if arguments.ignore_file and dialect.can(Feature.IGNORE_FILE_FLAG):
+        yield from ("--ignorefile", str(arguments.ignore_file))
+
+
+def _spec_flags(spec: BuildSpec, arguments: Arguments) -> Iterator[str]:
+    yield from _repeated("--build-arg", _build_args(spec.build_args, arguments.by_environment))
+    yield from _repeated("--secret", arguments.secrets)
+    yield from _repeated("--ssh", spec.ssh)
+    yield from _repeated("--target", _present(spec.target))
+    yield from _repeated("--network", _present(spec.network))
+    yield from _repeated("--platform", _present(",".join(spec.platforms)))
+    yield from _repeated("--label", _assignments(spec.labels))
+    yield from _repeated("--build-context", _assignments(spec.build_contexts))
+    if spec.cache_disabled:
+        yield "--no-cache"
+
+
+def _repeated(flag: str, values: Iterable[str]) -> Iterator[str]:
+    for value in values:
+        yield from (flag, value)
+
+
+def _present(value: str | None) -> tuple[str, ...]:
+    return (value,) if value else ()
+
+
+def _assignments(values: Mapping[str, str]) -> list[str]:
+    return [f"{name}={value}" for name, value in values.items()]
+
+
+def _build_args(values: Mapping[str, str], by_environment: frozenset[str]) -> list[str]:
+    # A name without a value makes the program take it from its environment.
+    return [name if name in by_environment else f"{name}={value}" for name, value in values.items()]
+
+
+def _cache_flags(spec: BuildSpec, dialect: Dialect, output: Output) -> Iterator[str]:
+    cache_to = () if isinstance(output, ToNowhere) else spec.cache_to
+    if dialect.can(Feature.CACHE_BACKENDS):
+        yield from _repeated("--cache-from", map(_backend, spec.cache_from))
+        yield from _repeated("--cache-to", map(_backend, cache_to))
+        return
+    yield from _repeated("--cache-from", _references(spec.cache_from))
+    if dialect.can(Feature.IGNORE_FILE_FLAG):
+        yield from _repeated("--cache-to", _references(cache_to))
+    elif any(option.type == "inline" for option in cache_to):
+        # The engine's own BuildKit knows no other export (Docker's "Inline cache").
+        yield from ("--build-arg", "BUILDKIT_INLINE_CACHE=1")
+
+
+def _backend(option: CacheOption) -> str:
+    return csv_field([("type", option.type), *option.params.items()])
+
+
+def _references(options: tuple[CacheOption, ...]) -> list[str]:
+    return [option.params["ref"] for option in options if "ref" in option.params]
+
+
+def _output_flags(output: Output, dialect: Dialect) -> tuple[str, ...]:
+    match output:
+        case ToStore(tag, id_file):
+            return ("--tag", tag, "--iidfile", str(id_file))
+        case ToRegistry(repository, metadata_file):
+            return ("--metadata-file", str(metadata_file), "--output", _push_by_digest(repository))
+        case ToNowhere():
+            # Podman has no such output; what it leaves has no name.
+            return ("--output", "type=cacheonly") if dialect.can(Feature.PROGRESS) else ()
+
+
+def _push_by_digest(repository: str) -> str:
+    """Write the image exporter's attributes (BuildKit's README, "Image/Registry")."""
+    attributes = {"type": "image", "name": repository, "push-by-digest": "true", "name-canonical": "true"}
+    return csv_field([*attributes.items(), ("push", "true")])

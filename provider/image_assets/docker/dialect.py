@@ -1,0 +1,86 @@
+"""The programs that build images with docker's flags, and how each differs."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Feature(Enum):
+    """What some of the programs can do, by the words of the input that asks for it."""
+
+    PROGRESS = auto()
+    """`--progress=plain`, in BuildKit's format."""
+    BUILDERS = auto()
+    """Builders by name, and attestations to be switched off."""
+    CACHE_BACKENDS = auto()
+    """`--cache-from` and `--cache-to` with `type=`."""
+    CACHE_REFERENCES = auto()
+    """`--cache-from` and `--cache-to` with repositories only."""
+    BUILD_CONTEXTS = auto()
+    """`--build-context`."""
+    IGNORE_FILE_FLAG = auto()
+    """`--ignorefile`: the program does not look for `<Dockerfile>.dockerignore` itself."""
+    OWN_AUTH_FILE = auto()
+    """Logins come from `REGISTRY_AUTH_FILE` (containers-auth.json(5))."""
+    TLS_FLAG = auto()
+    """`push --tls-verify=false` for plain HTTP; docker decides by the engine's configuration and for loopback hosts."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one kind of program is called.
+
+    Attributes:
+        title: Its name in messages.
+        features: What it can do.
+        environment: What it has to find in its environment.
+        remedy: How the user gets a program that can do more.
+    """
+
+    title: str
+    features: frozenset[Feature]
+    environment: tuple[tuple[str, str], ...] = ()
+    remedy: str = ""
+
+    def can(self, feature: Feature) -> bool:
+        """Say whether the program has the feature."""
+        return feature in self.features
+
+
+# Hints and reports that would make the output longer, and the attestations that make an index of a plain image (R22).
+_DOCKER = (
+    ("DOCKER_BUILDKIT", "1"),
+    ("DOCKER_CLI_HINTS", "false"),
+    ("BUILDX_NO_DEFAULT_ATTESTATIONS", "1"),
+    ("BUILDX_METADATA_PROVENANCE", "disabled"),
+)
+_INSTALL_BUILDX = "install docker's buildx component (https://docs.docker.com/go/buildx/)"
+
+BUILDX = Dialect(
+    title="docker with buildx",
+    features=frozenset({Feature.PROGRESS, Feature.BUILDERS, Feature.CACHE_BACKENDS, Feature.BUILD_CONTEXTS}),
+    environment=_DOCKER,
+)
+EMBEDDED = Dialect(
+    title="docker without buildx",
+    features=frozenset({Feature.PROGRESS, Feature.CACHE_REFERENCES}),
+    environment=_DOCKER,
+    remedy=_INSTALL_BUILDX,
+)
+NERDCTL = Dialect(
+    title="nerdctl",
+    features=frozenset({Feature.PROGRESS, Feature.CACHE_BACKENDS, Feature.BUILD_CONTEXTS}),
+    remedy="use docker with buildx",
+)
+PODMAN = Dialect(
+    title="podman",
+    features=frozenset(
+        {
+            Feature.CACHE_REFERENCES,
+            Feature.BUILD_CONTEXTS,
+            Feature.IGNORE_FILE_FLAG,
+            Feature.OWN_AUTH_FILE,
+            Feature.TLS_FLAG,
+        }
+    ),
+    remedy="use docker with buildx",
+)

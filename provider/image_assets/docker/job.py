@@ -1,0 +1,114 @@
+"""One run of the program that builds, with all that it needs for the time being."""
+
+import contextlib
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, Self
+
+from image_assets.command import Command, LocalRunner
+from image_assets.docker.argv import Arguments, Output, ToNowhere, build_argv
+from image_assets.docker.dialect import Feature
+from image_assets.docker.failure import Failure, by_hand
+from image_assets.docker.log import BuildLog, BuildReport
+from image_assets.docker.overlay import Overlay, overlay
+from image_assets.docker.probe import Engine
+from image_assets.docker.progress import BuildKitProgress, PodmanProgress, Progress
+from image_assets.docker.redact import MASK, Redactor
+from image_assets.docker.secrets import Placed, place_secrets
+from image_assets.docker.spec import BuildSpec
+from image_assets.errors import BuildError
+from image_assets.task import Task
+
+_LONGEST_STATUS: Final = 160
+
+
+class Job:
+    """One run of the program, with all that it needs for the time being."""
+
+    def __init__(self, spec: BuildSpec, engine: Engine, task: Task) -> None:
+        self._spec = spec
+        self._engine = engine
+        self._task = task
+        self._exits = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        dialect = self._engine.program.dialect
+        self._overlay: Overlay = self._exits.enter_context(
+            overlay(self._engine.environment, self._spec.credentials, dialect)
+        )
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self._exits.close()
+
+    @property
+    def directory(self) -> Path:
+        """A directory of our own, gone at the end."""
+        return self._overlay.directory
+
+    def run(self, output: Output) -> BuildReport:
+        """Build."""
+        placed = place_secrets(self._spec, self._engine.environment, self.directory)
+        command = Command(self._argv(self._spec, placed, output), environment=self._environment(placed))
+        log = BuildLog(Redactor(placed.values))
+        progress = self._progress()
+        started = time.monotonic()
+        is_failed = False
+        try:
+            code = self._follow(command, log, progress)
+            is_failed = code != 0
+        finally:
+            log.close(keep=is_failed)
+        if is_failed:
+            raise BuildError(self._failure(code, progress, placed, log.path))
+        return BuildReport(_summary(progress, time.monotonic() - started), log.text())
+
+    def _follow(self, command: Command, log: BuildLog, progress: Progress) -> int:
+        def take(line: str) -> None:
+            if doing := progress.feed(log.add(line)):
+                self._task.status(doing[:_LONGEST_STATUS])
+
+        self._task.debug(f"running {' '.join(command.argv)}")
+        return LocalRunner().run(command, self._task.cancelled, take).code
+
+    def _progress(self) -> Progress:
+        return BuildKitProgress() if self._engine.program.dialect.can(Feature.PROGRESS) else PodmanProgress()
+
+    def _argv(self, spec: BuildSpec, placed: Placed, output: Output) -> tuple[str, ...]:
+        program = self._engine.program
+        ignore_file = self._spec.dockerfile.with_name(f"{self._spec.dockerfile.name}.dockerignore")
+        arguments = Arguments(
+            secrets=placed.flags,
+            by_environment=placed.arguments,
+            builder=self._engine.builder.name if self._engine.builder else None,
+            ignore_file=ignore_file if ignore_file.is_file() else None,
+        )
+        return build_argv(program.build, program.dialect, spec, arguments, output)
+
+    def _environment(self, placed: Placed) -> dict[str, str]:
+        return {
+            **self._engine.environment,
+            **dict(self._engine.program.dialect.environment),
+            **self._overlay.environment,
+            **placed.environment,
+        }
+
+    def _failure(self, code: int, progress: Progress, placed: Placed, log: Path) -> str:
+        spec = self._spec
+        shown = replace(
+            spec, context=spec.shown_context or spec.context, dockerfile=spec.shown_dockerfile or spec.dockerfile
+        )
+        command = by_hand(self._argv(shown, placed, ToNowhere()), self._variables(placed))
+        failure = Failure(code, self._engine.title, progress, spec.dockerfile, shown.dockerfile, command, log)
+        return Redactor(placed.values)(failure.text())
+
+    def _variables(self, placed: Placed) -> dict[str, str]:
+        """Return what has to stand before the command for it to work by hand."""
+        needed = [pair for pair in self._engine.program.dialect.environment if pair[0] == "DOCKER_BUILDKIT"]
+        return dict(needed) | dict.fromkeys(placed.environment, MASK)
+
+
+def _summary(progress: Progress, seconds: float) -> str:
+    steps, cached = progress.counts()
+    return f"built in {seconds:.1f} s: {steps} steps, {cached} of them cached"

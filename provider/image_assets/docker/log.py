@@ -1,0 +1,53 @@
+"""The whole output of one build: a private file, which only a failure leaves behind."""
+
+import os
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_SHOWN: Final = 2000
+"""Lines kept for whoever wants to see the output of a success."""
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a successful build leaves to be told.
+
+    Attributes:
+        summary: One line.
+        output: The last 2,000 lines, without secrets.
+    """
+
+    summary: str
+    output: str
+
+
+class BuildLog:
+    """Writes the output down, without secrets, as it comes."""
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        descriptor, name = tempfile.mkstemp(prefix="image-assets-build-", suffix=".log")
+        self.path = Path(name)
+        self._file = os.fdopen(descriptor, "w", encoding="utf-8")
+        self._redact = redact
+        self._last: deque[str] = deque(maxlen=_SHOWN)
+
+    def add(self, line: str) -> str:
+        """Keep a line, and return it without secrets."""
+        clean = self._redact(line)
+        self._file.write(clean + "\n")
+        self._last.append(clean)
+        return clean
+
+    def text(self) -> str:
+        """Return the last lines."""
+        return "\n".join(self._last)
+
+    def close(self, *, keep: bool) -> None:
+        """Close the file, and remove it unless it is to be kept."""
+        self._file.close()
+        if not keep:
+            self.path.unlink(missing_ok=True)

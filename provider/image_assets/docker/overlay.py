@@ -1,0 +1,199 @@
+"""The configuration the program sees: the user's own plus our logins, in a temporary directory.
+
+Docker's configuration (`config.json`; Docker's CLI reference, "Configuration files") is read, never written. What
+stands beside it (plugins, contexts, builders, certificates) is linked. For a registry we have a login for, ours wins
+over the user's: `credHelpers` beat `credsStore`, which beats `auths` (github.com/docker/cli `config/configfile`).
+"""
+
+import base64
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from image_assets.docker.dialect import Dialect, Feature
+from image_assets.errors import BuildError
+from image_assets.oci.keychain import Credential
+
+_CONFIG: Final = "config.json"
+_HUB_KEY: Final = "https://index.docker.io/v1/"
+_HUB_NAMES: Final = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_HELPER: Final = "image-assets-overlay"
+
+Config = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A directory of our own, gone at the end, and the environment that makes the program use it."""
+
+    directory: Path
+    environment: Mapping[str, str] = field(repr=False)
+
+
+@contextlib.contextmanager
+def overlay(environ: Mapping[str, str], credentials: Mapping[str, Credential], dialect: Dialect) -> Iterator[Overlay]:
+    """Make the directory, and remove it at the end.
+
+    Args:
+        environ: The provider's environment.
+        credentials: Our logins by registry.
+        dialect: The program's kind.
+
+    Raises:
+        BuildError: The user's configuration cannot be read.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="image-assets-"))
+    try:
+        write = _write_auth_file if dialect.can(Feature.OWN_AUTH_FILE) else _write_docker_config
+        yield Overlay(directory, write(directory, environ, credentials))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def config_directory(environ: Mapping[str, str]) -> Path:
+    """Return the directory of docker's configuration (`DOCKER_CONFIG`, else `~/.docker`)."""
+    return Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or Path.home(), ".docker"))
+
+
+def read_config(path: Path) -> Config:
+    """Return the configuration, or an empty one where there is none.
+
+    Raises:
+        BuildError: The file cannot be read or is not a JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8") or "{}")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise BuildError(f"cannot read docker's configuration `{path}`: {error}") from error
+    if not isinstance(content, dict):
+        raise BuildError(f"docker's configuration `{path}` is not a JSON object")
+    return content
+
+
+def _write_docker_config(
+    directory: Path, environ: Mapping[str, str], credentials: Mapping[str, Credential]
+) -> dict[str, str]:
+    """Fill the directory for docker and nerdctl; return the environment."""
+    user = config_directory(environ)
+    config = read_config(user / _CONFIG)
+    logins = {_docker_key(registry): login for registry, login in credentials.items()}
+    environment = {"DOCKER_CONFIG": str(directory)}
+    _link_entries(user, directory)
+    if config.get("credsStore") and logins:
+        environment["PATH"] = _add_helper(directory, config, logins, environ)
+    else:
+        _add_logins(config, logins)
+    _write_private(directory / _CONFIG, json.dumps(config))
+    if (user / "buildx").is_dir() and "BUILDX_CONFIG" not in environ:
+        # Builders are found by this directory, and buildx keeps its notes there: let it be the user's.
+        environment["BUILDX_CONFIG"] = str((user / "buildx").resolve())
+    return environment
+
+
+def _docker_key(registry: str) -> str:
+    return _HUB_KEY if registry in _HUB_NAMES else registry
+
+
+def _link_entries(source: Path, directory: Path) -> None:
+    if not source.is_dir():
+        return
+    for entry in source.iterdir():
+        # A link to a lock would make two processes of ours wait for each other.
+        if entry.name != _CONFIG and not entry.name.endswith(".lock"):
+            (directory / entry.name).symlink_to(entry.absolute(), target_is_directory=entry.is_dir())
+
+
+def _add_logins(config: Config, logins: Mapping[str, Credential]) -> None:
+    """Put the logins into the configuration itself; helpers of the same registries go."""
+    config["auths"] = _objects(config, "auths") | {key: _auth(login) for key, login in logins.items()}
+    helpers = {host: name for host, name in _objects(config, "credHelpers").items() if not _is_ours(host, logins)}
+    config["credHelpers"] = helpers
+
+
+def _is_ours(host: str, logins: Mapping[str, Credential]) -> bool:
+    return _docker_key(host) in logins
+
+
+def _objects(config: Config, key: str) -> Config:
+    value = config.get(key)
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def _auth(login: Credential) -> Config:
+    if login.identity_token:
+        return {"identitytoken": login.identity_token, "auth": _basic(login.username or "<token>", "")}
+    return {"auth": _basic(login.username, login.password)}
+
+
+def _basic(username: str, password: str) -> str:
+    return base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+def _add_helper(directory: Path, config: Config, logins: Mapping[str, Credential], environ: Mapping[str, str]) -> str:
+    """Serve our logins by a credential helper, as a `credsStore` hides `auths`; return the PATH that finds it."""
+    programs = directory / "bin"
+    programs.mkdir(mode=0o700)
+    script = programs / f"docker-credential-{_HELPER}"
+    _write_private(script, _helper_script(directory, logins))
+    script.chmod(0o700)
+    config["credHelpers"] = _objects(config, "credHelpers") | dict.fromkeys(logins, _HELPER)
+    return os.pathsep.join((str(programs), environ.get("PATH", os.defpath)))
+
+
+def _helper_script(directory: Path, logins: Mapping[str, Credential]) -> str:
+    """Write a program of docker's credential helper protocol (github.com/docker/docker-credential-helpers)."""
+    cases = []
+    for index, (key, login) in enumerate(logins.items()):
+        answer = directory / f"login-{index}.json"
+        _write_private(answer, json.dumps(_helper_answer(key, login)))
+        cases.append(f"{shlex.quote(key)}) exec cat {shlex.quote(str(answer))};;")
+    lines = ("#!/bin/sh", 'test "$1" = get || exit 1', "read -r host", 'case "$host" in', *cases, "esac")
+    return "\n".join((*lines, "echo 'credentials not found in native keychain'", "exit 1", ""))
+
+
+def _helper_answer(key: str, login: Credential) -> Config:
+    if login.identity_token:
+        return {"ServerURL": key, "Username": "<token>", "Secret": login.identity_token}
+    return {"ServerURL": key, "Username": login.username, "Secret": login.password}
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _write_auth_file(
+    directory: Path, environ: Mapping[str, str], credentials: Mapping[str, Credential]
+) -> dict[str, str]:
+    """Fill the directory for podman (containers-auth.json(5)); return the environment."""
+    config: Config = {}
+    for path in reversed(_auth_files(environ)):
+        found = read_config(path)
+        for key in ("auths", "credHelpers"):
+            config[key] = _objects(config, key) | _objects(found, key)
+    logins = {"docker.io" if registry in _HUB_NAMES else registry: login for registry, login in credentials.items()}
+    _add_logins(config, logins)
+    _write_private(directory / "auth.json", json.dumps(config))
+    return {"REGISTRY_AUTH_FILE": str(directory / "auth.json")}
+
+
+def _auth_files(environ: Mapping[str, str]) -> list[Path]:
+    """Return where podman looks for logins, the first of which wins."""
+    if chosen := environ.get("REGISTRY_AUTH_FILE"):
+        return [Path(chosen)]
+    home = Path(environ.get("HOME") or Path.home())
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    return [
+        Path(runtime, "containers", "auth.json") if runtime else Path(f"/run/containers/{os.getuid()}/auth.json"),
+        Path(environ.get("XDG_CONFIG_HOME") or home / ".config", "containers", "auth.json"),
+        config_directory(environ) / _CONFIG,
+    ]

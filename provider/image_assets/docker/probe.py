@@ -1,0 +1,191 @@
+"""Whether what builds can be reached, found out in less than 5 s."""
+
+import re
+import socket
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from image_assets.command import Command, CommandMissingError, CommandTimeoutError, LocalRunner
+from image_assets.docker.builders import Builder, current_context, resolve_builder
+from image_assets.docker.dialect import Feature
+from image_assets.docker.program import Program, find_program
+from image_assets.errors import BuildError
+from image_assets.task import Task
+
+_TIMEOUT: Final = 4.0
+"""Seconds for an engine to answer."""
+_DIAL_TIMEOUT: Final = 3.0
+"""Seconds for one builder to accept a connection."""
+
+_REMEDIES: Final = (
+    (
+        re.compile("permission denied", re.IGNORECASE),
+        "you may not use docker's engine",
+        "Add yourself to the group `docker` (`sudo usermod -aG docker $USER`) and log in again, or use rootless docker",
+    ),
+    (
+        re.compile("context .*not found|context not found", re.IGNORECASE),
+        "the docker context does not exist",
+        "See `docker context ls`; choose one by DOCKER_CONTEXT or `docker context use`",
+    ),
+    (
+        re.compile(""),
+        "docker's engine is not running or cannot be reached",
+        "Start it (`sudo systemctl start docker`, Docker Desktop), or choose another by DOCKER_HOST or DOCKER_CONTEXT",
+    ),
+)
+"""What the client says of an engine that does not answer; what it means; what helps. The first match counts."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What builds.
+
+    Attributes:
+        program: The program to call.
+        builder: The buildx builder behind it; None where the program has no such thing.
+        environment: The provider's environment, changed so that the program talks to the builder's engine.
+    """
+
+    program: Program
+    builder: Builder | None
+    environment: Mapping[str, str]
+
+    @property
+    def pushes(self) -> bool:
+        """Whether the builder pushes by itself."""
+        return self.builder is not None and self.builder.pushes
+
+    @property
+    def title(self) -> str:
+        """Name it in messages."""
+        if self.builder is None:
+            return self.program.dialect.title
+        return f"builder `{self.builder.name}` (driver `{self.builder.driver}`)"
+
+
+def probe(executable: str, builder: str | None, task: Task, environ: Mapping[str, str]) -> Engine:
+    """Find the program and its builder, and see that they answer.
+
+    Raises:
+        BuildError: Something is not installed, does not run, does not exist or cannot be reached: what was tried and
+            what helps.
+        CancelledByUserError: The user cancelled.
+    """
+    program = find_program(executable, environ)
+    if not program.dialect.can(Feature.BUILDERS):
+        engine = Engine(program, None, environ)
+        _ask_engine(engine, environ, task)
+        return engine
+    chosen = resolve_builder(builder, environ)
+    engine = Engine(program, chosen, _for_context(environ, chosen))
+    _REACH.get(chosen.driver, _ask_buildx)(engine, task)
+    return engine
+
+
+def _for_context(environ: Mapping[str, str], builder: Builder) -> Mapping[str, str]:
+    """Point the program to the docker context that the builder is."""
+    if builder.pushes or builder.name == current_context(environ):
+        return environ
+    return _pointed(environ, builder.name)
+
+
+def _pointed(environ: Mapping[str, str], endpoint: str) -> dict[str, str]:
+    others = {name: value for name, value in environ.items() if name not in ("DOCKER_HOST", "DOCKER_CONTEXT")}
+    return others | {"DOCKER_HOST" if "://" in endpoint else "DOCKER_CONTEXT": endpoint}
+
+
+def _ask_engine(engine: Engine, environment: Mapping[str, str], task: Task) -> None:
+    command = Command((engine.program.path, "version"), environment=environment, timeout=_TIMEOUT)
+    code, said = _answer(command, task)
+    if code == 0:
+        return
+    meaning, remedy = next(row[1:] for row in _REMEDIES if row[0].search(said))
+    raise BuildError(f"{meaning}: `{engine.program.path} version` said: {_last_lines(said)}\n{remedy}")
+
+
+def _answer(command: Command, task: Task) -> tuple[int, str]:
+    try:
+        finished = LocalRunner().run(command, task.cancelled)
+    except (CommandMissingError, CommandTimeoutError) as error:
+        return -1, str(error)
+    return finished.code, finished.errors.decode(errors="replace").strip() or finished.text
+
+
+def _last_lines(text: str) -> str:
+    return " ".join(line.strip() for line in text.splitlines()[-3:])
+
+
+def _ask_own_engine(engine: Engine, task: Task) -> None:
+    _ask_engine(engine, engine.environment, task)
+
+
+def _ask_node_engines(engine: Engine, task: Task) -> None:
+    """See that the engine of at least one node answers: a builder of this driver is a container there."""
+    _any_of(engine, lambda endpoint: _ask_engine(engine, _pointed(engine.environment, endpoint), task))
+
+
+def _dial_nodes(engine: Engine, task: Task) -> None:
+    """See that at least one node accepts a connection."""
+    _any_of(engine, lambda endpoint: _dial(engine, endpoint, task))
+
+
+def _any_of(engine: Engine, reach: Callable[[str], None]) -> None:
+    failure: BuildError | None = None
+    for endpoint in engine.builder.endpoints if engine.builder else ():
+        try:
+            reach(endpoint)
+        except BuildError as error:
+            failure = failure or error
+        else:
+            return
+    if failure:
+        raise failure
+
+
+def _dial(engine: Engine, endpoint: str, task: Task) -> None:
+    task.check()
+    address = urllib.parse.urlsplit(endpoint)
+    if address.scheme not in ("tcp", "unix"):
+        _ask_buildx(engine, task)
+        return
+    try:
+        _connect(address)
+    except (OSError, ValueError) as error:
+        raise BuildError(
+            f"{engine.title} cannot be reached: connecting to {endpoint} failed: {error}\n"
+            f"Start it, or correct its address: `docker buildx rm {_name(engine)}`, then `docker buildx create` anew"
+        ) from error
+
+
+def _connect(address: urllib.parse.SplitResult) -> None:
+    if address.scheme == "tcp":
+        socket.create_connection((address.hostname or "", address.port or 0), _DIAL_TIMEOUT).close()
+        return
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(_DIAL_TIMEOUT)
+        client.connect(address.path)
+
+
+def _ask_buildx(engine: Engine, task: Task) -> None:
+    argv = (*engine.program.buildx, "inspect", _name(engine))
+    code, said = _answer(Command(argv, environment=engine.environment, timeout=_TIMEOUT), task)
+    if code != 0:
+        raise BuildError(
+            f"{engine.title} cannot be reached: `{' '.join(argv)}` said: {_last_lines(said)}\n"
+            "Start it, or name another one in `builder.name` (`docker buildx ls` lists them)"
+        )
+
+
+def _name(engine: Engine) -> str:
+    return engine.builder.name if engine.builder else ""
+
+
+_REACH: Final[Mapping[str, Callable[[Engine, Task], None]]] = {
+    "docker": _ask_own_engine,
+    "docker-container": _ask_node_engines,
+    "remote": _dial_nodes,
+}
+"""How a builder of each driver is reached; others are left to buildx."""

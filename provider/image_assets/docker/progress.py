@@ -1,0 +1,172 @@
+"""Reading a builder's output while it comes: what it is doing now, and which step failed.
+
+BuildKit's plain format (moby/buildkit `util/progress/progressui`): `#7 NAME`, then `#7 0.213 text`, `#7 DONE 0.2s`,
+`#7 CACHED` or `#7 ERROR: reason`; steps run side by side, so lines of several are mixed. Podman (containers/buildah
+`imagebuildah`) runs them in turn: `STEP 3/5: RUN ...`, the step's own lines, `Error: ...`.
+"""
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+_KEPT_LINES: Final = 200
+"""Lines of a step's own output that are kept; of more, the last ones."""
+_LINE: Final = re.compile(r"#(\d+) (.*)")
+_LOG: Final = re.compile(r"\d+\.\d+ (.*)")
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}( .*)?")
+_LOCATION: Final = re.compile(r"([^\s:]+):(\d+)")
+_STEP: Final = re.compile(r"STEP (\d+/\d+): (.*)")
+_STAGE: Final = re.compile(r"\[\d+/\d+\] (STEP \d+/\d+: .*)")
+_RULE: Final = re.compile("-{6,}")
+
+
+@dataclass
+class Step:
+    """One step of a build.
+
+    Attributes:
+        name: As the builder shows it.
+        output: The last lines that it wrote.
+        error: Why it failed; empty if it did not.
+        cached: Whether it did not have to run.
+    """
+
+    name: str
+    output: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
+    error: str = ""
+    cached: bool = False
+
+
+class Progress(Protocol):
+    """Follows a build's output."""
+
+    def feed(self, line: str) -> str:
+        """Take the next line; return what the build is doing, or nothing if the line does not tell."""
+
+    def failed_step(self) -> Step | None:
+        """Return the step that failed, if the output named one."""
+
+    def location(self) -> tuple[str, int] | None:
+        """Return the Dockerfile's name and the line that failed, if the output named them."""
+
+    def counts(self) -> tuple[int, int]:
+        """Return the number of the Dockerfile's steps, and how many of them came from the cache."""
+
+    def message(self) -> str:
+        """Return the last line that says what went wrong."""
+
+
+class BuildKitProgress:
+    """Follows BuildKit's plain format."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, Step] = {}
+        self._location: tuple[str, int] | None = None
+        self._place = ""
+        self._message = ""
+
+    def feed(self, line: str) -> str:
+        """See `Progress.feed`."""
+        match = _LINE.fullmatch(line)
+        if match is None:
+            self._outside(line)
+            return ""
+        number, text = match.groups()
+        step = self._steps.get(number)
+        if step is None:
+            self._steps[number] = Step(text)
+            return text
+        return _advance(step, text)
+
+    def _outside(self, line: str) -> None:
+        """Take a line of no step: the summary of a failure."""
+        if _RULE.fullmatch(line) and (match := _LOCATION.fullmatch(self._place)):
+            self._location = (match[1], int(match[2]))
+        elif line.strip():
+            self._message = line
+        self._place = line
+
+    def failed_step(self) -> Step | None:
+        """See `Progress.failed_step`: of several the first that is not merely a consequence."""
+        failed = [step for step in self._steps.values() if step.error]
+        causes = [step for step in failed if "cancel" not in step.error.lower()]
+        return next(iter(causes or failed), None)
+
+    def location(self) -> tuple[str, int] | None:
+        """See `Progress.location`."""
+        return self._location
+
+    def counts(self) -> tuple[int, int]:
+        """See `Progress.counts`."""
+        own = [step for step in self._steps.values() if step.name.startswith("[") and not _is_internal(step)]
+        return len(own), sum(step.cached for step in own)
+
+    def message(self) -> str:
+        """See `Progress.message`."""
+        return self._message
+
+
+def _is_internal(step: Step) -> bool:
+    return step.name.startswith(("[internal]", "[auth]"))
+
+
+def _advance(step: Step, text: str) -> str:
+    """Take a line of a known step."""
+    if text.startswith("ERROR: "):
+        step.error = text.removeprefix("ERROR: ")
+    elif text == "CACHED":
+        step.cached = True
+    elif match := _LOG.fullmatch(text):
+        step.output.append(match[1])
+        return f"{step.name}: {match[1]}"
+    elif text.startswith(("DONE ", "...")) or _DIGEST.fullmatch(text):
+        return ""
+    return step.name
+
+
+class PodmanProgress:
+    """Follows podman's format."""
+
+    def __init__(self) -> None:
+        self._steps: list[Step] = []
+        self._message = ""
+
+    def feed(self, line: str) -> str:
+        """See `Progress.feed`."""
+        bare = match[1] if (match := _STAGE.fullmatch(line)) else line
+        if match := _STEP.fullmatch(bare):
+            self._steps.append(Step(f"[{match[1]}] {match[2]}"))
+            return self._steps[-1].name
+        if line.startswith("Error: "):
+            self._message = line.removeprefix("Error: ")
+        elif self._steps:
+            return self._take(self._steps[-1], line)
+        return ""
+
+    def _take(self, step: Step, line: str) -> str:
+        if line.startswith("--> Using cache "):
+            step.cached = True
+        elif not line.startswith("--> "):
+            step.output.append(line)
+            return f"{step.name}: {line}"
+        return ""
+
+    def failed_step(self) -> Step | None:
+        """See `Progress.failed_step`: the one that ran last, if podman says that a step failed."""
+        if not self._steps or "at STEP" not in self._message:
+            return None
+        self._steps[-1].error = self._message
+        return self._steps[-1]
+
+    def location(self) -> tuple[str, int] | None:
+        """See `Progress.location`: podman does not tell."""
+        return None
+
+    def counts(self) -> tuple[int, int]:
+        """See `Progress.counts`."""
+        return len(self._steps), sum(step.cached for step in self._steps)
+
+    def message(self) -> str:
+        """See `Progress.message`."""
+        return self._message

@@ -1,0 +1,107 @@
+"""Bringing build secrets to the program: by its environment, or by files that only we can read."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from image_assets.docker.argv import csv_field
+from image_assets.docker.spec import BuildSpec, SecretSource
+from image_assets.errors import BuildError
+
+_LONGEST_VARIABLE: Final = 64 << 10
+"""Linux takes 128 KiB for one variable (execve(2), `MAX_ARG_STRLEN`)."""
+_LONGEST_HIDDEN_FILE: Final = 256 << 10
+_STEERING: Final = ("BUILDKIT_", "BUILDX_", "DOCKER_", "DYLD_", "GO", "LD_", "REGISTRY_", "SSH_", "STORAGE_")
+"""Variables that programs of this kind obey: a build arg of such a name is passed as an argument."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where the secrets are.
+
+    Attributes:
+        flags: The values of `--secret`.
+        environment: What the program has to find in its environment.
+        arguments: Names of the build args among these variables.
+        values: All secret texts, to be hidden in what is shown.
+    """
+
+    flags: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    arguments: frozenset[str] = frozenset()
+    values: tuple[str, ...] = field(default=(), repr=False)
+
+
+def place_secrets(spec: BuildSpec, environ: Mapping[str, str], directory: Path) -> Placed:
+    """Put the secrets where the program finds them; those that fit no variable go to files in `directory`.
+
+    Raises:
+        BuildError: A secret's variable or file is not there.
+    """
+    flags: list[str] = []
+    environment: dict[str, str] = {}
+    for index, source in enumerate(spec.secrets):
+        flags.append(_place(source, f"IMAGE_ASSETS_SECRET_{index}", environ, environment, directory))
+    arguments = _hidden_arguments(spec, environ)
+    return Placed(
+        flags=tuple(flags),
+        environment=environment | arguments,
+        arguments=frozenset(arguments),
+        values=(*(_text(source, environ) for source in spec.secrets), *spec.hidden, *_passwords(spec)),
+    )
+
+
+def _place(
+    source: SecretSource, name: str, environ: Mapping[str, str], environment: dict[str, str], directory: Path
+) -> str:
+    """Return the value of `--secret` for one secret."""
+    if source.env is not None:
+        _require(source.env in environ, source, f"the environment variable `{source.env}` is not set")
+        return csv_field([("id", source.id), ("env", source.env)])
+    if source.file is not None:
+        _require(source.file.is_file(), source, f"`{source.file}` is not a file")
+        return csv_field([("id", source.id), ("src", str(source.file))])
+    value = source.value or ""
+    if "\0" not in value and len(value.encode()) <= _LONGEST_VARIABLE:
+        environment[name] = value
+        return csv_field([("id", source.id), ("env", name)])
+    return csv_field([("id", source.id), ("src", str(_write(directory / name, value)))])
+
+
+def _require(fact: bool, source: SecretSource, otherwise: str) -> None:  # noqa: FBT001 - the condition is the point
+    if not fact:
+        raise BuildError(f"build secret `{source.id}`: {otherwise}")
+
+
+def _write(path: Path, value: str) -> Path:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(value.encode())
+    return path
+
+
+def _text(source: SecretSource, environ: Mapping[str, str]) -> str:
+    if source.env is not None:
+        return environ[source.env]
+    if source.file is not None:
+        with source.file.open("rb") as file:
+            return file.read(_LONGEST_HIDDEN_FILE).decode(errors="replace")
+    return source.value or ""
+
+
+def _hidden_arguments(spec: BuildSpec, environ: Mapping[str, str]) -> dict[str, str]:
+    """Choose the build args whose values are not to stand in the argument list and can travel by environment."""
+    return {
+        name: value
+        for name, value in spec.build_args.items()
+        if value in spec.hidden and name not in environ and _is_harmless(name) and "\0" not in value
+    }
+
+
+def _is_harmless(name: str) -> bool:
+    return not name.upper().startswith(_STEERING) and not name.upper().endswith("_PROXY")
+
+
+def _passwords(spec: BuildSpec) -> list[str]:
+    return [text for login in spec.credentials.values() for text in (login.password, login.identity_token)]

@@ -1,0 +1,141 @@
+"""A built image in the engine's own store: looking at it, saving it, pushing it, letting it go."""
+
+import contextlib
+import json
+import threading
+import uuid
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Final
+
+from image_assets.command import Command, CommandMissingError, CommandTimeoutError, Finished, LocalRunner
+from image_assets.docker.dialect import Feature
+from image_assets.docker.overlay import overlay
+from image_assets.docker.probe import Engine
+from image_assets.errors import BuildError, RegistryError
+from image_assets.oci.keychain import Credential
+from image_assets.task import Task
+
+_HOLDER: Final = "image-assets.invalid/held"
+"""The repository of the names that keep images from being pruned: no registry can have that host (RFC 2606)."""
+_TIMEOUT: Final = 60.0
+"""Seconds for the engine to answer about an image; it may be busy with other builds."""
+_LEAVE_TIMEOUT: Final = 3.0
+"""Seconds for letting an image go after the user cancelled."""
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What the engine says of an image.
+
+    Attributes:
+        image_id: The digest of its config; with the containerd store, of its manifest or index.
+        platform: `os/arch[/variant]`.
+        diff_ids: The digests of the uncompressed layers, the lowest first.
+        size: Bytes of the uncompressed layers.
+    """
+
+    image_id: str
+    platform: str
+    diff_ids: tuple[str, ...]
+    size: int
+
+
+@dataclass(frozen=True)
+class Store:
+    """The image store of one engine."""
+
+    engine: Engine
+    credentials: Mapping[str, Credential] = field(repr=False)
+    task: Task
+
+    def inspect(self, name: str) -> ImageFacts | None:
+        """Return what the engine knows of an image, or None if there is none of that name.
+
+        Raises:
+            BuildError: The engine did not answer.
+        """
+        finished = self._run("image", "inspect", name)
+        if finished.code == 0:
+            return _facts(json.loads(finished.output)[0])
+        if "no such" in finished.text.lower() or "not known" in finished.text.lower():
+            return None
+        raise BuildError(f"cannot look at the built image `{name}`: {finished.text}")
+
+    def save(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Give the image as `docker save` writes it."""
+        return LocalRunner().stream(self._command(None, "save", name), self.task.cancelled)
+
+    def push(self, image: str, reference: str) -> None:
+        """Push the image under that reference; the user's own image of that name is as before afterwards.
+
+        Raises:
+            RegistryError: The push failed.
+            BuildError: The engine did not answer.
+        """
+        before = self.inspect(reference)
+        self._demand("tag", image, reference)
+        try:
+            self._push(reference)
+        finally:
+            if before is None:
+                self.remove(reference)
+            else:
+                self._run("tag", before.image_id, reference)
+
+    def _push(self, reference: str) -> None:
+        plain = self.engine.program.dialect.can(Feature.TLS_FLAG) and _is_loopback(reference)
+        flags = ("--tls-verify=false",) if plain else ()
+        with overlay(self.engine.environment, self.credentials, self.engine.program.dialect) as config:
+            command = self._command(config.environment, "push", *flags, reference)
+            finished = LocalRunner().run(command, self.task.cancelled, self.task.status)
+        if finished.code != 0:
+            raise RegistryError(f"pushing {reference} failed: {_last_line(finished)}", method="PUT", url=reference)
+
+    def remove(self, name: str) -> None:
+        """Take a name from an image, and the image with it if that was its last; never fails."""
+        command = self._command(None, "image", "rm", name, timeout=_LEAVE_TIMEOUT)
+        with contextlib.suppress(CommandMissingError, CommandTimeoutError):
+            # This runs after the user cancelled too: that is what the names are removed for.
+            LocalRunner().run(command, threading.Event())
+
+    def _demand(self, *words: str) -> None:
+        finished = self._run(*words)
+        if finished.code != 0:
+            raise BuildError(f"`{self.engine.program.path} {' '.join(words)}` failed: {_last_line(finished)}")
+
+    def _run(self, *words: str) -> Finished:
+        try:
+            return LocalRunner().run(self._command(None, *words, timeout=_TIMEOUT), self.task.cancelled)
+        except (CommandMissingError, CommandTimeoutError) as error:
+            raise BuildError(str(error)) from error
+
+    def _command(self, more: Mapping[str, str] | None, *words: str, timeout: float | None = None) -> Command:
+        environment = {**self.engine.environment, **(more or {})}
+        return Command((self.engine.program.path, *words), environment=environment, timeout=timeout)
+
+
+def new_holder() -> str:
+    """Return a name, used once, that holds a built image."""
+    return f"{_HOLDER}:{uuid.uuid4().hex}"
+
+
+def _facts(image: Mapping[str, Any]) -> ImageFacts:
+    image_id = str(image["Id"])
+    variant = f"/{image['Variant']}" if image.get("Variant") else ""
+    return ImageFacts(
+        image_id=image_id if ":" in image_id else f"sha256:{image_id}",
+        platform=f"{image.get('Os', '')}/{image.get('Architecture', '')}{variant}",
+        diff_ids=tuple((image.get("RootFS") or {}).get("Layers") or ()),
+        size=int(image.get("Size") or 0),
+    )
+
+
+def _last_line(finished: Finished) -> str:
+    return finished.errors.decode(errors="replace").strip().splitlines()[-1:][0] if finished.errors.strip() else "?"
+
+
+def _is_loopback(reference: str) -> bool:
+    host = reference.split("/", 1)[0]
+    return host.startswith(("localhost", "127.", "[::1]"))
