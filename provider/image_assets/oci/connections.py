@@ -1,0 +1,80 @@
+"""urllib3's connections, made so that a watch can shut the one that serves it."""
+
+import socket
+import threading
+import warnings
+from typing import Any
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import InsecureRequestWarning
+from urllib3.util import make_headers, parse_url
+
+from image_assets.oci.watchdog import Watch
+
+# Whoever reaches an unverified registry has configured it as such, or it is on this machine.
+warnings.filterwarnings("ignore", category=InsecureRequestWarning)
+
+_CONNECTIONS_KEPT = 16
+
+
+class _Current(threading.local):
+    """The watch of the exchange that this thread is in."""
+
+    watch: Watch | None = None
+
+
+current = _Current()
+
+
+class _Watched(HTTPConnection):
+    """A connection that hands a duplicate of its socket to the watch of each exchange it serves."""
+
+    _handle: socket.socket | None = None
+
+    def _new_conn(self) -> socket.socket:
+        made = super()._new_conn()
+        # A duplicate stays good when TLS takes the socket over, and while an answer outlives its connection.
+        self._handle = made.dup()
+        self._attach()
+        return made
+
+    def request(self, *args: Any, **options: Any) -> None:
+        self._attach()
+        super().request(*args, **options)
+
+    def close(self) -> None:
+        super().close()
+        handle, self._handle = self._handle, None
+        if handle is not None and not (current.watch and current.watch.adopt(handle)):
+            handle.close()
+
+    def _attach(self) -> None:
+        if current.watch is not None and self._handle is not None:
+            current.watch.attach(self._handle)
+
+
+class _WatchedTLS(_Watched, HTTPSConnection):
+    """The same for TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTLS
+
+
+def pool_manager(proxy: str | None, tls: Any) -> PoolManager:
+    """Make the connections that share one proxy and one TLS context; fit for many threads."""
+    options: dict[str, Any] = {"maxsize": _CONNECTIONS_KEPT, "ssl_context": tls, "retries": False}
+    manager = _proxied(proxy, options) if proxy else PoolManager(**options)
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+    return manager
+
+
+def _proxied(proxy: str, options: dict[str, Any]) -> ProxyManager:
+    user = parse_url(proxy).auth
+    headers = make_headers(proxy_basic_auth=user) if user else None
+    return ProxyManager(proxy, proxy_headers=headers, proxy_ssl_context=options["ssl_context"], **options)

@@ -1,0 +1,58 @@
+"""Reading one blob (OCI distribution spec, "Pulling blobs"): checked, and taken up again where it broke off."""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from typing import Final
+
+from image_assets.oci.auth import Access
+from image_assets.oci.exchange import Request
+from image_assets.oci.faults import ExchangeError, Fault
+from image_assets.oci.patience import Patience
+from image_assets.oci.session import Session
+
+_PARTIAL: Final = 206
+_GOOD: Final = frozenset({200, _PARTIAL})
+
+
+def download(session: Session, repository_path: str, digest: str) -> Iterator[bytes]:
+    """Give the blob's bytes.
+
+    Raises:
+        RegistryError: The registry has no such blob, does not answer in time, or sends other bytes.
+        CancelledByUserError: The user cancelled meanwhile.
+    """
+    patience = Patience(session.limits.retrying)
+    hashed = hashlib.new(digest.partition(":")[0])
+    position = 0
+    while True:
+        try:
+            for chunk in _rest(session, repository_path, digest, position):
+                hashed.update(chunk)
+                position += len(chunk)
+                yield chunk
+            break
+        except ExchangeError as error:
+            session.wait_after(error, patience)
+    if hashed.hexdigest() != digest.partition(":")[2]:
+        url = session.url(f"{repository_path}/blobs/{digest}")
+        raise ExchangeError("the content does not have this digest", method="GET", url=url, fault=Fault.FINAL)
+
+
+def _rest(session: Session, repository_path: str, digest: str, position: int) -> Iterator[bytes]:
+    """Give what comes after the position; a registry that cannot start there sends all, and the start is left out."""
+    headers = {"Range": f"bytes={position}-"} if position else {}
+    request = Request(
+        "GET", session.url(f"{repository_path}/blobs/{digest}"), headers=headers, expect=_GOOD, stream=True
+    )
+    answer = session.once(request, Access.pull(repository_path))
+    with contextlib.closing(answer.chunks):
+        yield from _without_start(answer.chunks, 0 if answer.status == _PARTIAL else position)
+
+
+def _without_start(chunks: Iterator[bytes], length: int) -> Iterator[bytes]:
+    for chunk in chunks:
+        dropped = min(length, len(chunk))
+        length -= dropped
+        if dropped < len(chunk):
+            yield chunk[dropped:]

@@ -1,0 +1,39 @@
+"""Who we are to a registry: the seam that `credentials` and `ecr` fill."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A user name and a password, or a token that stands for both.
+
+    Attributes:
+        username: The user; `<token>` or empty with an identity token.
+        password: The password or access token.
+        identity_token: An OAuth2 refresh token, used instead of the password where it is not empty.
+    """
+
+    username: str
+    password: str = field(default="", repr=False)
+    identity_token: str = field(default="", repr=False)
+
+
+class Keychain(Protocol):
+    """Finds the credential for a repository."""
+
+    def resolve(self, registry: str, repository: str) -> Credential | None:
+        """Return the credential for `registry/repository`, or None to go on without one.
+
+        Args:
+            registry: The registry as it stands in image names (`docker.io`, `localhost:5000`).
+            repository: The path inside it; empty for the registry as a whole.
+        """
+
+
+class NoKeychain:
+    """Knows nobody: every registry is asked without a credential."""
+
+    def resolve(self, registry: str, repository: str) -> Credential | None:  # noqa: ARG002 - the protocol's parameters
+        """Return None."""
+        return None

@@ -1,0 +1,69 @@
+"""When to try again: a table of pauses by kind of failure, and one budget of time for all of them."""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from image_assets.oci.faults import ExchangeError, Fault
+
+# Seconds before each repetition. Nobody listening is known at once and seldom cures itself; a dropped connection
+# usually does; a busy registry needs the longest pauses. What is not here is never repeated.
+PAUSES: Mapping[Fault, tuple[float, ...]] = MappingProxyType(
+    {
+        Fault.REFUSED: (0.3, 0.7, 1.5),
+        Fault.UNKNOWN_HOST: (0.5, 1.0),
+        Fault.RESET: (0.1, 0.5, 2.0, 5.0, 10.0),
+        Fault.TIMEOUT: (0.5, 2.0),
+        Fault.LOST: (0.1, 0.5, 2.0),
+        Fault.BUSY: (0.5, 1.0, 3.0, 8.0, 15.0),
+    }
+)
+_SPREAD = 0.2
+
+
+class Patience:
+    """The repetitions of one request; not shared between threads."""
+
+    def __init__(self, budget: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._budget = budget
+        self._clock = clock
+        self._failures: dict[Fault, int] = {}
+        self._first: float | None = None
+        self.tries = 1
+
+    def pause_after(self, error: ExchangeError) -> float | None:
+        """Return the seconds to wait before trying again, or None to give up."""
+        now = self._clock()
+        self._first = now if self._first is None else self._first
+        pauses = PAUSES.get(error.fault, ())
+        count = self._failures.get(error.fault, 0)
+        self._failures[error.fault] = count + 1
+        if count >= len(pauses):
+            return None
+        pause = max(_spread(pauses[count]), error.retry_after or 0.0)
+        if now - self._first + pause > self._budget:
+            return None
+        self.tries += 1
+        return pause
+
+    def renew(self) -> None:
+        """Forget the failures so far: much was achieved since."""
+        self._failures.clear()
+        self._first = None
+
+    def final(self, error: ExchangeError) -> ExchangeError:
+        """Return the error as the user sees it after the last try."""
+        asked = f"the registry asks to wait {error.retry_after:.0f} s" if error.retry_after else ""
+        tried = (
+            f"tried {self.tries} times in {self._clock() - (self._first or self._clock()):.0f} s"
+            if self.tries > 1
+            else ""
+        )
+        remark = ", ".join(filter(None, (tried, asked)))
+        return error.because(remark) if remark else error
+
+
+def _spread(pause: float) -> float:
+    # Many uploads fail together; they should not all return in the same instant.
+    return pause * random.uniform(1 - _SPREAD, 1 + _SPREAD)  # noqa: S311 - spreads load, guards nothing

@@ -1,0 +1,217 @@
+"""Asking one registry: finds out how it is reached, signs in, follows redirects, tries again where that may help."""
+
+import email.utils
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from image_assets import reference
+from image_assets.oci import endpoint
+from image_assets.oci.auth import Access, Authorizer, Signature, explain
+from image_assets.oci.exchange import Answer, Request
+from image_assets.oci.faults import TEMPORARY_STATUSES, ExchangeError, Fault, refused
+from image_assets.oci.keychain import Keychain
+from image_assets.oci.limits import Limits
+from image_assets.oci.patience import Patience
+from image_assets.oci.single_flight import SingleFlight
+from image_assets.task import Task
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS: Final = 5
+_MOST_SIGNATURES: Final = 3
+_UNAUTHORIZED: Final = 401
+_ABOUT_IDENTITY: Final = frozenset({401, 403})
+# What a server that expects TLS says to plain HTTP: Go's says 400, others send the client on.
+_OTHER_WAY: Final = _REDIRECTS | {400}
+_FINAL: Final = frozenset({Fault.TLS, Fault.FINAL})
+
+
+class Session:
+    """Exchanges with one registry; safe to use from many threads.
+
+    Attributes:
+        task: Hears of every exchange, and ends them when the user cancels.
+        limits: The bounds of every exchange.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a registry's session is made of
+        self,
+        registry: str,
+        keychain: Keychain,
+        task: Task,
+        *,
+        insecure: bool,
+        environ: Mapping[str, str],
+        limits: Limits,
+    ) -> None:
+        from image_assets.oci.transport import Transport  # noqa: PLC0415 - urllib3 is slow to load; start-up must not wait
+
+        self.task = task
+        self.limits = limits
+        self._registry = registry
+        self._host = reference.api_host(registry)
+        self._insecure = insecure
+        self._transport = Transport(environ, limits, task)
+        self._authorizer = Authorizer(registry, keychain, self._follow, task)
+        self._ping: SingleFlight[endpoint.Candidate] = SingleFlight(task)
+        self._way: endpoint.Candidate | None = None
+
+    def url(self, path: str) -> str:
+        """Return the full URL of a path below `/v2/`; the first call finds out how the registry is reached.
+
+        Raises:
+            ExchangeError: The registry cannot be reached.
+        """
+        way = self._way or self._ping.run("", self._find_way)
+        return f"{_base(way, self._host)}{path}"
+
+    def ask(self, build: Callable[[], Request], access: Access) -> Answer:
+        """Exchange until it succeeds or patience ends; `build` is called for each try.
+
+        Raises:
+            RegistryError: The registry refused, or did not answer in time.
+            CancelledByUserError: The user cancelled meanwhile.
+        """
+        patience = Patience(self.limits.retrying)
+        while True:
+            try:
+                return self.once(build(), access)
+            except ExchangeError as error:
+                self.wait_after(error, patience)
+
+    def wait_after(self, error: ExchangeError, patience: Patience) -> None:
+        """Wait until it is time to try again.
+
+        Raises:
+            ExchangeError: The error itself, if it is not to be tried again.
+        """
+        pause = patience.pause_after(error)
+        if pause is None:
+            raise patience.final(error) from error
+        self.task.debug(f"{error}; trying again in {pause:.1f} s")
+        self.task.sleep(pause)
+
+    def once(self, request: Request, access: Access) -> Answer:
+        """Exchange once; a refused token is renewed, which does not count as a failure.
+
+        Raises:
+            ExchangeError: Any failure, and any answer that was not expected.
+        """
+        signature = self._sign(request, access)
+        for _ in range(_MOST_SIGNATURES):
+            answer = self._follow(_signed(request, signature))
+            if answer.status != _UNAUTHORIZED or not self._is_registry(answer.url):
+                break
+            self._authorizer.refused(access, signature, answer)
+            signature, before = self._sign(request, access), signature
+            if signature.header == before.header:
+                break
+        return self._checked(request, answer, signature)
+
+    def _sign(self, request: Request, access: Access) -> Signature:
+        """Sign what goes to the registry itself; the hosts that it points at get nothing."""
+        return self._authorizer.sign(access, request.url) if self._is_registry(request.url) else Signature()
+
+    def _follow(self, request: Request) -> Answer:
+        """Send, and follow redirects; another host never sees who we are."""
+        for _ in range(_MOST_REDIRECTS + 1):
+            answer = self._send(request)
+            location = answer.headers.get("location")
+            if answer.status not in _REDIRECTS or not location:
+                return answer
+            request = _redirected(request, endpoint.resolve(request.url, location))
+        raise ExchangeError(
+            f"more than {_MOST_REDIRECTS} redirects", method=request.method, url=request.url, fault=Fault.FINAL
+        )
+
+    def _send(self, request: Request) -> Answer:
+        trusted = self._way is not None and not self._way.verify and self._is_registry(request.url)
+        began = time.monotonic()
+        answer = self._transport.send(request, verify=not trusted)
+        url = request.url.partition("?")[0]
+        self.task.debug(f"{request.method} {url}: {answer.status}, {time.monotonic() - began:.2f} s")
+        return answer
+
+    def _is_registry(self, url: str) -> bool:
+        """Say whether the URL is the registry's own, not one of the other hosts that it points at."""
+        return self._way is not None and endpoint.origin(url) == endpoint.origin(_base(self._way, self._host))
+
+    def _find_way(self) -> endpoint.Candidate:
+        """Ask for `/v2/` in each way that is allowed, and keep the one that answers (spec, "Determining Support")."""
+        errors: list[ExchangeError] = []
+        *others, last = endpoint.candidates(self._host, insecure=self._insecure)
+        for way in (*others, last):
+            try:
+                answer = self._ask_version(way)
+            except ExchangeError as error:
+                errors.append(error)
+                continue
+            if way is last or answer.status not in _OTHER_WAY:
+                self._authorizer.learn(answer)
+                self._way = way
+                return way
+        # A failure that may pass says more than that plain HTTP was no TLS, or the other way round.
+        raise next((error for error in errors if error.fault not in _FINAL), errors[0])
+
+    def _ask_version(self, way: endpoint.Candidate) -> Answer:
+        request = Request("GET", _base(way, self._host))
+        answer = self._transport.send(request, verify=way.verify)
+        if answer.status in TEMPORARY_STATUSES:
+            raise _refused(request, answer)
+        return answer
+
+    def _checked(self, request: Request, answer: Answer, signature: Signature) -> Answer:
+        """Return a wanted answer.
+
+        Raises:
+            ExchangeError: The answer was another.
+        """
+        if answer.status in request.expect:
+            return answer
+        error = _refused(request, answer)
+        raise error.because(explain(signature, self._registry)) if answer.status in _ABOUT_IDENTITY else error
+
+
+def _base(way: endpoint.Candidate, host: str) -> str:
+    return f"{way.scheme}://{host}/v2/"
+
+
+def _signed(request: Request, signature: Signature) -> Request:
+    if signature.header is None:
+        return request
+    return replace(request, headers={**request.headers, "Authorization": signature.header})
+
+
+def _redirected(request: Request, target: str) -> Request:
+    """Return the request for the place that a redirect names (RFC 9110, section 15.4)."""
+    same = endpoint.origin(request.url) == endpoint.origin(target)
+    headers = request.headers if same else _without_identity(request.headers)
+    return replace(request, url=target, headers=headers)
+
+
+def _without_identity(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in {"authorization", "cookie"}}
+
+
+def _refused(request: Request, answer: Answer) -> ExchangeError:
+    return refused(
+        request.method,
+        request.url,
+        answer.status,
+        answer.content,
+        content_type=answer.headers.get("content-type", ""),
+        retry_after=seconds_to_wait(answer.headers.get("retry-after")),
+    )
+
+
+def seconds_to_wait(value: str | None, now: Callable[[], float] = time.time) -> float | None:
+    """Read `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now())
+    except (ValueError, OverflowError):
+        return None

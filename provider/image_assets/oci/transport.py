@@ -1,0 +1,262 @@
+"""One request out, one answer in: urllib3 behind the values of `exchange`.
+
+No repetition, no signing in and no redirect happens here; every failure leaves as an `ExchangeError` with its kind.
+"""
+
+import contextlib
+import threading
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from image_assets import __version__
+from image_assets.oci import connections, endpoint, trust
+from image_assets.oci.exchange import Answer, Body, Request
+from image_assets.oci.faults import ExchangeError, Fault
+from image_assets.oci.limits import LARGEST_ANSWER, LARGEST_ERROR, Limits
+from image_assets.oci.watchdog import Watch, Watchdog
+from image_assets.task import Task
+
+_PIECE = 256 * 2**10
+_READ = 256 * 2**10
+_AGENT = f"pulumi-image-assets/{__version__}"
+
+# The first class that fits decides. Both timeouts stand before the classes that they derive from.
+_FAULTS: tuple[tuple[type[Exception], Fault, str], ...] = (
+    (NameResolutionError, Fault.UNKNOWN_HOST, "the host's name cannot be resolved"),
+    (ConnectTimeoutError, Fault.TIMEOUT, "no connection in time"),
+    (NewConnectionError, Fault.REFUSED, "no connection"),
+    (ReadTimeoutError, Fault.TIMEOUT, "no answer in time"),
+    (SSLError, Fault.TLS, "TLS failed"),
+    (ProxyError, Fault.RESET, "the proxy failed"),
+    (LocationValueError, Fault.FINAL, "not a usable URL"),
+    (HTTPError, Fault.RESET, "the connection broke"),
+    (OSError, Fault.RESET, "the connection broke"),
+)
+
+
+class SourceFailedError(Exception):
+    """What reads the content to be sent failed: its exception is the cause, and not the registry's fault."""
+
+
+@dataclass
+class _Reading:
+    """The reading side of one body on its way out, and what went wrong there."""
+
+    body: Body
+    watch: Watch
+    task: Task
+    stall: float
+    within: float
+    failure: BaseException | None = None
+
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        """Give the content in pieces small enough to be cancelled between."""
+        for chunk in self._chunks():
+            view = memoryview(chunk)
+            for start in range(0, len(view), _PIECE):
+                self.task.check()
+                self.watch.allow(self.stall)
+                yield view[start : start + _PIECE]
+                self.body.sent(min(_PIECE, len(view) - start))
+            self.watch.pause()
+        self.watch.allow(self.within)
+
+    def _chunks(self) -> Iterator[bytes]:
+        """Read the source; its failures must not look like the network's (both may be `OSError`)."""
+        self.watch.pause()
+        try:
+            yield from self.body.read()
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self.failure = error
+            raise SourceFailedError from error
+
+
+class Transport:
+    """The connections of one client; safe to use from many threads."""
+
+    def __init__(self, environ: Mapping[str, str], limits: Limits, task: Task) -> None:
+        self._environ = environ
+        self._limits = limits
+        self._task = task
+        self._watchdog = Watchdog(task.cancelled)
+        self._lock = threading.Lock()
+        self._managers: dict[tuple[str | None, trust.Trust], urllib3.PoolManager] = {}
+        self._trusts: dict[tuple[str, bool], trust.Trust] = {}
+
+    def send(self, request: Request, *, verify: bool = True) -> Answer:
+        """Send the request once.
+
+        Raises:
+            ExchangeError: No answer came, or a broken one.
+            CancelledByUserError: The user cancelled meanwhile.
+        """
+        self._task.check()
+        watch = self._watchdog.start(request.within or self._limits.answer)
+        try:
+            answer, streaming = self._answer(request, watch, verify=verify)
+        except BaseException:
+            watch.finish()
+            raise
+        if not streaming:
+            watch.finish()
+        return answer
+
+    def _answer(self, request: Request, watch: Watch, *, verify: bool) -> tuple[Answer, bool]:
+        with self._translated(request, watch):
+            response = self._open(request, watch, verify=verify)
+        streaming = request.stream and response.status in request.expect
+        content = b"" if streaming else self._content(request, response, watch)
+        answer = Answer(
+            method=request.method,
+            url=request.url,
+            status=response.status,
+            headers=_headers(response),
+            challenges=tuple(response.headers.getlist("WWW-Authenticate")),
+            content=content,
+        )
+        return (replace(answer, chunks=self._chunks(request, response, watch)) if streaming else answer), streaming
+
+    def _open(self, request: Request, watch: Watch, *, verify: bool) -> urllib3.BaseHTTPResponse:
+        """Send all of the request and read the answer's head."""
+        limits = self._limits
+        within = request.within or limits.answer
+        reading = (
+            _Reading(request.body, watch, self._task, limits.stall, within) if isinstance(request.body, Body) else None
+        )
+        connections.current.watch = watch
+        try:
+            return self._manager(request.url, verify=verify).urlopen(
+                request.method,
+                request.url,
+                body=reading.pieces() if reading else request.body,
+                headers={"User-Agent": _AGENT, **request.headers, **_length(request.body)},
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=urllib3.Timeout(connect=limits.connect, read=max(within, limits.stall)),
+            )
+        finally:
+            connections.current.watch = None
+            # urllib3 takes a broken pipe for the registry's early answer, though the source's own pipe may have broken.
+            if reading and reading.failure:
+                raise reading.failure
+
+    def _content(self, request: Request, response: urllib3.BaseHTTPResponse, watch: Watch) -> bytes:
+        """Read a short body whole, an error's up to a limit."""
+        good = response.status in request.expect
+        limit = LARGEST_ANSWER if good else LARGEST_ERROR
+        with self._translated(request, watch):
+            content = _read_up_to(response, limit + 1)
+        if len(content) <= limit:
+            return content
+        response.close()
+        if good:
+            raise _fault(request, Fault.FINAL, f"the answer is larger than {limit} bytes")
+        return content[:limit]
+
+    def _chunks(
+        self, request: Request, response: urllib3.BaseHTTPResponse, watch: Watch
+    ) -> Generator[bytes, None, None]:
+        """Give the body as it comes; each piece must come in its time."""
+        try:
+            while True:
+                watch.allow(self._limits.stall)
+                with self._translated(request, watch):
+                    chunk = response.read(_READ)
+                if not chunk:
+                    return
+                watch.pause()
+                yield chunk
+        finally:
+            # What was not read to its end cannot serve another request.
+            response.close()
+            watch.finish()
+
+    @contextlib.contextmanager
+    def _translated(self, request: Request, watch: Watch) -> Iterator[None]:
+        """Turn every failure of the network into one of ours."""
+        try:
+            yield
+        except (HTTPError, OSError) as error:
+            self._task.check()
+            raise _failure(request, watch, error) from error
+
+    def _manager(self, url: str, *, verify: bool) -> urllib3.PoolManager:
+        """Return the connections for this URL, made at first use."""
+        proxy = endpoint.proxy_for(url, self._environ)
+        with self._lock:
+            wanted = self._trust(urlsplit(url).netloc, verify=verify)
+            key = (proxy, wanted)
+            if key not in self._managers:
+                self._managers[key] = connections.pool_manager(proxy, trust.context(wanted))
+            return self._managers[key]
+
+    def _trust(self, host: str, *, verify: bool) -> trust.Trust:
+        if (host, verify) not in self._trusts:
+            self._trusts[host, verify] = trust.Trust.read(
+                verify=verify,
+                bundle=endpoint.bundle(self._environ),
+                directories=endpoint.certificate_directories(host, self._environ),
+            )
+        return self._trusts[host, verify]
+
+
+def _read_up_to(response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
+    """Read to the end or to the limit, whichever comes first."""
+    parts: list[bytes] = []
+    missing = limit
+    while missing > 0 and (part := response.read(min(missing, _READ))):
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
+def _length(body: bytes | Body | None) -> dict[str, str]:
+    """Say how long a body is, where it is known: otherwise HTTP's chunks are used."""
+    if isinstance(body, Body):
+        return {} if body.size is None else {"Content-Length": str(body.size)}
+    return {} if body is None else {"Content-Length": str(len(body))}
+
+
+def _headers(response: urllib3.BaseHTTPResponse) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for name, value in response.headers.iteritems():
+        found.setdefault(name.lower(), value)
+    return found
+
+
+def _failure(request: Request, watch: Watch, error: Exception) -> ExchangeError:
+    """Name the kind of a failure."""
+    if watch.expired:
+        return _fault(request, Fault.TIMEOUT, f"nothing came for {watch.seconds:.0f} s")
+    cause: Any = error.original_error if isinstance(error, ProxyError) else error
+    _, fault, text = next((row for row in _FAULTS if isinstance(cause, row[0])), (None, Fault.RESET, "it failed"))
+    return _fault(request, fault, f"{text}: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    """Return the words of the innermost cause: what the system said."""
+    inner: BaseException = error
+    while nested := inner.__cause__ or inner.__context__:
+        inner = nested
+    return str(inner) or type(inner).__name__
+
+
+def _fault(request: Request, fault: Fault, text: str) -> ExchangeError:
+    return ExchangeError(text, method=request.method, url=request.url, fault=fault)
