@@ -89,7 +89,7 @@ class RegistryClient:
 
     def put_manifest(self, repository_path: str, reference: str, content: bytes, media_type: str) -> Descriptor:
         """Store a manifest or index under a tag or its digest (spec, "Pushing Manifests")."""
-        path = f"{repository_path}/manifests/{quote(reference, safe=":")}"
+        path = _manifest_path(repository_path, reference)
         headers = {"Content-Type": media_type}
         answer = self._session.ask(
             lambda: Request("PUT", self._session.url(path), headers=headers, body=content, expect=_STORED),
@@ -107,7 +107,7 @@ class RegistryClient:
         Returns:
             True if the registry no longer has it; False if it does not delete such a thing.
         """
-        path = f"{repository_path}/manifests/{quote(reference, safe=":")}"
+        path = _manifest_path(repository_path, reference)
         expect = _DELETED | _CANNOT_DELETE | {_MISSING}
         try:
             answer = self._session.ask(
@@ -178,7 +178,7 @@ class RegistryClient:
         return upload.run()
 
     def _manifest(self, method: str, repository_path: str, reference: str, expect: frozenset[int]) -> Answer:
-        path = f"{repository_path}/manifests/{quote(reference, safe=":")}"
+        path = _manifest_path(repository_path, reference)
         headers = {"Accept": ACCEPT}
         return self._session.ask(
             lambda: Request(method, self._session.url(path), headers=headers, expect=expect),
@@ -191,6 +191,10 @@ class RegistryClient:
             return Request("GET", url, expect=_FOUND)
 
         return self._session.ask(build, access)
+
+
+def _manifest_path(repository_path: str, reference: str) -> str:
+    return f"{repository_path}/manifests/{quote(reference, safe=':')}"
 
 
 def _described(answer: Answer) -> Descriptor | None:
