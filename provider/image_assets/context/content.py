@@ -1,0 +1,68 @@
+"""Reading one file: never one that is not regular, never one that hangs."""
+
+import hashlib
+import os
+import stat
+from typing import Final
+
+from image_assets.context.faults import changing, unreadable
+from image_assets.context.place import NO_FOLLOW, Place
+
+LARGE: Final = 256 * 1024
+"""From this size on, in bytes, a file is hashed in a thread of its own."""
+_CHUNK: Final = 1024 * 1024
+# A FIFO that takes the file's place between listing and opening must not block the open.
+_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
+
+
+def open_regular(place: Place, name: str, path: str, *, follow: bool = False) -> tuple[int, os.stat_result]:
+    """Open a regular file for reading; the caller closes it.
+
+    Raises:
+        InputError: It cannot be opened, or is not a regular file any more.
+    """
+    try:
+        fd = os.open(place.prefix + name, _FLAGS if follow else _FLAGS | NO_FOLLOW, dir_fd=place.fd)
+    except OSError as fault:
+        raise unreadable(path + name, fault) from fault
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(fd)
+        raise changing(path + name)
+    return fd, status
+
+
+def small_digest(fd: int, status: os.stat_result, path: str) -> bytes:
+    """Return the SHA-256 of an open small file.
+
+    Raises:
+        InputError: It cannot be read, or its size changed meanwhile.
+    """
+    try:
+        content = os.read(fd, status.st_size + 1)
+    except OSError as fault:
+        raise unreadable(path, fault) from fault
+    if len(content) != status.st_size:
+        raise changing(path)
+    return hashlib.sha256(content).digest()
+
+
+def large_digest(fd: int, before: os.stat_result, path: str) -> bytes:
+    """Return the SHA-256 of an open file of any size, in bounded memory.
+
+    Raises:
+        InputError: It cannot be read, or it changed meanwhile.
+    """
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(_CHUNK))
+    size = 0
+    try:
+        while count := os.readv(fd, [buffer]):
+            digest.update(buffer[:count])
+            size += count
+    except OSError as fault:
+        raise unreadable(path, fault) from fault
+    after = os.fstat(fd)
+    if (size, after.st_mtime_ns, after.st_ctime_ns) != (before.st_size, before.st_mtime_ns, before.st_ctime_ns):
+        raise changing(path)
+    return digest.digest()

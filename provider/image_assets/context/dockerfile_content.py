@@ -1,0 +1,37 @@
+"""The Dockerfile as a file: found, readable, and its digest."""
+
+import hashlib
+from pathlib import Path
+
+from image_assets.context.spec import ContextSpec
+from image_assets.errors import InputError
+
+PROPERTY = "file"
+
+
+def read_dockerfile(path: Path) -> bytes:
+    """Return the Dockerfile's content.
+
+    Raises:
+        InputError: It is missing, not a regular file, or cannot be read.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError.single(PROPERTY, f"{path} is not a regular file")
+        return path.read_bytes()
+    except FileNotFoundError as fault:
+        raise InputError.single(PROPERTY, f"there is no Dockerfile at {path}; set `file` to where it is") from fault
+    except OSError as fault:
+        raise InputError.single(PROPERTY, f"cannot read the Dockerfile {path}: {fault.strerror}") from fault
+
+
+def dockerfile_digest(spec: ContextSpec) -> bytes:
+    """Return the SHA-256 of the Dockerfile; empty if there is none or it does not count.
+
+    Raises:
+        InputError: It cannot be read, whether it counts or not: the build would fail on it.
+    """
+    if spec.dockerfile is None:
+        return b""
+    content = read_dockerfile(spec.dockerfile)
+    return hashlib.sha256(content).digest() if spec.count_dockerfile else b""

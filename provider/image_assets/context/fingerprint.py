@@ -1,0 +1,161 @@
+"""The fingerprint: SHA-256 over what the builder receives, by a rule that another program could follow.
+
+Format `image-assets fingerprint 1`. All integers are unsigned and big-endian; *text* is a u32 length and that many
+bytes (UTF-8; a path's bytes are the file system's). The hashed sequence is, with nothing between its parts:
+
+1. text: the format's name, `image-assets fingerprint 1`.
+2. u32: how many options; then each option, sorted by (name, value) as bytes: text name, text value.
+3. u32: how many contexts; then each, sorted by name as bytes (the main one's name is empty):
+   a. text: its name.
+   b. text: the SHA-256 (32 bytes) of the Dockerfile's content, or empty if there is none or it does not count.
+   c. u32: how many entries; then each, sorted by its bytes: text *entry*.
+
+An *entry* is the path from the context's root, `/`-separated and without one at either end, a zero byte, a letter, and:
+
+| letter | for | what follows |
+| --- | --- | --- |
+| `f` | regular file | u64 size, then the SHA-256 (32 bytes) of its content |
+| `x` | regular file with its owner's executable bit (0o100) set, as git records it | the same |
+| `d` | directory | nothing |
+| `l` | symbolic link | its text |
+| `p` | FIFO | nothing |
+| `s` | socket | nothing |
+| `c`, `b` | character, block device | u32 major number, u32 minor number |
+
+Nothing else is in it: no other mode bit, no owner, no time, no extended attribute, no absolute path, no ignore pattern.
+"""
+
+import hashlib
+import os
+import struct
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from image_assets.context.digests import DigestCache
+from image_assets.context.dockerfile_content import dockerfile_digest
+from image_assets.context.faults import blamed_on
+from image_assets.context.outline import LIMIT, outline
+from image_assets.context.place import Places
+from image_assets.context.reader import Reader, Reading
+from image_assets.context.records import contains
+from image_assets.context.selection import open_tree
+from image_assets.context.spec import ContextSpec
+from image_assets.context.weight import heavy_directories
+from image_assets.task import Task
+
+FORMAT: Final = b"image-assets fingerprint 1"
+DOCKERFILE_ROW: Final = "(Dockerfile)"
+"""The outline's row of a Dockerfile that is no entry of the context."""
+_COUNT: Final = struct.Struct(">I").pack
+_BATCH: Final = 4096
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """The identity of an image's source.
+
+    Attributes:
+        digest: 64 hexadecimal digits.
+        outline: Path to short digest, at most 1,000 rows; rows of a named context start with its name and `:`.
+        files: How many regular files were read.
+        bytes: Their sizes together.
+        seconds: How long it took.
+        notices: What the user should know, as warnings.
+    """
+
+    digest: str
+    outline: Mapping[str, str]
+    files: int
+    bytes: int
+    seconds: float
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one context adds."""
+
+    name: str
+    dockerfile: bytes
+    records: Sequence[bytes]
+    rows: Mapping[str, str]
+    reading: Reading
+    notices: tuple[str, ...]
+
+
+def fingerprint(
+    options: Sequence[tuple[str, str]], contexts: Mapping[str, ContextSpec], task: Task, cache: DigestCache | None
+) -> Fingerprint:
+    """Compute the fingerprint; safe to call from several threads at once.
+
+    Args:
+        options: The inputs that count, as name and text; their order does not.
+        contexts: The main context under the empty name, the named ones under theirs.
+        task: Can cancel; receives nothing else.
+        cache: Knows files that have not changed since they were read; None to read all.
+
+    Raises:
+        InputError: A directory, Dockerfile, ignore pattern or entry is wrong or cannot be read.
+    """
+    begun = time.perf_counter()
+    limit = LIMIT // max(1, len(contexts))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = [_part(name, contexts[name], pool, task, limit) for name in sorted(contexts, key=os.fsencode)]
+    return Fingerprint(
+        digest=_digest(options, parts),
+        outline={path: digest for part in parts for path, digest in part.rows.items()},
+        files=sum(part.reading.files for part in parts),
+        bytes=sum(part.reading.bytes for part in parts),
+        seconds=time.perf_counter() - begun,
+        notices=tuple(notice for part in parts for notice in part.notices),
+    )
+
+
+def _part(name: str, spec: ContextSpec, pool: ThreadPoolExecutor, task: Task, limit: int) -> _Part:
+    with blamed_on(name), Places() as places:
+        dockerfile = dockerfile_digest(spec)
+        reading = Reader(pool, task).read(open_tree(spec, places, task).listings())
+    records = sorted(reading.records)
+    rows = outline(records, limit - 1)
+    if dockerfile and not _is_entry(spec, records):
+        rows[DOCKERFILE_ROW] = dockerfile.hex()[:8]
+    prefix = f"{name}:" if name else ""
+    return _Part(
+        name,
+        dockerfile,
+        records,
+        {prefix + path: digest for path, digest in rows.items()},
+        reading,
+        heavy_directories(reading.weights),
+    )
+
+
+def _is_entry(spec: ContextSpec, records: Sequence[bytes]) -> bool:
+    """Say whether the Dockerfile is among the context's entries."""
+    if spec.dockerfile is None or not spec.dockerfile.is_relative_to(spec.root):
+        return False
+    path = os.fsencode(spec.dockerfile.relative_to(spec.root).as_posix())
+    return contains(records, path)
+
+
+def _digest(options: Sequence[tuple[str, str]], parts: Sequence[_Part]) -> str:
+    digest = hashlib.sha256(_text(FORMAT) + _COUNT(len(options)))
+    for option in sorted((_utf8(name), _utf8(value)) for name, value in options):
+        digest.update(b"".join(map(_text, option)))
+    digest.update(_COUNT(len(parts)))
+    for part in parts:
+        digest.update(_text(_utf8(part.name)) + _text(part.dockerfile) + _COUNT(len(part.records)))
+        for start in range(0, len(part.records), _BATCH):
+            digest.update(b"".join(map(_text, part.records[start : start + _BATCH])))
+    return digest.hexdigest()
+
+
+def _text(content: bytes) -> bytes:
+    return _COUNT(len(content)) + content
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,77 @@
+"""The ignore rules of one context: which file they come from, and the language they are in."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from image_assets.context.spec import ContextSpec
+from image_assets.errors import InputError
+from image_assets.ignore.ignorefile import BadPatternError, Line, read_exclude, read_lines
+from image_assets.ignore.rules import Level
+
+
+@dataclass(frozen=True)
+class IgnoreFile:
+    """The ignore file in force.
+
+    Attributes:
+        name: How messages call it.
+        content: Its bytes; empty if there is none.
+    """
+
+    name: str = ".dockerignore"
+    content: bytes = b""
+
+
+def ignore_file(spec: ContextSpec) -> IgnoreFile:
+    """Find and read the ignore file: `<Dockerfile>.dockerignore` beside it, or else the root's `.dockerignore`.
+
+    Source: https://docs.docker.com/build/concepts/context/#filename-and-location
+
+    Raises:
+        InputError: It is there but cannot be read.
+    """
+    own = spec.dockerfile.with_name(spec.dockerfile.name + ".dockerignore") if spec.dockerfile else None
+    for candidate in filter(None, (own, spec.root / ".dockerignore")):
+        content = _content(candidate)
+        if content is not None:
+            return IgnoreFile(candidate.name, content)
+    return IgnoreFile()
+
+
+def _content(path: Path) -> bytes | None:
+    """Return the file's bytes, or None if there is no such file."""
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except OSError as fault:
+        raise InputError.single("directory", f"cannot read the ignore file {path}: {fault.strerror}") from fault
+
+
+def top_level(spec: ContextSpec) -> Level:
+    """Return the rules at the context's root.
+
+    Raises:
+        InputError: A pattern is invalid, or the ignore file cannot be read; names file and line.
+    """
+    try:
+        file = ignore_file(spec)
+        lines = [*read_lines(file.content, file.name), *read_exclude(spec.exclude)]
+        return _level(spec, lines)
+    except BadPatternError as fault:
+        path = fault.line.origin if fault.line.origin.startswith("exclude[") else "directory"
+        raise InputError.single(path, str(fault)) from fault
+
+
+def _level(spec: ContextSpec, lines: Iterable[Line]) -> Level:
+    # Each language is imported only where it is used: pathspec and wcmatch would slow every start.
+    if spec.ignore_mode == "git":
+        from image_assets.ignore.git import git_rules  # noqa: PLC0415 - see above
+
+        return git_rules(lines)
+    if spec.ignore_mode == "glob":
+        from image_assets.ignore.glob import glob_rules  # noqa: PLC0415 - see above
+
+        return glob_rules(lines)
+    from image_assets.ignore.docker import docker_rules  # noqa: PLC0415 - see above
+
+    return docker_rules(lines)

@@ -1,0 +1,37 @@
+"""What describes one build context: the directory, the Dockerfile and the rules that pick the entries."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+IgnoreMode = Literal["docker", "git", "glob"]
+FollowSymlinks = Literal["never", "external", "always", "internal-only"]
+Scope = Literal["context", "dockerfile"]
+
+
+@dataclass(frozen=True)
+class ContextSpec:
+    """One build context, as the user asked for it.
+
+    Attributes:
+        root: The directory, absolute; may be a symbolic link.
+        dockerfile: The Dockerfile, absolute; may lie outside `root`. None for a named context, which has none.
+        ignore_mode: The language of the ignore file and of `exclude`.
+        exclude: Patterns that follow those of the ignore file.
+        follow_symlinks: Which links stand for what they lead to; the others are links in the image too.
+        count_dockerfile: Whether the Dockerfile's content counts even where it is no entry of the context.
+        scope: `dockerfile` narrows the entries to what the Dockerfile's `COPY` and `ADD` can take.
+        target: The stage that is built; matters to `scope` only.
+        build_args: Values of the Dockerfile's `ARG`s; matter to `scope` only.
+    """
+
+    root: Path
+    dockerfile: Path | None = None
+    ignore_mode: IgnoreMode = "docker"
+    exclude: tuple[str, ...] = ()
+    follow_symlinks: FollowSymlinks = "never"
+    count_dockerfile: bool = True
+    scope: Scope = "context"
+    target: str | None = None
+    build_args: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,181 @@
+"""`ignoreMode: docker`: what BuildKit sends.
+
+The sender is fsutil's filter (github.com/tonistiigi/fsutil, `filter.go`), which walks with patternmatcher's
+`MatchesUsingParentResults`. So the rules here are those of that walk, and not of `MatchesOrParentMatches`, from which
+it differs in corners: a pattern that was of no account for a directory is not tried on that directory again for the
+entries inside.
+
+A pattern is split at its last `/` into a part that a directory is judged by, once, and a part for the name: a path then
+costs two dictionary look-ups and one regular expression, however many patterns there are.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+
+from image_assets.ignore.docker_pattern import DockerPattern, compile_pattern
+from image_assets.ignore.docker_split import Split, split
+from image_assets.ignore.go_text import as_go_string
+from image_assets.ignore.ignorefile import Line
+from image_assets.ignore.rules import Entered, Everything, Level
+
+_NOTHING: tuple[int, ...] = ()
+
+
+def docker_rules(lines: Iterable[Line]) -> Level:
+    """Return the rules at the context's root.
+
+    Raises:
+        BadPatternError: The builder would refuse a pattern.
+    """
+    patterns = [pattern for line in lines if (pattern := compile_pattern(line)) is not None]
+    if not patterns:
+        return Everything()
+    return DockerRules(patterns).top()
+
+
+class DockerRules:
+    """The patterns of one context, indexed."""
+
+    def __init__(self, patterns: Sequence[DockerPattern]) -> None:
+        self.exclusions = [pattern.exclusion for pattern in patterns]
+        self._splits = [split(pattern) for pattern in patterns]
+        self._groups: dict[tuple[int, ...], _Group] = {}
+        self._by_directory: dict[str, list[int]] = {}
+        self._by_regexp: list[int] = []
+        self._anywhere: list[int] = []
+        for index, one in enumerate(self._splits):
+            self._file(index, one)
+        self._re_included = [pattern for pattern in patterns if pattern.exclusion]
+
+    def _file(self, index: int, one: Split) -> None:
+        if one.directory is not None:
+            self._by_directory.setdefault(one.directory, []).append(index)
+        elif one.directory_regexp is None:
+            self._anywhere.append(index)
+        else:
+            self._by_regexp.append(index)
+
+    def top(self) -> Level:
+        """Return the rules at the root."""
+        return _DockerLevel(self, "", _NOTHING)
+
+    def group(self, directory: str) -> "_Group":
+        """Return the patterns that can match an entry of the directory (empty, or ending in `/`)."""
+        shown = as_go_string(directory)
+        active = [*self._anywhere, *self._by_directory.get(directory, _NOTHING)]
+        active += [index for index in self._by_regexp if self._splits[index].reaches(shown)]
+        key = tuple(sorted(active))
+        found = self._groups.get(key)
+        if found is None:
+            found = self._groups[key] = _Group(key, [self._splits[index] for index in key])
+        return found
+
+    def outcome(self, hits: tuple[int, ...], new: Sequence[int]) -> tuple[bool, tuple[int, ...]]:
+        """Apply the patterns in order; return whether the path is left out, and its own hits.
+
+        Args:
+            hits: The patterns that the parent directory hit: they hold without being asked again.
+            new: The patterns that match the path itself: each counts only if it would change the outcome so far.
+        """
+        ignored = False
+        kept: list[int] = []
+        for index in sorted({*hits, *new}):
+            if index in hits or self.exclusions[index] is ignored:
+                ignored = not self.exclusions[index]
+                kept.append(index)
+        return ignored, tuple(kept)
+
+    def may_hold_included(self, directory: str) -> bool:
+        """Say whether fsutil looks for re-included entries in this ignored directory."""
+        return self._ever_looks and (not self._by_prefix or directory in self._roads)
+
+    @cached_property
+    def _ever_looks(self) -> bool:
+        return bool(self._re_included)
+
+    @cached_property
+    def _by_prefix(self) -> bool:
+        return all(pattern.prefix_only for pattern in self._re_included)
+
+    @cached_property
+    def _roads(self) -> frozenset[str]:
+        """All directories that a re-included path leads through, itself included."""
+        roads: set[str] = set()
+        for pattern in self._re_included:
+            parts = pattern.prefix.split("/")
+            roads.update("/".join(parts[:end]) for end in range(1, len(parts) + 1))
+        return frozenset(roads)
+
+
+class _Group:
+    """The patterns that can match in one directory (or in many that are alike), indexed by name."""
+
+    def __init__(self, active: Sequence[int], splits: Sequence[Split]) -> None:
+        self.always: list[int] = []
+        self.names: dict[str, list[int]] = {}
+        self.extensions: dict[str, list[int]] = {}
+        self.searched: list[tuple[int, re.Pattern[str]]] = []
+        self.whole: list[tuple[int, re.Pattern[str]]] = []
+        for index, one in zip(active, splits, strict=True):
+            self._file(index, one)
+        self.any_searched = _any_of(self.searched)
+        self.any_whole = _any_of(self.whole)
+
+    def _file(self, index: int, one: Split) -> None:
+        if one.whole is not None:
+            self.whole.append((index, one.whole))
+        elif one.name is not None:
+            self.names.setdefault(one.name, []).append(index)
+        elif one.extension is not None:
+            self.extensions.setdefault(one.extension, []).append(index)
+        elif one.name_regexp is not None:
+            self.searched.append((index, one.name_regexp))
+        else:
+            self.always.append(index)
+
+    def hits(self, directory: str, name: str) -> Sequence[int]:
+        """Return the patterns that match the entry itself."""
+        found: list[int] = self.always
+        if name in self.names:
+            found = found + self.names[name]
+        if self.extensions and (dot := name.rfind(".")) >= 0 and (extension := name[dot:]) in self.extensions:
+            found = found + self.extensions[extension]
+        if self.any_searched is not None and self.any_searched(shown := as_go_string(name)):
+            found = found + [index for index, regexp in self.searched if regexp.match(shown)]
+        if self.any_whole is not None and self.any_whole(shown := as_go_string(directory + name)):
+            found = found + [index for index, regexp in self.whole if regexp.match(shown)]
+        return found
+
+
+def _any_of(regexps: Sequence[tuple[int, re.Pattern[str]]]) -> Callable[[str], object] | None:
+    """Return one test that says whether any of them matches."""
+    if not regexps:
+        return None
+    return re.compile("|".join(f"(?:{regexp.pattern})" for _, regexp in regexps)).match
+
+
+class _DockerLevel:
+    """One directory's rules."""
+
+    __slots__ = ("_directory", "_group", "_hits", "_ignored", "_rules")
+
+    def __init__(self, rules: DockerRules, directory: str, hits: tuple[int, ...]) -> None:
+        self._rules = rules
+        self._directory = directory
+        self._hits = hits
+        self._group = rules.group(directory)
+        self._ignored = rules.outcome(hits, ())[0]
+
+    def ignores(self, name: str) -> bool:
+        """Judge an entry that is not a directory."""
+        new = self._group.hits(self._directory, name)
+        return self._rules.outcome(self._hits, new)[0] if new else self._ignored
+
+    def enter(self, name: str) -> Entered:
+        """Judge a directory."""
+        path = self._directory + name
+        ignored, hits = self._rules.outcome(self._hits, self._group.hits(self._directory, name))
+        if ignored and not self._rules.may_hold_included(path):
+            return Entered(ignored=True, level=None)
+        return Entered(ignored, _DockerLevel(self._rules, path + "/", hits))
