@@ -1,0 +1,310 @@
+"""Amazon ECR's own API: tokens for its registries, and the policy text of its repositories.
+
+The only file that talks to AWS. botocore does the talking (boto3 adds nothing that is used here and takes as long again
+to load): credentials, signing, and retries of throttled requests in its `standard` mode.
+"""
+
+import base64
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from image_assets.aws_errors import Call, NoPolicyError, failure, refusal
+from image_assets.ecr_names import RepositoryArn, arn_of, parse_host, partition_of
+from image_assets.errors import CloudError
+from image_assets.oci.keychain import Credential
+from image_assets.task import Task
+
+T = TypeVar("T")
+
+#: A token is renewed this long before it expires, so that none expires in the middle of a push.
+_RENEW_EARLY = 30 * 60
+_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 5, 20, 6
+_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL")
+_REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_POLL = 0.1
+
+
+@dataclass(frozen=True)
+class AwsSettings:
+    """How AWS is reached; whatever is None follows the rules of the AWS CLI.
+
+    Attributes:
+        region: For calls that no registry or ARN tells the region of.
+        profile: A profile of the AWS configuration files.
+        assume_role_arn: A role to assume first.
+        external_id: The external id for that.
+        endpoint: Another endpoint for every service, as emulators need.
+    """
+
+    region: str | None = None
+    profile: str | None = None
+    assume_role_arn: str | None = None
+    external_id: str | None = None
+    endpoint: str | None = None
+
+    @classmethod
+    def of(cls, *sources: Mapping[str, Any]) -> "AwsSettings":
+        """Read the members of `aws` inputs or configuration (`assumeRoleArn`, ...); the first that has one wins."""
+        names = {member.name: _wire_name(member.name) for member in fields(cls)}
+        found = {name: next((s[key] for s in sources if s.get(key)), None) for name, key in names.items()}
+        return cls(**found)
+
+
+def _wire_name(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
+
+
+class Aws:
+    """Makes requests to AWS with one set of settings; usable by many threads."""
+
+    def __init__(self, settings: AwsSettings) -> None:
+        self.settings = settings
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._session: Any = None
+        self._lock = threading.Lock()
+
+    @property
+    def endpoint(self) -> str | None:
+        """The endpoint that stands in for AWS, None for AWS itself."""
+        variables = (os.environ.get(name) for name in _ENDPOINT_VARIABLES)
+        return self.settings.endpoint or next(filter(None, variables), None)
+
+    def call(self, call: Call, task: Task, service: str = "ecr", **arguments: Any) -> Any:
+        """Make a request; the answer, or the error that tells the user what to do.
+
+        Raises:
+            CloudError: AWS refused, could not be reached, or there are no credentials.
+            CancelledByUserError: The user cancelled.
+        """
+        return cancellable(task, partial(self._call, call, service, arguments))
+
+    def emulated_region(self) -> str:
+        """Return the region to ask an emulator about: its hosts do not tell one."""
+        named = (os.environ.get(name) for name in _REGION_VARIABLES)
+        return self.settings.region or next(filter(None, named), "us-east-1")
+
+    def _call(self, call: Call, service: str, arguments: Mapping[str, Any]) -> Any:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only programs with ECR pay for it
+
+        try:
+            return getattr(self._client(service, call.region), call.method)(**arguments)
+        except ClientError as error:
+            raise refusal(error.response.get("Error", {}), call) from error
+        except BotoCoreError as error:
+            raise failure(error, call) from error
+
+    def _client(self, service: str, region: str) -> Any:
+        # Making clients is not thread-safe in botocore, using them is.
+        with self._lock:
+            if (service, region) not in self._clients:
+                self._clients[service, region] = self._make_client(service, region)
+            return self._clients[service, region]
+
+    def _make_client(self, service: str, region: str) -> Any:
+        from botocore.config import Config  # noqa: PLC0415 - only programs with ECR pay for it
+
+        config = Config(
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            max_pool_connections=50,
+        )
+        session = self._open_session()
+        return session.create_client(service, region_name=region, endpoint_url=self.settings.endpoint, config=config)
+
+    def _open_session(self) -> Any:
+        self._session = self._session or _session(self.settings)
+        return self._session
+
+
+def _session(settings: AwsSettings) -> Any:
+    """Open a session with the profile's credentials, or those of the role to assume."""
+    import botocore.session  # noqa: PLC0415 - only programs with ECR pay for it
+
+    source = botocore.session.Session(profile=settings.profile)
+    if not settings.assume_role_arn:
+        return source
+    session = botocore.session.Session(profile=settings.profile)
+    session.register_component("credential_provider", _Assumed(source, settings))
+    return session
+
+
+@dataclass(frozen=True)
+class _Assumed:
+    """Gives a session the credentials of an assumed role, renewed as they expire."""
+
+    source: Any
+    settings: AwsSettings
+
+    def load_credentials(self) -> Any:
+        """Return the credentials (botocore's interface of a credential resolver)."""
+        from botocore.credentials import (  # noqa: PLC0415 - only programs with ECR pay for it
+            AssumeRoleCredentialFetcher,
+            DeferredRefreshableCredentials,
+        )
+        from botocore.exceptions import NoCredentialsError  # noqa: PLC0415 - same
+
+        own = self.source.get_credentials()
+        if own is None:
+            raise NoCredentialsError
+        # The global endpoint of STS is the one that needs no region.
+        region = self.settings.region or self.source.get_config_variable("region") or "us-east-1"
+        creator = partial(self.source.create_client, region_name=region, endpoint_url=self.settings.endpoint)
+        extra = {"ExternalId": self.settings.external_id} if self.settings.external_id else {}
+        fetcher = AssumeRoleCredentialFetcher(
+            creator, own, str(self.settings.assume_role_arn), {"RoleSessionName": "image-assets", **extra}
+        )
+        return DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+
+
+def cancellable(task: Task, work: Callable[[], T]) -> T:
+    """Do something that cannot be interrupted, but let go of it at once when the user cancels.
+
+    Raises:
+        CancelledByUserError: The user cancelled; the work goes on alone and its result is dropped.
+    """
+    result: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread whatever it is
+            result.set_exception(error)
+
+    task.check()
+    # No pool: its threads would be waited for when the process ends.
+    threading.Thread(target=run, name="aws", daemon=True).start()
+    while not wait([result], timeout=_POLL).done:
+        task.check()
+    return result.result()
+
+
+# --- repositories' policies
+
+
+def get_policy(aws: Aws, arn: RepositoryArn, task: Task) -> str | None:
+    """Return the text of a repository's policy, None if it has none.
+
+    Raises:
+        RepositoryMissingError: There is no such repository.
+        CloudError: See `Aws.call`.
+    """
+    call = Call("get_repository_policy", arn.region, str(arn))
+    try:
+        answer = aws.call(call, task, registryId=arn.account, repositoryName=arn.name)
+    except NoPolicyError:
+        return None
+    return str(answer["policyText"])
+
+
+def set_policy(aws: Aws, arn: RepositoryArn, text: str, task: Task) -> None:
+    """Replace a repository's policy.
+
+    Raises:
+        RepositoryMissingError: There is no such repository.
+        PolicyRefusedError: ECR finds the text invalid.
+        CloudError: See `Aws.call`.
+    """
+    call = Call("set_repository_policy", arn.region, str(arn))
+    aws.call(call, task, registryId=arn.account, repositoryName=arn.name, policyText=text)
+
+
+def delete_policy(aws: Aws, arn: RepositoryArn, task: Task) -> None:
+    """Remove a repository's policy; one that is gone already is success.
+
+    Raises:
+        RepositoryMissingError: There is no such repository.
+        CloudError: See `Aws.call`.
+    """
+    call = Call("delete_repository_policy", arn.region, str(arn))
+    with suppress(NoPolicyError):
+        aws.call(call, task, registryId=arn.account, repositoryName=arn.name)
+
+
+# --- tokens
+
+
+@dataclass(frozen=True)
+class _Token:
+    """What GetAuthorizationToken gave."""
+
+    registry: str
+    expires: float
+    credential: Credential = field(repr=False)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it will hold for a while."""
+        return time.time() < self.expires - _RENEW_EARLY
+
+
+class EcrKeychain:
+    """Signs in to ECR's registries at the time of use.
+
+    One token serves all registries of a region, and is asked for once however many threads want it. A host that is not
+    ECR's by its name is ECR's all the same if the endpoint that stands in for AWS names it as its registry.
+    """
+
+    def __init__(self, aws: Aws, task: Task) -> None:
+        self._aws = aws
+        self._task = task
+        self._tokens: dict[str, _Token] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._failed = False
+
+    def resolve(self, registry: str, repository: str) -> Credential | None:
+        """Return the login of an ECR registry, None for every other.
+
+        Raises:
+            CloudError: The registry is ECR's and there is no login.
+        """
+        host = parse_host(registry)
+        token = self._token(host.region, f"{registry}/{repository}") if host else self._emulated(registry)
+        return token.credential if token else None
+
+    def arn(self, registry: str, path: str) -> RepositoryArn | None:
+        """Return the ARN of an ECR repository, None if the registry is not ECR's.
+
+        Raises:
+            CloudError: The registry is an emulator's, and it did not say whose it is.
+        """
+        if parse_host(registry) or not self._emulated(registry):
+            return arn_of(registry, path)
+        region = self._aws.emulated_region()
+        identity = self._aws.call(Call("get_caller_identity", region), self._task, "sts")
+        return RepositoryArn(partition_of(region), region, identity["Account"], path)
+
+    def _emulated(self, registry: str) -> _Token | None:
+        """Return the token of the emulator, if this host is its registry."""
+        if not self._aws.endpoint or self._failed:
+            return None
+        try:
+            token = self._token(self._aws.emulated_region(), registry)
+        except CloudError as error:
+            self._failed = True
+            self._task.warn(f"{self._aws.endpoint} stands in for AWS but gives no registry login: {error}")
+            return None
+        return token if token.registry == registry else None
+
+    def _token(self, region: str, what: str) -> _Token:
+        with self._locks.setdefault(region, threading.Lock()):
+            token = self._tokens.get(region)
+            if token is None or not token.fresh:
+                token = self._tokens[region] = self._ask(region, what)
+            return token
+
+    def _ask(self, region: str, what: str) -> _Token:
+        self._task.debug(f"asking ECR in {region} for a token, for {what}")
+        answer = self._aws.call(Call("get_authorization_token", region), self._task)["authorizationData"][0]
+        username, _, password = base64.b64decode(answer["authorizationToken"]).decode().partition(":")
+        registry = urlsplit(answer["proxyEndpoint"]).netloc
+        return _Token(registry, answer["expiresAt"].timestamp(), Credential(username, password))
