@@ -1,0 +1,2 @@
+// Container images from directories and archives, named by their content.
+package imageassets
