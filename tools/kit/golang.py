@@ -1,4 +1,4 @@
-"""Go programs built from the module proxy, each by a wrapper module of its own: one go.mod for several breaks builds."""
+"""Go programs built from the module proxy, each by a wrapper module of its own: one go.mod for all breaks builds."""
 
 import hashlib
 import platform
