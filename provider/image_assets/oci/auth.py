@@ -9,11 +9,13 @@ from image_assets.oci.exchange import Answer, Request
 from image_assets.oci.faults import ExchangeError, Fault
 from image_assets.oci.keychain import Credential, Keychain
 from image_assets.oci.scopes import DELETE, PULL, PUSH, merged, scope
+from image_assets.oci.single_flight import SingleFlight
 from image_assets.oci.tokens import TokenRequest, Tokens, basic, usable_realm
 from image_assets.task import Task
 
 # Of several offers the first of these is taken: a token tells a registry less than a password does.
 _PREFERENCE = ("bearer", "basic")
+ABOUT_IDENTITY = frozenset({401, 403})
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Authorizer:
         self._tokens = Tokens(send, task)
         self._lock = threading.Lock()
         self._challenge: Challenge | None = None
+        self._credentials: dict[str, Credential | None] = {}
+        self._asking: SingleFlight[Credential | None] = SingleFlight(task)
         self._widened: dict[Access, tuple[str, ...]] = {}
 
     def learn(self, answer: Answer) -> None:
@@ -90,22 +94,48 @@ class Authorizer:
         challenge = self._challenge
         if challenge is None:
             return Signature()
-        credential = self._keychain.resolve(self._registry, access.repository)
+        credential = self._credential(access.repository)
         if challenge.scheme == "basic":
             return Signature(basic(credential)["Authorization"] if credential else None, credential=credential)
+        try:
+            return self._bearer(challenge, access, credential, url)
+        except ExchangeError as error:
+            if error.status not in ABOUT_IDENTITY:
+                raise
+            # Some registries' passwords live for an hour only: the keychain may have a newer one.
+            self._forget(access.repository)
+            newer = self._credential(access.repository)
+            if newer == credential:
+                raise error.because(explain(Signature(credential=credential), self._registry)) from error
+            return self._bearer(challenge, access, newer, url)
+
+    def _bearer(self, challenge: Challenge, access: Access, credential: Credential | None, url: str) -> Signature:
         wanted = TokenRequest.of(challenge, merged(self._widened.get(access, access.scopes)), credential)
         _refuse_unsafe_realm(wanted, url)
         return Signature(f"Bearer {self._tokens.get(wanted)}", wanted, credential)
 
     def refused(self, access: Access, used: Signature, answer: Answer) -> None:
-        """Learn from a 401: the token may have expired, or the registry may want other scopes than we thought."""
+        """Learn from a 401: token or password may have expired, or the registry wants other scopes than we thought."""
         self.learn(answer)
+        self._forget(access.repository)
         if used.token and used.header:
             self._tokens.drop(used.token, used.header.removeprefix("Bearer "))
         challenge = self._challenge
         if challenge and (asked := challenge.parameters.get("scope", "")):
             with self._lock:
                 self._widened[access] = merged((*access.scopes, *asked.split()))
+
+    def _forget(self, repository: str) -> None:
+        with self._lock:
+            self._credentials.pop(repository, None)
+
+    def _credential(self, repository: str) -> Credential | None:
+        """Return the repository's credential; a keychain may run programs, so it is asked once."""
+        if repository in self._credentials:
+            return self._credentials.get(repository)
+        found = self._asking.run(repository, lambda: self._keychain.resolve(self._registry, repository))
+        self._credentials[repository] = found
+        return found
 
 
 def choose(challenges: Sequence[Challenge]) -> Challenge | None:

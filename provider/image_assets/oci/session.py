@@ -8,7 +8,7 @@ from typing import Final
 
 from image_assets import reference
 from image_assets.oci import endpoint
-from image_assets.oci.auth import Access, Authorizer, Signature, explain
+from image_assets.oci.auth import ABOUT_IDENTITY, Access, Authorizer, Signature, explain
 from image_assets.oci.exchange import Answer, Request
 from image_assets.oci.faults import TEMPORARY_STATUSES, ExchangeError, Fault, refused
 from image_assets.oci.keychain import Keychain
@@ -21,7 +21,6 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
 _MOST_SIGNATURES: Final = 3
 _UNAUTHORIZED: Final = 401
-_ABOUT_IDENTITY: Final = frozenset({401, 403})
 # What a server that expects TLS says to plain HTTP: Go's says 400, others send the client on.
 _OTHER_WAY: Final = _REDIRECTS | {400}
 _FINAL: Final = frozenset({Fault.TLS, Fault.FINAL})
@@ -170,7 +169,7 @@ class Session:
         if answer.status in request.expect:
             return answer
         error = _refused(request, answer)
-        raise error.because(explain(signature, self._registry)) if answer.status in _ABOUT_IDENTITY else error
+        raise error.because(explain(signature, self._registry)) if answer.status in ABOUT_IDENTITY else error
 
 
 def _base(way: endpoint.Candidate, host: str) -> str:
