@@ -121,10 +121,11 @@ def try_build(spec: BuildSpec, task: Task, environ: Mapping[str, str] | None = N
         CancelledByUserError: The user cancelled; the build has ended.
     """
     engine = probe(spec.executable, spec.builder, task, environ)
+    tried = replace(spec, cache_to=())
     if engine.program.dialect.can(Feature.PROGRESS):
-        with Job(spec, engine, task) as job:
+        with Job(tried, engine, task) as job:
             return job.run(ToNowhere())
-    image = _build_here(replace(spec, cache_to=()), engine, task)
+    image = _build_here(tried, engine, task)
     image.discard()
     return image.report
 
@@ -155,7 +156,7 @@ def _build_here(spec: BuildSpec, engine: Engine, task: Task) -> LocalImage:
     holder = new_holder()
     try:
         with Job(spec, engine, task) as job:
-            report = job.run(ToStore(holder, job.directory / "id"))
+            report = job.run(ToStore(holder))
         facts = _inspect(store, holder)
         _check_platform(spec, facts.platform)
     except BaseException:
@@ -176,14 +177,16 @@ def _check_platform(spec: BuildSpec, built: str) -> None:
     if not built or len(spec.platforms) != 1:
         return
     wanted = spec.platforms[0]
-    if _comparable(wanted)[:2] != _comparable(built)[:2]:
+    # A variant that one of the two does not name is the usual one.
+    if any(ours != theirs for ours, theirs in zip(_comparable(wanted), _comparable(built), strict=False)):
         raise BuildError(
-            f"the image is for {built}, not for {wanted} as asked: its last `FROM` is of another platform; "
-            "take a base image of that platform, or change `platform`"
+            f"the image is for {built}, not for {wanted} as asked: its last `FROM` is of another platform, "
+            "or the builder does not heed `--platform`; take a base image of that platform, or change `platform`"
         )
 
 
 def _comparable(platform: str) -> list[str]:
     """Write a platform with the architectures' usual names (containerd/platforms, "Normalization")."""
     usual = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386"}
-    return [usual.get(part, part) for part in platform.lower().split("/")]
+    parts = [usual.get(part, part) for part in platform.lower().split("/")]
+    return parts[:2] if parts[1:] == ["arm64", "v8"] else parts

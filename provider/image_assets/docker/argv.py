@@ -16,10 +16,9 @@ from image_assets.errors import BuildError
 
 @dataclass(frozen=True)
 class ToStore:
-    """Leave the image in the engine's own store, under a name that keeps it from being pruned, and write its id."""
+    """Leave the image in the engine's own store, under a name that keeps it from being pruned."""
 
     tag: str
-    id_file: Path
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Arguments:
         secrets: The values of `--secret`.
         by_environment: Names of the build args whose values the program finds in its environment.
         builder: The builder to name, or None.
-        ignore_file: The ignore file to name where the program does not look for it, or None.
+        ignore_file: The ignore file that counts; named to a program that would choose another one.
     """
 
     secrets: tuple[str, ...] = ()
@@ -71,7 +70,7 @@ def build_argv(
         "--file",
         str(spec.dockerfile),
         *_spec_flags(spec, arguments),
-        *_cache_flags(spec, dialect, output),
+        *_cache_flags(spec, dialect),
         *_output_flags(output, dialect),
         *spec.flags,
         str(spec.context),
@@ -90,29 +89,26 @@ def _quoted(text: str) -> str:
     return f'"{doubled}"'
 
 
-_BACKENDS: Final = "`{name}` with a backend other than `registry` and `inline`"
-
 _NEEDS: Final[tuple[tuple[Callable[[BuildSpec], bool], Feature, str], ...]] = (
     (lambda spec: bool(spec.build_contexts), Feature.BUILD_CONTEXTS, "`buildContexts`"),
-    (
-        lambda spec: not all(map(_is_plain, spec.cache_from)),
-        Feature.CACHE_BACKENDS,
-        _BACKENDS.format(name="cacheFrom"),
-    ),
-    (lambda spec: not all(map(_is_plain, spec.cache_to)), Feature.CACHE_BACKENDS, _BACKENDS.format(name="cacheTo")),
     (lambda spec: spec.builder is not None, Feature.BUILDERS, "`builder.name`"),
-    (lambda spec: len(spec.platforms) > 1, Feature.BUILDERS, "an image of several `platforms`"),
+    (lambda spec: len(spec.platforms) > 1, Feature.BUILDERS, "several `platforms`"),
 )
-
-
-def _is_plain(option: CacheOption) -> bool:
-    return option.type == "inline" or (option.type == "registry" and "ref" in option.params)
+"""What some inputs need of the program."""
 
 
 def _refuse(spec: BuildSpec, dialect: Dialect) -> None:
-    missing = [what for needed, feature, what in _NEEDS if needed(spec) and not dialect.can(feature)]
+    missing = [
+        *(what for needed, feature, what in _NEEDS if needed(spec) and not dialect.can(feature)),
+        *(f"`cacheFrom` of type `{option.type}`" for option in _unknown(spec.cache_from, dialect.cache_from)),
+        *(f"`cacheTo` of type `{option.type}`" for option in _unknown(spec.cache_to, dialect.cache_to)),
+    ]
     if missing:
-        raise BuildError(f"{dialect.title} cannot build with {', '.join(missing)}: {dialect.remedy}")
+        raise BuildError(f"{dialect.title} does not know {', '.join(missing)}: {dialect.remedy}, or leave that out")
+
+
+def _unknown(options: tuple[CacheOption, ...], known: frozenset[str] | None) -> list[CacheOption]:
+    return [] if known is None else [option for option in options if option.type not in known]
 
 
 def _builder_flags(dialect: Dialect, arguments: Arguments) -> Iterator[str]:
@@ -153,32 +149,31 @@ def _build_args(values: Mapping[str, str], by_environment: frozenset[str]) -> li
     return [name if name in by_environment else f"{name}={value}" for name, value in values.items()]
 
 
-def _cache_flags(spec: BuildSpec, dialect: Dialect, output: Output) -> Iterator[str]:
-    cache_to = () if isinstance(output, ToNowhere) else spec.cache_to
-    if dialect.can(Feature.CACHE_BACKENDS):
-        yield from _repeated("--cache-from", map(_backend, spec.cache_from))
-        yield from _repeated("--cache-to", map(_backend, cache_to))
-        return
-    yield from _repeated("--cache-from", _references(spec.cache_from))
-    if dialect.can(Feature.IGNORE_FILE_FLAG):
-        yield from _repeated("--cache-to", _references(cache_to))
-    elif any(option.type == "inline" for option in cache_to):
-        # The engine's own BuildKit knows no other export (Docker's "Inline cache").
-        yield from ("--build-arg", "BUILDKIT_INLINE_CACHE=1")
+def _cache_flags(spec: BuildSpec, dialect: Dialect) -> Iterator[str]:
+    for flag, options, known in (
+        ("--cache-from", spec.cache_from, dialect.cache_from),
+        ("--cache-to", spec.cache_to, dialect.cache_to),
+    ):
+        for option in options:
+            yield from _cache_flag(flag, option) if known is not None else (flag, _backend(option))
+
+
+def _cache_flag(flag: str, option: CacheOption) -> tuple[str, str]:
+    """Write a cache for a program that takes no `type=`."""
+    if option.type == "inline":
+        # Docker's "Inline cache", in the way that the engine's own BuildKit knows.
+        return ("--build-arg", "BUILDKIT_INLINE_CACHE=1")
+    return (flag, option.params.get("ref", ""))
 
 
 def _backend(option: CacheOption) -> str:
     return csv_field([("type", option.type), *option.params.items()])
 
 
-def _references(options: tuple[CacheOption, ...]) -> list[str]:
-    return [option.params["ref"] for option in options if "ref" in option.params]
-
-
 def _output_flags(output: Output, dialect: Dialect) -> tuple[str, ...]:
     match output:
-        case ToStore(tag, id_file):
-            return ("--tag", tag, "--iidfile", str(id_file))
+        case ToStore(tag):
+            return ("--tag", tag)
         case ToRegistry(repository, metadata_file):
             return ("--metadata-file", str(metadata_file), "--output", _push_by_digest(repository))
         case ToNowhere():

@@ -11,14 +11,10 @@ class Feature(Enum):
     """`--progress=plain`, in BuildKit's format."""
     BUILDERS = auto()
     """Builders by name, and attestations to be switched off."""
-    CACHE_BACKENDS = auto()
-    """`--cache-from` and `--cache-to` with `type=`."""
-    CACHE_REFERENCES = auto()
-    """`--cache-from` and `--cache-to` with repositories only."""
     BUILD_CONTEXTS = auto()
     """`--build-context`."""
     IGNORE_FILE_FLAG = auto()
-    """`--ignorefile`: the program does not look for `<Dockerfile>.dockerignore` itself."""
+    """`--ignorefile`: the program does not look for `<Dockerfile>.dockerignore` itself, but for `.containerignore`."""
     OWN_AUTH_FILE = auto()
     """Logins come from `REGISTRY_AUTH_FILE` (containers-auth.json(5))."""
     TLS_FLAG = auto()
@@ -32,12 +28,16 @@ class Dialect:
     Attributes:
         title: Its name in messages.
         features: What it can do.
+        cache_from: The cache backends that it reads (Docker's "Cache storage backends"); None for all, with `type=`.
+        cache_to: The cache backends that it writes; None for all, with `type=`.
         environment: What it has to find in its environment.
         remedy: How the user gets a program that can do more.
     """
 
     title: str
     features: frozenset[Feature]
+    cache_from: frozenset[str] | None = None
+    cache_to: frozenset[str] | None = None
     environment: tuple[tuple[str, str], ...] = ()
     remedy: str = ""
 
@@ -57,30 +57,33 @@ _INSTALL_BUILDX = "install docker's buildx component (https://docs.docker.com/go
 
 BUILDX = Dialect(
     title="docker with buildx",
-    features=frozenset({Feature.PROGRESS, Feature.BUILDERS, Feature.CACHE_BACKENDS, Feature.BUILD_CONTEXTS}),
+    features=frozenset({Feature.PROGRESS, Feature.BUILDERS, Feature.BUILD_CONTEXTS}),
     environment=_DOCKER,
 )
 EMBEDDED = Dialect(
     title="docker without buildx",
-    features=frozenset({Feature.PROGRESS, Feature.CACHE_REFERENCES}),
+    features=frozenset({Feature.PROGRESS}),
+    cache_from=frozenset({"registry"}),
+    cache_to=frozenset({"inline"}),
     environment=_DOCKER,
     remedy=_INSTALL_BUILDX,
 )
 NERDCTL = Dialect(
     title="nerdctl",
-    features=frozenset({Feature.PROGRESS, Feature.CACHE_BACKENDS, Feature.BUILD_CONTEXTS}),
+    features=frozenset({Feature.PROGRESS, Feature.BUILD_CONTEXTS}),
     remedy="use docker with buildx",
 )
 PODMAN = Dialect(
     title="podman",
     features=frozenset(
         {
-            Feature.CACHE_REFERENCES,
             Feature.BUILD_CONTEXTS,
             Feature.IGNORE_FILE_FLAG,
             Feature.OWN_AUTH_FILE,
             Feature.TLS_FLAG,
         }
     ),
+    cache_from=frozenset({"registry"}),
+    cache_to=frozenset({"registry"}),
     remedy="use docker with buildx",
 )

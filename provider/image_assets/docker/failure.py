@@ -12,6 +12,12 @@ from image_assets.docker.progress import Progress, Step
 _SHOWN_LINES: Final = 40
 _SHOWN_CHARACTERS: Final = 8000
 _STAGE_PREFIX: Final = re.compile(r"^\[[^\]]*\] ")
+_PREFIXES: Final = re.compile(
+    r"^(?:ERROR: |Error: |failed to build: |failed to solve: |rpc error: code = \w+ desc = |"
+    r"failed to solve with frontend dockerfile\.v0: |failed to create LLB definition: )+"
+)
+"""What every failure begins with: it says nothing."""
+_PARSE_ERROR: Final = re.compile(r"parse error (?:on )?line (\d+)")
 _EXIT_CODE: Final = re.compile(r"exit (?:code|status):? (\d+)")
 _VARIABLE: Final = re.compile(r"\$(?:\w+|\{[^}]*\})")
 _COMMENT: Final = re.compile(r"^\s*(?:#|$)")
@@ -75,9 +81,11 @@ class Failure:
         yield from (f"  | {line}" for line in _last(step.output))
 
     def _of_builder(self) -> Iterator[str]:
-        reason = self.progress.message().removeprefix("ERROR: ") or f"exit code {self.code}"
+        reason = _PREFIXES.sub("", self.progress.message()) or f"exit code {self.code}"
         yield f"build failed: {self.title} said: {reason}"
-        if location := self.progress.location():
+        parsed = _PARSE_ERROR.search(reason)
+        location = self.progress.location() or (parsed and ("", parsed[1]))
+        if location:
             yield f"  at {self.shown_dockerfile}:{location[1]}"
 
     def _place(self, step: Step) -> list[str]:

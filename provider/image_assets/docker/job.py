@@ -1,7 +1,10 @@
 """One run of the program that builds, with all that it needs for the time being."""
 
 import contextlib
+import os
+import shlex
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
@@ -21,6 +24,19 @@ from image_assets.errors import BuildError
 from image_assets.task import Task
 
 _LONGEST_STATUS: Final = 160
+
+
+class _Changes:
+    """Reports what differs from the last report."""
+
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self._report = report
+        self._last = ""
+
+    def __call__(self, text: str) -> None:
+        if text and text != self._last:
+            self._report(text)
+            self._last = text
 
 
 class Job:
@@ -51,25 +67,29 @@ class Job:
         """Build."""
         placed = place_secrets(self._spec, self._engine.environment, self.directory)
         command = Command(self._argv(self._spec, placed, output), environment=self._environment(placed))
-        log = BuildLog(Redactor(placed.values))
+        redact = Redactor(placed.values)
+        log = BuildLog(redact)
         progress = self._progress()
         started = time.monotonic()
         is_failed = False
         try:
-            code = self._follow(command, log, progress)
+            code = self._follow(command, log, progress, redact)
             is_failed = code != 0
         finally:
             log.close(keep=is_failed)
         if is_failed:
             raise BuildError(self._failure(code, progress, placed, log.path))
+        for warning in progress.warnings():
+            self._task.warn(warning)
         return BuildReport(_summary(progress, time.monotonic() - started), log.text())
 
-    def _follow(self, command: Command, log: BuildLog, progress: Progress) -> int:
+    def _follow(self, command: Command, log: BuildLog, progress: Progress, redact: Redactor) -> int:
         def take(line: str) -> None:
-            if doing := progress.feed(log.add(line)):
-                self._task.status(doing[:_LONGEST_STATUS])
+            report(progress.feed(log.add(line))[:_LONGEST_STATUS])
 
-        self._task.debug(f"running {' '.join(command.argv)}")
+        report = _Changes(self._task.status)
+        self._task.check()
+        self._task.debug(redact(f"running {shlex.join(command.argv)}"))
         return LocalRunner().run(command, self._task.cancelled, take).code
 
     def _progress(self) -> Progress:
@@ -77,12 +97,11 @@ class Job:
 
     def _argv(self, spec: BuildSpec, placed: Placed, output: Output) -> tuple[str, ...]:
         program = self._engine.program
-        ignore_file = self._spec.dockerfile.with_name(f"{self._spec.dockerfile.name}.dockerignore")
         arguments = Arguments(
             secrets=placed.flags,
             by_environment=placed.arguments,
             builder=self._engine.builder.name if self._engine.builder else None,
-            ignore_file=ignore_file if ignore_file.is_file() else None,
+            ignore_file=_ignore_file(self._spec),
         )
         return build_argv(program.build, program.dialect, spec, arguments, output)
 
@@ -107,6 +126,12 @@ class Job:
         """Return what has to stand before the command for it to work by hand."""
         needed = [pair for pair in self._engine.program.dialect.environment if pair[0] == "DOCKER_BUILDKIT"]
         return dict(needed) | dict.fromkeys(placed.environment, MASK)
+
+
+def _ignore_file(spec: BuildSpec) -> Path:
+    """Choose the ignore file as BuildKit does; one that is not there ignores nothing."""
+    candidates = (spec.dockerfile.with_name(f"{spec.dockerfile.name}.dockerignore"), spec.context / ".dockerignore")
+    return next((path for path in candidates if path.is_file()), Path(os.devnull))
 
 
 def _summary(progress: Progress, seconds: float) -> str:

@@ -19,6 +19,9 @@ _TIMEOUT: Final = 4.0
 _DIAL_TIMEOUT: Final = 3.0
 """Seconds for one builder to accept a connection."""
 
+_STATUS: Final = re.compile(r"^(?:Status|Error): +(.*)$", re.MULTILINE)
+"""A node's state in what `docker buildx inspect` prints."""
+
 _REMEDIES: Final = (
     (
         re.compile("permission denied", re.IGNORECASE),
@@ -26,7 +29,7 @@ _REMEDIES: Final = (
         "Add yourself to the group `docker` (`sudo usermod -aG docker $USER`) and log in again, or use rootless docker",
     ),
     (
-        re.compile("context .*not found|context not found", re.IGNORECASE),
+        re.compile("context .*(?:not found|does not exist)", re.IGNORECASE),
         "the docker context does not exist",
         "See `docker context ls`; choose one by DOCKER_CONTEXT or `docker context use`",
     ),
@@ -128,8 +131,9 @@ def _ask_node_engines(engine: Engine, task: Task) -> None:
 
 
 def _dial_nodes(engine: Engine, task: Task) -> None:
-    """See that at least one node accepts a connection."""
+    """See that at least one node accepts a connection, and that BuildKit is what answers."""
     _any_of(engine, lambda endpoint: _dial(engine, endpoint, task))
+    _ask_buildx(engine, task)
 
 
 def _any_of(engine: Engine, reach: Callable[[str], None]) -> None:
@@ -149,7 +153,6 @@ def _dial(engine: Engine, endpoint: str, task: Task) -> None:
     task.check()
     address = urllib.parse.urlsplit(endpoint)
     if address.scheme not in ("tcp", "unix"):
-        _ask_buildx(engine, task)
         return
     try:
         _connect(address)
@@ -172,9 +175,12 @@ def _connect(address: urllib.parse.SplitResult) -> None:
 def _ask_buildx(engine: Engine, task: Task) -> None:
     argv = (*engine.program.buildx, "inspect", _name(engine))
     code, said = _answer(Command(argv, environment=engine.environment, timeout=_TIMEOUT), task)
-    if code != 0:
+    states = _STATUS.findall(said)
+    # Other drivers start their nodes when a build needs them.
+    is_down = engine.builder is not None and engine.builder.driver == "remote" and "running" not in states
+    if code != 0 or is_down:
         raise BuildError(
-            f"{engine.title} cannot be reached: `{' '.join(argv)}` said: {_last_lines(said)}\n"
+            f"{engine.title} cannot be reached: `{' '.join(argv)}` said: {', '.join(states) or _last_lines(said)}\n"
             "Start it, or name another one in `builder.name` (`docker buildx ls` lists them)"
         )
 

@@ -54,7 +54,10 @@ class Progress(Protocol):
         """Return the number of the Dockerfile's steps, and how many of them came from the cache."""
 
     def message(self) -> str:
-        """Return the last line that says what went wrong."""
+        """Return the line that says what went wrong."""
+
+    def warnings(self) -> list[str]:
+        """Return what went wrong without making the build fail."""
 
 
 class BuildKitProgress:
@@ -64,13 +67,13 @@ class BuildKitProgress:
         self._steps: dict[str, Step] = {}
         self._location: tuple[str, int] | None = None
         self._place = ""
-        self._message = ""
+        self._outside: list[str] = []
 
     def feed(self, line: str) -> str:
         """See `Progress.feed`."""
         match = _LINE.fullmatch(line)
         if match is None:
-            self._outside(line)
+            self._take_outside(line)
             return ""
         number, text = match.groups()
         step = self._steps.get(number)
@@ -79,17 +82,17 @@ class BuildKitProgress:
             return text
         return _advance(step, text)
 
-    def _outside(self, line: str) -> None:
+    def _take_outside(self, line: str) -> None:
         """Take a line of no step: the summary of a failure."""
         if _RULE.fullmatch(line) and (match := _LOCATION.fullmatch(self._place)):
             self._location = (match[1], int(match[2]))
-        elif line.strip():
-            self._message = line
+        elif line.strip() and len(self._outside) < _KEPT_LINES:
+            self._outside.append(line)
         self._place = line
 
     def failed_step(self) -> Step | None:
         """See `Progress.failed_step`: of several the first that is not merely a consequence."""
-        failed = [step for step in self._steps.values() if step.error]
+        failed = [step for step in self._steps.values() if step.error and not _is_import(step)]
         causes = [step for step in failed if "cancel" not in step.error.lower()]
         return next(iter(causes or failed), None)
 
@@ -104,7 +107,18 @@ class BuildKitProgress:
 
     def message(self) -> str:
         """See `Progress.message`."""
-        return self._message
+        errors = [line for line in self._outside if line.startswith("ERROR: ")]
+        if any(line.startswith(("Usage:", "See '")) for line in self._outside):
+            return self._outside[0]
+        return (errors or self._outside or [""])[-1]
+
+    def warnings(self) -> list[str]:
+        """See `Progress.warnings`: a cache that could not be read costs time only."""
+        return [f"{step.name} failed: {step.error}" for step in self._steps.values() if step.error and _is_import(step)]
+
+
+def _is_import(step: Step) -> bool:
+    return step.name.startswith("importing cache manifest")
 
 
 def _is_internal(step: Step) -> bool:
@@ -170,3 +184,7 @@ class PodmanProgress:
     def message(self) -> str:
         """See `Progress.message`."""
         return self._message
+
+    def warnings(self) -> list[str]:
+        """See `Progress.warnings`: podman passes over such things in silence."""
+        return []
