@@ -36,6 +36,13 @@ class Taken:
         archive = {} if self.platforms is None else {"archivePlatforms": list(self.platforms)}
         return {"fingerprint": self.fingerprint.digest, "files": dict(self.outline), **archive}
 
+    def report(self, task: Task) -> None:
+        """Tell what was read, and warn of what the user may not have meant to include."""
+        read = self.fingerprint
+        task.debug(f"fingerprint {read.digest}: {read.files:,} files, {read.bytes:,} bytes, {read.seconds:.2f} s")
+        for notice in read.notices:
+            task.warn(notice)
+
 
 class Fingerprints:
     """Takes fingerprints; those begun ahead are handed out once.
@@ -88,6 +95,13 @@ class Fingerprints:
     def again(self, inputs: Inputs, task: Task) -> Taken:
         """Take the fingerprint anew, whatever was read before."""
         return take(make_plan(inputs, self.settings, self.base), task, self.cache)
+
+
+def cache_file(settings: Settings) -> Path:
+    """Return where digests are remembered (XDG Base Directory Specification)."""
+    if settings.cache_directory:
+        return Path(settings.cache_directory) / "digests"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "image-assets" / "digests"
 
 
 def take(plan: Plan, task: Task, cache: DigestCache | None) -> Taken:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from image_assets.ecr_names import arn_of
 from image_assets.inputs import Inputs
 from image_assets.plan import platforms_of
-from image_assets.policy import repository_arn
 from image_assets.reference import Repository
 from image_assets.settings import Settings
 from image_assets.values import UNKNOWN
@@ -68,8 +68,12 @@ def repository_outputs(repository: Repository | None) -> dict[str, Any]:
     """Return the outputs that the repository alone tells."""
     if repository is None:
         return dict.fromkeys(("repositoryUrl", "repositoryName", "repositoryArn"), UNKNOWN)
-    arn = repository_arn(repository.registry, repository.path)
-    return {"repositoryUrl": str(repository), "repositoryName": repository.path, "repositoryArn": arn}
+    arn = arn_of(repository.registry, repository.path)
+    return {
+        "repositoryUrl": str(repository),
+        "repositoryName": repository.path,
+        "repositoryArn": str(arn) if arn else None,
+    }
 
 
 def known_platforms(inputs: Inputs, settings: Settings) -> Any:

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
-from image_assets.context import ContextSpec
+from image_assets.context.spec import ContextSpec, FollowSymlinks, IgnoreMode, Scope
 from image_assets.errors import Problem
 from image_assets.inputs import Inputs
 from image_assets.settings import Settings
-from image_assets.shapes import join
+from image_assets.shapes import join, plain
 
 #: Inputs by whose effect the content counts: while one is unknown, so is the fingerprint.
 CONTENT_INPUTS = ("directory", "file", "exclude", "ignoreMode", "followSymlinks", "scope", "tarballFile", "image")
@@ -80,11 +81,11 @@ def main_context(inputs: Inputs, base: Path) -> ContextSpec:
     return ContextSpec(
         root=root,
         dockerfile=root / inputs.file,
-        ignore_mode=inputs.ignore_mode,  # type: ignore[arg-type] - checked against the same words
+        ignore_mode=cast("IgnoreMode", inputs.ignore_mode),
         exclude=inputs.exclude,
-        follow_symlinks=inputs.follow_symlinks,  # type: ignore[arg-type] - checked against the same words
+        follow_symlinks=cast("FollowSymlinks", inputs.follow_symlinks),
         count_dockerfile=inputs.counts("file"),
-        scope=inputs.scope,  # type: ignore[arg-type] - checked against the same words
+        scope=cast("Scope", inputs.scope),
         target=inputs.target,
         build_args=inputs.build_args,
     )
@@ -134,8 +135,10 @@ def option_values(inputs: Inputs, settings: Settings) -> dict[str, list[tuple[st
     }
 
 
-def location_problems(directory: object, file: object, tarball: object, base: Path) -> Iterator[Problem]:
+def location_problems(values: Mapping[str, Any], base: Path) -> Iterator[Problem]:
     """Yield what is wrong with the places that the inputs name, whatever else is wrong with them."""
+    directory, tarball = plain(values.get("directory")), plain(values.get("tarballFile"))
+    file = plain(values.get("file")) or "Dockerfile"
     if isinstance(directory, str) and directory:
         root = base / directory
         if not root.is_dir():

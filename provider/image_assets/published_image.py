@@ -15,11 +15,12 @@ from image_assets.errors import AssetError, InputError
 from image_assets.fingerprints import Fingerprints
 from image_assets.handover import Handover, without_secrets
 from image_assets.inputs import Inputs, input_problems, parse_stored
+from image_assets.oci import RegistryClient
 from image_assets.outputs import WRITTEN_TAGS, Target, forecast, known_target, published, repository_outputs
 from image_assets.plan import location_problems
 from image_assets.recipe import Release
 from image_assets.reference import Reference
-from image_assets.registries import Registries
+from image_assets.registries import Login, Registries
 from image_assets.release import Releases
 from image_assets.retire import retire
 from image_assets.settings import Settings
@@ -52,6 +53,7 @@ class PublishedImage:
         taken = self.fingerprints.of(inputs, job.task)
         if taken is None:
             return {**without_secrets(news), "fingerprint": UNKNOWN, "files": UNKNOWN}
+        taken.report(job.task)
         return {**without_secrets(news), **taken.as_inputs()}
 
     def diff(self, job: Job, old: State, news: Values) -> tuple[Change, ...]:
@@ -101,10 +103,18 @@ class PublishedImage:
             target=target,
             fingerprint=values.get("fingerprint", ""),
             outline=rows_of(values),
-            auth=self.handover.registry_auth(job.urn),
+            login=self.login(job, inputs),
             build_secrets=self.handover.build_secrets(job.urn, inputs),
             hidden=secret_texts(values.get("buildArgs")),
         )
+
+    def login(self, job: Job, inputs: Inputs) -> Login:
+        """Return what is known about reaching a resource's registry."""
+        return Login(self.handover.registry_auth(job.urn), inputs.aws)
+
+    def client_of(self, job: Job, old: State, target: Target) -> RegistryClient:
+        """Return a client for the registry of a stored image."""
+        return self.registries.client(target.repository, job.task, self.login(job, parse_stored(old.inputs)))
 
     def kept_digest(self, outputs: dict[str, Any], before: Values) -> dict[str, Any]:
         """Return the forecast; the digest is known if the image stays the same."""
@@ -118,9 +128,7 @@ class PublishedImage:
             return self.import_image(job, old.id)
         target = stored_target(old)
         try:
-            found = self.registries.client(target.repository, job.task).head_manifest(
-                target.repository.full_path, target.tag
-            )
+            found = self.client_of(job, old, target).head_manifest(target.repository.full_path, target.tag)
         except AssetError as error:
             job.task.warn(f"the state is kept as it was, {target} could not be looked up: {error}")
             return old
@@ -133,7 +141,7 @@ class PublishedImage:
     def import_image(self, job: Job, reference: str) -> State | None:
         """Take over a published image: `repository:tag` is all that is known of it."""
         target = parse_import(reference)
-        client = self.registries.client(target.repository, job.task)
+        client = self.registries.client(target.repository, job.task, Login())
         found = client.head_manifest(target.repository.full_path, target.tag)
         if found is None:
             return None
@@ -144,15 +152,14 @@ class PublishedImage:
         """Leave the registry alone, unless the program said that this resource's own tag may go."""
         if plain(old.inputs.get("retainOnDelete")) is False:
             target = stored_target(old)
-            client = self.registries.client(target.repository, job.task, self.handover.registry_auth(job.urn))
+            client = self.client_of(job, old, target)
             retire(client, target, tuple(old.outputs.get(WRITTEN_TAGS, ())), old.outputs["imageDigest"], job.task)
 
     def is_gone(self, job: Job, old: State) -> bool:
         """Say whether the registry clearly lacks the image; any trouble counts as no."""
         target = stored_target(old)
-        client = self.registries.client(target.repository, job.task, self.handover.registry_auth(job.urn))
         try:
-            return client.head_manifest(target.repository.full_path, target.tag) is None
+            return self.client_of(job, old, target).head_manifest(target.repository.full_path, target.tag) is None
         except AssetError as error:
             job.task.warn(f"{target} could not be looked up: {error}")
             return False
@@ -162,7 +169,7 @@ def explain(found: tuple[Change, ...], olds: Values, news: Values) -> str:
     """Say why an image changes: the first few paths and a count, and the options, never a value."""
     parts = []
     if plain(news.get("fingerprint")) is not UNKNOWN:
-        _, files = describe_change(rows_of(olds), rows_of(news))
+        files = str(describe_change(rows_of(olds), rows_of(news)))
         parts += [f"files: {files}"] if files else []
     options = option_names(found)
     parts += [f"inputs: {', '.join(options)}"] if options else []

@@ -12,7 +12,7 @@ from image_assets.inputs import Inputs
 from image_assets.oci.keychain import Credential
 from image_assets.outputs import Target
 from image_assets.plan import is_local, platforms_of
-from image_assets.registries import Registries
+from image_assets.registries import Login, Registries
 from image_assets.settings import Settings
 
 
@@ -26,7 +26,7 @@ class Release:
         target: Where the image goes.
         fingerprint: What its content must still be when the tag is written.
         outline: The rows behind the fingerprint.
-        auth: The program's own login, if any.
+        login: What the inputs say about reaching the registry.
         build_secrets: The build secrets with their values.
         hidden: Values of build arguments that are secret.
     """
@@ -36,7 +36,7 @@ class Release:
     target: Target
     fingerprint: str
     outline: Mapping[str, str]
-    auth: Mapping[str, str] = field(repr=False)
+    login: Login
     build_secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
     hidden: tuple[str, ...] = field(default=(), repr=False)
 
@@ -94,5 +94,6 @@ def origin_labels(job: Job) -> dict[str, str]:
 def credentials(release: Release, registries: Registries) -> Mapping[str, Credential]:
     """Return the logins that the builder needs: for base images, and to push."""
     repository = release.target.repository
-    own = registries.keychain(repository, release.auth).resolve(repository.registry, repository.full_path)
-    return {**registries.configured(), **({repository.registry: own} if own else {})}
+    keychain = registries.keychain(repository, release.job.task, release.login)
+    own = keychain.resolve(repository.registry, repository.full_path)
+    return {**registries.configured, **({repository.registry: own} if own else {})}

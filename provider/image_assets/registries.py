@@ -1,46 +1,86 @@
-"""One client per registry and login, with the credentials that apply."""
+"""Registry clients, each with the logins that apply."""
 
 import os
+import threading
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
 
 from image_assets.command import run_helper
 from image_assets.credentials import ChainKeychain, Credential, DockerConfigKeychain, Keychain, StaticKeychain
+from image_assets.ecr import Aws, AwsSettings, EcrKeychain
+from image_assets.errors import CloudError
 from image_assets.oci import RegistryClient
 from image_assets.reference import Repository
 from image_assets.settings import Settings
-from image_assets.shapes import EMPTY
+from image_assets.shapes import empty
 from image_assets.task import Task
+
+
+@dataclass(frozen=True)
+class Login:
+    """What one image's inputs say about reaching its registry.
+
+    Attributes:
+        auth: The `registryAuth` input, if this process has it.
+        aws: What the component handed on of the stack's `aws:` configuration.
+    """
+
+    auth: Mapping[str, str] = field(default_factory=empty, repr=False)
+    aws: Mapping[str, str] = field(default_factory=empty)
 
 
 class Registries:
     """Makes registry clients.
 
     The login for a registry is the first of: the asset's `registryAuth`, the provider's `registries`, ECR's own for
-    ECR hosts, the user's docker configuration with its helpers; without any, requests are anonymous.
+    ECR's hosts, the user's docker configuration with its helpers. Without any, requests are anonymous.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.ecr: dict[Any, Keychain] = {}
+        self.configured = {login["address"]: credential(login) for login in settings.registries}
+        self.docker = DockerConfigKeychain(os.environ, run_helper)
+        self.ecr: dict[AwsSettings, EcrKeychain] = {}
+        self.lock = threading.Lock()
 
-    def client(self, repository: Repository, task: Task, auth: Mapping[str, str] = EMPTY) -> RegistryClient:
+    def client(self, repository: Repository, task: Task, login: Login) -> RegistryClient:
         """Return a client for one repository's registry."""
-        return RegistryClient(
-            repository.registry,
-            self.keychain(repository, auth),
-            task,
-            insecure=repository.registry in self.settings.insecure_registries,
-        )
+        insecure = repository.registry in self.settings.insecure_registries
+        return RegistryClient(repository.registry, self.keychain(repository, task, login), task, insecure=insecure)
 
-    def keychain(self, repository: Repository, auth: Mapping[str, str]) -> Keychain:
+    def keychain(self, repository: Repository, task: Task, login: Login) -> Keychain:
         """Return the logins in the order in which they apply."""
-        own = {repository.registry: credential(auth)} if auth else {}
-        return ChainKeychain(StaticKeychain({**self.configured(), **own}), DockerConfigKeychain(os.environ, run_helper))
+        own = {repository.registry: credential(login.auth)} if login.auth else {}
+        elsewhere = Fallback(self.ecr_keychain(login, task), self.docker)
+        return ChainKeychain(StaticKeychain({**self.configured, **own}), elsewhere)
 
-    def configured(self) -> dict[str, Credential]:
-        """Return the logins of the provider's configuration, by registry."""
-        return {login["address"]: credential(login) for login in self.settings.registries}
+    def ecr_keychain(self, login: Login, task: Task) -> EcrKeychain:
+        """Return the one keychain of each way to reach AWS, so that its tokens serve every image."""
+        settings = AwsSettings.of(self.settings.aws, login.aws)
+        with self.lock:
+            return self.ecr.setdefault(settings, EcrKeychain(Aws(settings), task))
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """ECR's own login, or the one that docker has if AWS gives none: `docker login` works for ECR too."""
+
+    ecr: Keychain
+    docker: Keychain
+
+    def resolve(self, registry: str, repository: str) -> Credential | None:
+        """Return the first login there is.
+
+        Raises:
+            CloudError: The registry is ECR's, AWS gives no login, and docker has none either.
+        """
+        try:
+            found = self.ecr.resolve(registry, repository)
+        except CloudError:
+            found = self.docker.resolve(registry, repository)
+            if found is None:
+                raise
+        return found or self.docker.resolve(registry, repository)
 
 
 def credential(login: Mapping[str, str]) -> Credential:

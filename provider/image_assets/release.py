@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image_assets.archive import open_archive
-from image_assets.build import PushedByDigest, build
+from image_assets.build import Built, PushedByDigest, build, try_build
 from image_assets.context import describe_change, staged
 from image_assets.errors import ChangedDuringBuildError
 from image_assets.fingerprints import Fingerprints
@@ -24,6 +24,7 @@ from image_assets.publish import Sent, add_tags, send, send_local, write_tag
 from image_assets.recipe import Release, build_spec
 from image_assets.registries import Registries
 from image_assets.settings import Settings
+from image_assets.task import Task
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Releases:
     def publish(self, release: Release) -> Published:
         """Make the registry serve the image under its tags."""
         target, task = release.target, release.job.task
-        client = self.registries.client(target.repository, task, release.auth)
+        client = self.registries.client(target.repository, task, release.login)
         with self.one_at_a_time(str(target)):
             found = client.head_manifest(target.repository.full_path, target.tag)
             done = Published(found.digest, ()) if found else self.make(release, client)
@@ -85,15 +86,22 @@ class Releases:
         with self.build_slot(release), staged(main_context(release.inputs, self.base)) as context:
             spec = build_spec(release, context, self.base, self.settings, self.registries)
             built = build(spec, repository, task)
-            if isinstance(built, PushedByDigest):
-                return Sent(client.get_manifest(repository.full_path, built.digest), spec.platforms)
-            return send_local(built, client, repository.full_path, task)
+            try:
+                return self.send_built(built, client, repository.full_path, task)
+            finally:
+                built.discard()
+
+    def send_built(self, built: Built, client: RegistryClient, path: str, task: Task) -> Sent:
+        """Send what was built, without its tag; some builders have done so themselves."""
+        if isinstance(built, PushedByDigest):
+            return Sent(client.get_manifest(path, built.digest), ())
+        return send_local(built, client, path, task)
 
     def try_build(self, release: Release) -> None:
         """Build and push nothing."""
         with self.build_slot(release), staged(main_context(release.inputs, self.base)) as context:
             spec = build_spec(release, context, self.base, self.settings, self.registries)
-            build(spec, release.target.repository, release.job.task, push=False)
+            try_build(spec, release.job.task)
 
     def check_unchanged(self, release: Release) -> None:
         """Make sure that what was built is what the tag names.
@@ -103,9 +111,9 @@ class Releases:
         """
         now = self.fingerprints.again(release.inputs, release.job.task)
         if now.fingerprint.digest != release.fingerprint:
-            _, files = describe_change(release.outline, now.outline)
+            files = describe_change(release.outline, now.outline)
             raise ChangedDuringBuildError(
-                f"the content changed while it was built, so no tag was written: {files or 'options'}; run it again"
+                f"the content changed while it was built, so no tag was written: {files}; run it again"
             )
 
     @contextmanager

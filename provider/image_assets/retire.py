@@ -1,6 +1,5 @@
 """Removing a tag that its resource wrote itself, and never what anybody else may use."""
 
-from image_assets.errors import RegistryError
 from image_assets.oci import RegistryClient
 from image_assets.outputs import Target
 from image_assets.task import Task
@@ -13,7 +12,7 @@ def retire(client: RegistryClient, target: Target, written: tuple[str, ...], dig
         RegistryError: The registry could not be asked.
     """
     held = [tag for tag in written if still_holds(client, target, tag, digest, task)]
-    refused = [tag for tag in held if not deleted_by_tag(client, target.repository.full_path, tag)]
+    refused = [tag for tag in held if not client.delete_manifest(target.repository.full_path, tag)]
     if refused:
         delete_manifest_of(client, target, digest, refused, task)
 
@@ -24,17 +23,6 @@ def still_holds(client: RegistryClient, target: Target, tag: str, digest: str, t
     if found is not None and found.digest != digest:
         task.warn(f"{target.repository}:{tag} is kept: it holds {found.digest} now, which somebody else wrote")
     return found is not None and found.digest == digest
-
-
-def deleted_by_tag(client: RegistryClient, path: str, tag: str) -> bool:
-    """Delete a tag alone (OCI distribution spec, "Deleting tags"); registries may refuse that."""
-    try:
-        client.delete_manifest(path, tag)
-    except RegistryError as error:
-        if error.status in (400, 404, 405):
-            return False
-        raise
-    return True
 
 
 def delete_manifest_of(client: RegistryClient, target: Target, digest: str, own: list[str], task: Task) -> None:

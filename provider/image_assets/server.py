@@ -19,10 +19,13 @@ import grpc
 import pulumi
 import pulumi.runtime
 from google.protobuf import empty_pb2
+from pulumi.errors import InputPropertyErrorDetails
 from pulumi.provider import server as sdk
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc
 from pulumi.runtime.proto.plugin_pb2 import PluginAttach, PluginInfo
+from pulumi.runtime.stack import wait_for_rpcs
 
 from image_assets import __version__, wire
 from image_assets.components.dispatch import Components
@@ -151,14 +154,14 @@ class Servicer(sdk.ProviderServicer):
             self._construct_options(request),
         )
         response = await self._construct_response(result)
-        await sdk.wait_for_rpcs(await_all_outstanding_tasks=False)
+        await wait_for_rpcs(await_all_outstanding_tasks=False)
         return response
 
     async def _call(self, request: pb.CallRequest, context: Any) -> pb.CallResponse:
         await self.enter(request)
         result = self.components.call(request.tok, await self._call_args(request))
         response = await self._call_response(result)
-        await sdk.wait_for_rpcs(await_all_outstanding_tasks=False)
+        await wait_for_rpcs(await_all_outstanding_tasks=False)
         return response
 
     async def enter(self, request: pb.ConstructRequest | pb.CallRequest) -> None:
@@ -250,7 +253,10 @@ class Servicer(sdk.ProviderServicer):
         try:
             return await answer
         except InputError as error:
-            details = [{"property_path": problem.path, "reason": problem.reason} for problem in error.problems]
+            details = [
+                InputPropertyErrorDetails(property_path=problem.path, reason=problem.reason)
+                for problem in error.problems
+            ]
             await context.abort_with_status(self.create_grpc_invalid_properties_status("", details))
             raise
         except Exception as error:
@@ -285,7 +291,7 @@ def top_level(path: str) -> str:
 
 async def ask_features() -> set[str]:
     """Ask the monitor of the current deployment what it can do."""
-    await pulumi.runtime.settings._load_monitor_feature_support()  # noqa: SLF001 - the SDK has no public way
+    await pulumi.runtime.settings._load_monitor_feature_support()  # type: ignore[no-untyped-call] # noqa: SLF001 - no public way
     return set(pulumi.runtime.settings.SETTINGS.monitor_features)
 
 
@@ -300,8 +306,8 @@ async def serve(address: str) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(REGISTRATION_THREADS, "registration"))
     servicer = Servicer(address)
-    server = grpc.aio.server(options=sdk._GRPC_CHANNEL_OPTIONS)  # noqa: SLF001 - the limits that the engine uses
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+    server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

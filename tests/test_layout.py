@@ -1,0 +1,66 @@
+"""A file imports only from rows above its own, and the heavy libraries stay where they belong."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "provider" / "image_assets"
+
+ROWS = (
+    ("errors", "values", "__init__"),
+    ("task", "reference", "ignore", "policy", "policy_document", "ecr_names", "lifecycle", "command", "shapes"),
+    ("fields",),
+    ("inputs", "settings", "custom_resource", "oci"),
+    ("credentials", "ecr", "archive", "context"),
+    ("plan", "handover", "diff", "docker", "registries"),
+    ("fingerprints", "outputs", "build", "publish"),
+    ("recipe", "retire"),
+    ("release",),
+    ("published_image", "repository_policy"),
+    ("wire", "reporter", "rpc_errors", "schema"),
+    ("components",),
+    ("server",),
+)
+ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
+
+#: Who may import what costs start-up time or ties code to the world outside.
+CONFINED = {
+    "pulumi": {"reporter", "components", "server"},
+    "pulumi_aws": {"components"},
+    "grpc": {"reporter", "rpc_errors", "server"},
+    "boto3": {"ecr"},
+    "subprocess": {"command"},
+}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def unit(file: Path) -> str:
+    """Return the row entry that a file belongs to: itself, or the package it is in."""
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_a_file_imports_only_from_rows_above(file: Path) -> None:
+    own = {name.split(".")[1] for name in imports(file) if name.startswith("image_assets.")}
+    assert {name for name in own if name != unit(file) and ROW_OF[name] >= ROW_OF[unit(file)]} == set()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_a_heavy_library_stays_in_its_place(file: Path) -> None:
+    used = {name.split(".")[0] for name in imports(file)}
+    assert {name for name in used & CONFINED.keys() if unit(file) not in CONFINED[name]} == set()
+
+
+def test_no_name_of_a_row_is_without_a_file() -> None:
+    assert ROW_OF.keys() - {unit(file) for file in FILES} == set()
