@@ -3,12 +3,7 @@
 from dataclasses import dataclass
 
 import pulumi
-
-from image_assets import __version__
-
-
-class _Instance(pulumi.ProviderResource):
-    """A provider resource that exists already."""
+from pulumi.resource import DependencyProviderResource
 
 
 @dataclass(frozen=True)
@@ -22,10 +17,12 @@ class Origin:
     reference: str = ""
 
     def child(self, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-        """Return options that make a child by this very instance.
+        """Return options that make a child of this package by this very instance.
 
-        Without them the engine would start another plugin process for another default provider: a program's request
-        names a version, a component's does not.
+        Without them the engine would start another process for another default provider: a program's request may name
+        a version, a component's does not.
         """
-        own = pulumi.ResourceOptions(version=__version__)
+        if not self.reference:
+            return opts
+        own = pulumi.ResourceOptions(provider=DependencyProviderResource(self.reference))
         return pulumi.ResourceOptions.merge(opts, own)
