@@ -419,7 +419,7 @@ ENCRYPTION = Record(
     "Encryption",
     "How the repository is encrypted.",
     (
-        Member("type", Text(("AES256", "KMS")), "`AES256` (default) or `KMS`.", required=True),
+        Member("type", Text(("AES256", "KMS", "KMS_DSSE")), "`AES256` (default), `KMS` or `KMS_DSSE`.", required=True),
         Member("kmsKey", Text(), "The ARN of a KMS key."),
     ),
 )
@@ -437,6 +437,7 @@ POLICY_STATEMENT_FIELDS = (
     Field("repositoryUrl", Text(), "The repository, `registry/path`.", change=OnChange.REPLACE, required=True),
     Field("sid", Text(), "The statement's Sid. Default: derived from the resource.", change=OnChange.REPLACE),
     Field("statement", Anything(), STATEMENT.doc, change=OnChange.UPDATE, required=True),
+    *HANDED_ON_FIELDS,
 )
 
 DOCKER_ASSET_FIELDS = SOURCE_FIELDS + DESTINATION_FIELDS

@@ -1,0 +1,113 @@
+"""What can be wrong with a grant, told before anything is made; parts that are not known yet are passed over."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pulumi
+
+from image_assets import policy
+from image_assets.errors import InputError, Problem
+from image_assets.fields import GRANT_METHODS
+from image_assets.shapes import nearest
+
+#: The arguments that say who is granted something.
+GRANTEES = ("role", "service", "accountId", "arn")
+#: The inputs that declare grants, and the method that each entry stands for.
+TWINS = {"pullPrincipals": "grantPull", "resourcePolicyStatements": "addToResourcePolicy"}
+
+
+def refuse(found: Iterator[Problem]) -> None:
+    """Refuse grants with problems.
+
+    Raises:
+        InputError: With every problem.
+    """
+    problems = tuple(found)
+    if problems:
+        raise InputError(problems)
+
+
+def twin_problems(twins: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield everything that is wrong with declared grants."""
+    names: dict[Any, str] = {}
+    for key, grants in twins.items():
+        if not isinstance(grants, list):
+            yield Problem(key, "must be a list")
+            continue
+        for index, grant in enumerate(grants):
+            path = f"{key}[{index}]"
+            yield from grant_problems(TWINS[key], grant, path)
+            name = grant.get("name") if isinstance(grant, Mapping) else None
+            if isinstance(name, str) and name in names:
+                yield Problem(f"{path}.name", f'"{name}" is the name of {names[name]} already: give each its own')
+            elif isinstance(name, str):
+                names[name] = path
+
+
+def grant_problems(method: str, args: Any, path: str) -> Iterator[Problem]:
+    """Yield everything that is wrong with one grant, as far as it is known."""
+    if not isinstance(args, Mapping):
+        yield Problem(path, "must be an object")
+        return
+    rows = [row.name for row in GRANT_METHODS[method][1]]
+    prefix = f"{path}." if path else ""
+    for key in args:
+        if key not in rows:
+            yield Problem(f"{prefix}{key}", f"there is no such property{nearest(key, rows)}")
+    yield from _name_problems(args.get("name"), f"{prefix}name")
+    if method == "addToResourcePolicy":
+        yield from _statement_problems(args.get("statement"), f"{prefix}statement")
+        return
+    yield from _grantee_problems(args, path, prefix)
+    if method == "grant":
+        yield from _action_problems(args.get("actions"), f"{prefix}actions")
+
+
+def _name_problems(name: Any, path: str) -> Iterator[Problem]:
+    if name is None:
+        yield Problem(path, "is missing: give the grant a name, unique in its resource")
+    elif not isinstance(name, str) or not name:
+        yield Problem(path, "must be a string that is known when the program runs, not an output of a resource")
+
+
+def _grantee_problems(args: Mapping[str, Any], path: str, prefix: str) -> Iterator[Problem]:
+    given = [kind for kind in GRANTEES if args.get(kind) is not None]
+    if len(given) != 1:
+        yield Problem(path, f"give exactly one of {', '.join(GRANTEES)}, not {' and '.join(given) or 'none'}")
+    for kind in given:
+        yield from _who_problems(kind, args[kind], f"{prefix}{kind}")
+
+
+def _who_problems(kind: str, who: Any, path: str) -> Iterator[Problem]:
+    if isinstance(who, pulumi.Output):
+        return
+    if not isinstance(who, str) or not who:
+        yield Problem(path, "must be a string, not empty")
+    elif kind == "accountId" and not (len(who) == 12 and who.isdigit()):
+        yield Problem(path, f'"{who}" is not an AWS account: write its 12 digits, in quotes')
+    elif kind == "arn" and not who.startswith("arn:"):
+        yield Problem(
+            path, f'"{who}" is not an ARN: write arn:aws:iam::ACCOUNT:role/NAME, or use `role` or `accountId`'
+        )
+    elif kind == "service" and "." not in who:
+        yield Problem(path, f'"{who}" is not a service principal: write {who}.amazonaws.com')
+
+
+def _action_problems(actions: Any, path: str) -> Iterator[Problem]:
+    if isinstance(actions, list) and not any(isinstance(action, pulumi.Output) for action in actions):
+        yield from policy.action_problems(actions, path)
+    elif not isinstance(actions, list):
+        yield Problem(path, "must be a list of actions, such as ecr:DescribeImages")
+
+
+def _statement_problems(statement: Any, path: str) -> Iterator[Problem]:
+    if statement is None:
+        yield Problem(path, "is missing")
+    elif not isinstance(statement, pulumi.Output) and not _has_output(statement):
+        yield from policy.statement_problems(statement, path)
+
+
+def _has_output(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_output, value.values()))
+    return any(map(_has_output, value)) if isinstance(value, list) else isinstance(value, pulumi.Output)
