@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from image_assets.archive import SavedImage, open_archive
-from image_assets.archive.digests import checked
+from image_assets.archive import Passing, SavedImage, open_archive
 from image_assets.errors import ArchiveError
 
 from tests.fakes.images import (
@@ -35,6 +34,7 @@ MANIFEST, BLOBS = oci_image(IMAGE)
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 LAYER = next(name for name in SAVED if name.endswith("layer.tar"))
+OTHER = [name for name in SAVED if name.endswith("layer.tar")][1]
 CONFIG = next(name for name in SAVED if name.endswith(".json") and name != "manifest.json")
 
 
@@ -111,6 +111,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "absolute symbolic link": (lambda: saved_with(x=b"->/etc/passwd"), "leads out of the archive, to"),
     "hard link out": (lambda: saved_with(x=b"=>../etc/passwd"), "leads out of the archive, to"),
     "layer is a link out": (lambda: saved_with(**{LAYER: b"->../../etc/shadow"}), "leads out of the archive, to"),
+    "one file for two layers": (lambda: saved_with(**{LAYER: b"->../" + OTHER.encode()}), "two different parts"),
     "circle of links": (lambda: saved_with(x=b"->y", y=b"->x"), "leads in a circle"),
     "link to itself": (lambda: saved_with(**{LAYER: b"->layer.tar"}), "leads in a circle"),
     "dangling link": (lambda: saved_with(x=b"->y"), "which the archive does not hold"),
@@ -258,11 +259,12 @@ def with_size(size: int) -> bytes:
 
 def test_a_layer_with_other_content_than_its_config_says_never_ends(tmp_path: Path) -> None:
     """The last chunk is held back until the digest is right, so nothing wrong is ever sent whole."""
-    passed = []
+    passed: list[bytes] = []
     with pytest.raises(ArchiveError, match="has the digest"):
-        passed.extend(checked(iter([b"a", b"b", b"c"]), sha256(b"abd"), "m"))
-    assert list(checked(iter([b"a", b"b", b"c"]), sha256(b"abc"), "m")) == [b"a", b"b", b"c"]
-    assert list(checked(iter([]), sha256(b""), "m")) == []
+        passed.extend(Passing([sha256(b"abd")], "m").through(iter([b"a", b"b", b"c"])))
+    assert passed == [b"a", b"b"]
+    assert list(Passing([sha256(b"abc")], "m").through(iter([b"a", b"b", b"c"]))) == [b"a", b"b", b"c"]
+    assert list(Passing([sha256(b"")], "m").through(iter([]))) == []
 
 
 def test_a_file_that_is_cut_while_it_is_read_is_an_archive_error(tmp_path: Path) -> None:

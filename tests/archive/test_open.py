@@ -1,5 +1,6 @@
 """Archives of every shape are opened by their content, and named by the image's identity (issue: archives; R10)."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from tests.fakes.images import (
 
 IMAGE = an_image()
 PLATFORMS = {"linux/amd64": an_image("x"), "linux/arm64": an_image("y", architecture="arm64")}
-SHAPES = {"old": docker_save, "blobs": docker_save_blobs, "layout": oci_layout}
+SHAPES: dict[str, Callable[..., bytes]] = {"old": docker_save, "blobs": docker_save_blobs, "layout": oci_layout}
 
 
 def written(directory: Path, content: bytes, name: str = "image.bin") -> Path:

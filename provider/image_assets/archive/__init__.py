@@ -19,9 +19,10 @@ published byte for byte.
 Whatever is wrong with an archive raises `ArchiveError` that names the archive and the member.
 """
 
+from image_assets.archive.digests import Passing
 from image_assets.archive.image import Blob, Layer, LayoutImage, SavedImage
 from image_assets.archive.opened import Archive, open_archive
 from image_assets.archive.packing import Packing
 from image_assets.archive.tar import Member
 
-__all__ = ["Archive", "Blob", "Layer", "LayoutImage", "Member", "Packing", "SavedImage", "open_archive"]
+__all__ = ["Archive", "Blob", "Layer", "LayoutImage", "Member", "Packing", "Passing", "SavedImage", "open_archive"]

@@ -1,7 +1,7 @@
 """Checking content against its digest, at once or while it passes."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from image_assets.archive.refusal import refuse
 
@@ -23,25 +23,42 @@ def check(content: bytes, expected: str, member: str) -> bytes:
     return content
 
 
-def checked(chunks: Iterator[bytes], expected: str, member: str) -> Iterator[bytes]:
-    """Pass chunks on, the last of them only once the digest of all is right.
+class Passing:
+    """Content that is hashed while it passes to someone else.
 
-    So whoever sends them never sends the end of something that is wrong.
-
-    Raises:
-        ArchiveError: The content has another digest.
+    Attributes:
+        digest: The digest of what passed; "" until all has.
+        size: The bytes that passed.
     """
-    algorithm = expected.partition(":")[0]
-    hasher, held = hashlib.new(algorithm), None
-    for chunk in chunks:
+
+    def __init__(self, expected: Collection[str], member: str) -> None:
+        """Prepare for content that must have one of the digests, all of one algorithm."""
+        self._expected = expected
+        self._member = member
+        self._algorithm = next(iter(expected), "sha256:").partition(":")[0]
+        self.digest = ""
+        self.size = 0
+
+    def through(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Pass chunks on, the last of them only once the digest of all is right.
+
+        So whoever sends them never sends the end of something that is wrong.
+
+        Raises:
+            ArchiveError: The content has another digest.
+        """
+        hasher, held = hashlib.new(self._algorithm), None
+        for chunk in chunks:
+            if held is not None:
+                yield held
+            hasher.update(chunk)
+            self.size += len(chunk)
+            held = chunk
+        self.digest = f"{self._algorithm}:{hasher.hexdigest()}"
+        if self.digest not in self._expected:
+            raise _wrong(self.digest, " or ".join(list(self._expected)[:3]), self._member)
         if held is not None:
             yield held
-        hasher.update(chunk)
-        held = chunk
-    if (found := f"{algorithm}:{hasher.hexdigest()}") != expected:
-        raise _wrong(found, expected, member)
-    if held is not None:
-        yield held
 
 
 def _wrong(found: str, expected: str, member: str) -> Exception:

@@ -69,8 +69,7 @@ class Archive:
         Raises:
             ArchiveError: The file was changed or is damaged.
         """
-        with _named(self.name):
-            yield from self._contents.read(member)
+        return self._contents.read(member)
 
     def stream(self, wanted: Iterable[Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
         """Read several members in the order in which they stand; read each before asking for the next.
@@ -78,8 +77,7 @@ class Archive:
         Raises:
             ArchiveError: The file was changed or is damaged.
         """
-        with _named(self.name):
-            yield from self._contents.stream(wanted)
+        return self._contents.stream(wanted)
 
 
 @contextmanager
@@ -99,7 +97,8 @@ def open_archive(path: Path, image: str | None = None) -> Iterator[Archive]:
         with _named(str(path)):
             contents = contents_of(FileBytes(descriptor))
             selected, names = _select(contents, image)
-        yield Archive(str(path), selected, names, contents)
+            _check_distinct(selected)
+            yield Archive(str(path), selected, names, contents)
     finally:
         close(descriptor)
 
@@ -149,6 +148,16 @@ def _choose_layout(contents: Contents, index: Member, image: str | None) -> tupl
 def _choose(listed: Sequence[Candidate[Image]], image: str | None) -> tuple[Image, tuple[str, ...]]:
     """Choose, and list all names."""
     return choose(listed, image), tuple(name for one in listed for name in one.names)
+
+
+def _check_distinct(image: Image) -> None:
+    """Refuse one file, reached by links, in place of two different parts: at most one of them can be right."""
+    parts = [(layer.diff_id, layer.member) for layer in image.layers] if isinstance(image, SavedImage) else []
+    blobs = [(blob.descriptor.digest, blob.member) for blob in image.blobs] if isinstance(image, LayoutImage) else []
+    digests: dict[Member, str] = {}
+    for digest, member in (*parts, *blobs):
+        if digests.setdefault(member, digest) != digest:
+            raise refuse(f"stands for two different parts, {digests[member]} and {digest}", member.name)
 
 
 def _rows(image: Image) -> Iterator[tuple[str, str]]:

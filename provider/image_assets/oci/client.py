@@ -58,6 +58,7 @@ class RegistryClient:
         limits: Limits | None = None,
     ) -> None:
         limits = limits or Limits()
+        self.registry: Final = registry
         self._session = Session(registry, keychain, task, insecure=insecure, environ=environ, limits=limits)
         self._dialect = Dialect()
         self._uploads: SingleFlight[Uploaded] = SingleFlight(task)

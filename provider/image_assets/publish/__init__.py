@@ -1,0 +1,21 @@
+"""Publishing an image: content first, by digest, then the tag.
+
+`send` takes an archive's image and `send_local` one from a docker engine; both leave out the tag. `write_tag` writes
+it and checks it; `add_tags` lets more tags name the same image. `KnownBlobs` remembers what need not be done again.
+
+Row by row, each file using only those above it:
+
+    model · manifests · compress · progress · jobs
+    known · feed
+    destination     one repository
+    layers          one layer: verified, compressed
+    send · local    an image
+    tags
+"""
+
+from image_assets.publish.known import KnownBlobs
+from image_assets.publish.model import LocalImage, Sent
+from image_assets.publish.send import send
+from image_assets.publish.tags import add_tags, holds, write_tag
+
+__all__ = ["KnownBlobs", "LocalImage", "Sent", "add_tags", "holds", "send", "write_tag"]

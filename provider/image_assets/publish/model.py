@@ -1,0 +1,45 @@
+"""What publishing takes from the builder, and what it hands on."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from image_assets.oci import Manifest
+
+
+class LocalImage(Protocol):
+    """An image in the store of a docker engine (or podman, nerdctl, finch)."""
+
+    @property
+    def image_id(self) -> str:
+        """The digest of its config; with containerd's store, of its manifest or index."""
+
+    @property
+    def diff_ids(self) -> Sequence[str]:
+        """The digests of the plain layers, the lowest first."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all plain layers together."""
+
+    def save(self) -> AbstractContextManager[BinaryIO]:
+        """Give the image as `docker save` writes it: a tar, once, from front to back."""
+
+    def push(self, reference: str) -> None:
+        """Let the engine push the image under that reference."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An image whose content is in the registry, or will be when its tag is written.
+
+    Attributes:
+        manifest: What the tag is to name; None if the engine pushes it together with the tag.
+        platforms: Its platforms, as far as they are known.
+        engine: The image that the engine pushes, where that is faster.
+    """
+
+    manifest: Manifest | None
+    platforms: tuple[str, ...]
+    engine: LocalImage | None = None
