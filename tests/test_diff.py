@@ -72,9 +72,7 @@ def test_an_unknown_repository_replaces() -> None:
     assert changes(OLD, {**OLD, "repository": UNKNOWN}) == (Change("repository", replace=True),)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("tagPrefix", "v-"), ("extraTags", ["latest"]), ("retainOnDelete", False)]
-)
+@pytest.mark.parametrize(("name", "value"), [("tagPrefix", "v-"), ("extraTags", ["latest"]), ("retainOnDelete", False)])
 def test_the_rest_updates_in_place(name: str, value: Any) -> None:
     assert changes(OLD, {**OLD, name: value}) == (Change(name, Kind.ADD),)
 

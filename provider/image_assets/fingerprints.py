@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image_assets.archive import open_archive
 from image_assets.context import DigestCache, Fingerprint, fingerprint
 from image_assets.errors import AssetError
 from image_assets.inputs import Inputs, input_problems, parse_stored
@@ -109,5 +108,7 @@ def take(plan: Plan, task: Task, cache: DigestCache | None) -> Taken:
     if plan.archive is None:
         read = fingerprint(plan.options, plan.contexts, task, cache)
         return Taken(read, read.outline)
+    from image_assets.archive import open_archive  # noqa: PLC0415 - most programs have no archive
+
     with open_archive(*plan.archive) as archive:
         return Taken(fingerprint((("archive", archive.identity),), {}, task, None), archive.outline, archive.platforms)

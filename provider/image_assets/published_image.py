@@ -6,7 +6,7 @@ Every decision about an image is one of the six methods below. `check` takes the
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from image_assets.context import describe_change
 from image_assets.custom_resource import Change, Job, State, Values
@@ -15,17 +15,17 @@ from image_assets.errors import AssetError, InputError
 from image_assets.fingerprints import Fingerprints
 from image_assets.handover import Handover, without_secrets
 from image_assets.inputs import Inputs, input_problems, parse_stored
-from image_assets.oci import RegistryClient
 from image_assets.outputs import WRITTEN_TAGS, Target, forecast, known_target, published, repository_outputs
+from image_assets.outside import Outside
 from image_assets.plan import location_problems
-from image_assets.recipe import Release
 from image_assets.reference import Reference
-from image_assets.registries import Login, Registries
-from image_assets.release import Releases
-from image_assets.retire import retire
 from image_assets.settings import Settings
 from image_assets.shapes import plain
 from image_assets.values import UNKNOWN, Secret, reveal
+from image_assets.wanted import Login, Wanted
+
+if TYPE_CHECKING:
+    from image_assets.oci import RegistryClient
 
 
 class PublishedImage:
@@ -36,8 +36,7 @@ class PublishedImage:
         self.base = base
         self.fingerprints = Fingerprints(settings, base)
         self.handover = Handover()
-        self.registries = Registries(settings)
-        self.releases = Releases(settings, base, self.registries, self.fingerprints)
+        self.outside = Outside(settings, base, self.fingerprints)
 
     def begin(self, values: Values) -> None:
         """Start reading what a `check` of these inputs will ask for."""
@@ -86,18 +85,18 @@ class PublishedImage:
             return self.kept_digest(outputs, before)
         if target is None:
             raise InputError.single("repository", "is still unknown when the image must be published")
-        published_now = self.releases.publish(self.release(job, inputs, target, values))
+        published_now = self.outside.releases.publish(self.wanted(job, inputs, target, values))
         written = written_tags(before, target, published_now.written)
         return published(outputs, published_now.digest, written)
 
     def build_ahead(self, job: Job, inputs: Inputs, target: Target | None, values: Values) -> None:
         """Build in a preview if the program asks for it."""
         if inputs.build_on_preview and target is not None:
-            self.releases.try_build(self.release(job, inputs, target, values))
+            self.outside.releases.try_build(self.wanted(job, inputs, target, values))
 
-    def release(self, job: Job, inputs: Inputs, target: Target, values: Values) -> Release:
+    def wanted(self, job: Job, inputs: Inputs, target: Target, values: Values) -> Wanted:
         """Gather what publishing one image needs."""
-        return Release(
+        return Wanted(
             job=job,
             inputs=inputs,
             target=target,
@@ -112,9 +111,9 @@ class PublishedImage:
         """Return what is known about reaching a resource's registry."""
         return Login(self.handover.registry_auth(job.urn), inputs.aws)
 
-    def client_of(self, job: Job, old: State, target: Target) -> RegistryClient:
+    def client_of(self, job: Job, old: State, target: Target) -> "RegistryClient":
         """Return a client for the registry of a stored image."""
-        return self.registries.client(target.repository, job.task, self.login(job, parse_stored(old.inputs)))
+        return self.outside.registries.client(target.repository, job.task, self.login(job, parse_stored(old.inputs)))
 
     def kept_digest(self, outputs: dict[str, Any], before: Values) -> dict[str, Any]:
         """Return the forecast; the digest is known if the image stays the same."""
@@ -141,7 +140,7 @@ class PublishedImage:
     def import_image(self, job: Job, reference: str) -> State | None:
         """Take over a published image: `repository:tag` is all that is known of it."""
         target = parse_import(reference)
-        client = self.registries.client(target.repository, job.task, Login())
+        client = self.outside.registries.client(target.repository, job.task, Login())
         found = client.head_manifest(target.repository.full_path, target.tag)
         if found is None:
             return None
@@ -151,6 +150,8 @@ class PublishedImage:
     def delete(self, job: Job, old: State) -> None:
         """Leave the registry alone, unless the program said that this resource's own tag may go."""
         if plain(old.inputs.get("retainOnDelete")) is False:
+            from image_assets.retire import retire  # noqa: PLC0415 - rarely asked for
+
             target = stored_target(old)
             client = self.client_of(job, old, target)
             retire(client, target, tuple(old.outputs.get(WRITTEN_TAGS, ())), old.outputs["imageDigest"], job.task)

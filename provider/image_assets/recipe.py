@@ -1,56 +1,29 @@
 """From an image's inputs to what the builder is asked for."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from image_assets.context import Staged
 from image_assets.custom_resource import Job
 from image_assets.docker import BuildSpec, CacheOption, SecretSource
-from image_assets.inputs import Inputs
 from image_assets.oci.keychain import Credential
-from image_assets.outputs import Target
 from image_assets.plan import is_local, platforms_of
-from image_assets.registries import Login, Registries
+from image_assets.registries import Registries
 from image_assets.settings import Settings
+from image_assets.wanted import Wanted
 
 
-@dataclass(frozen=True)
-class Release:
-    """One image to publish.
-
-    Attributes:
-        job: The resource, and where to report.
-        inputs: Its inputs.
-        target: Where the image goes.
-        fingerprint: What its content must still be when the tag is written.
-        outline: The rows behind the fingerprint.
-        login: What the inputs say about reaching the registry.
-        build_secrets: The build secrets with their values.
-        hidden: Values of build arguments that are secret.
-    """
-
-    job: Job
-    inputs: Inputs
-    target: Target
-    fingerprint: str
-    outline: Mapping[str, str]
-    login: Login
-    build_secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
-    hidden: tuple[str, ...] = field(default=(), repr=False)
-
-
-def build_spec(release: Release, context: Staged, base: Path, settings: Settings, registries: Registries) -> BuildSpec:
+def build_spec(wanted: Wanted, context: Staged, base: Path, settings: Settings, registries: Registries) -> BuildSpec:
     """Return what the builder is asked for; paths of the program become absolute."""
-    inputs = release.inputs
+    inputs = wanted.inputs
     builder = {**settings.builder, **inputs.builder}
     return BuildSpec(
         context=context.directory,
         dockerfile=context.dockerfile,
         build_args=inputs.build_args,
         build_contexts={name: located(value, base) for name, value in inputs.build_contexts.items()},
-        secrets=tuple(secret_sources(release.build_secrets, base)),
+        secrets=tuple(secret_sources(wanted.build_secrets, base)),
         ssh=inputs.build_ssh,
         target=inputs.target,
         network=inputs.network_mode,
@@ -59,11 +32,11 @@ def build_spec(release: Release, context: Staged, base: Path, settings: Settings
         cache_to=tuple(map(cache_option, inputs.cache_to)),
         cache_disabled=inputs.cache_disabled,
         flags=inputs.build_flags,
-        labels={**origin_labels(release.job), **inputs.labels},
+        labels={**origin_labels(wanted.job), **inputs.labels},
         executable=builder.get("executable", "docker"),
         builder=builder.get("name"),
-        credentials=credentials(release, registries),
-        hidden=release.hidden,
+        credentials=credentials(wanted, registries),
+        hidden=wanted.hidden,
         shown_context=base / (inputs.directory or ""),
         shown_dockerfile=base / (inputs.directory or "") / inputs.file,
     )
@@ -91,9 +64,9 @@ def origin_labels(job: Job) -> dict[str, str]:
     return {"io.pulumi.project": job.project, "io.pulumi.stack": job.stack, "io.pulumi.resource": job.name}
 
 
-def credentials(release: Release, registries: Registries) -> Mapping[str, Credential]:
+def credentials(wanted: Wanted, registries: Registries) -> Mapping[str, Credential]:
     """Return the logins that the builder needs: for base images, and to push."""
-    repository = release.target.repository
-    keychain = registries.keychain(repository, release.job.task, release.login)
+    repository = wanted.target.repository
+    keychain = registries.keychain(repository, wanted.job.task, wanted.login)
     own = keychain.resolve(repository.registry, repository.full_path)
     return {**registries.configured, **({repository.registry: own} if own else {})}

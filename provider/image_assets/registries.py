@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from image_assets.command import run_helper
 from image_assets.credentials import ChainKeychain, Credential, DockerConfigKeychain, Keychain, StaticKeychain
@@ -12,21 +12,8 @@ from image_assets.errors import CloudError
 from image_assets.oci import RegistryClient
 from image_assets.reference import Repository
 from image_assets.settings import Settings
-from image_assets.shapes import empty
 from image_assets.task import Task
-
-
-@dataclass(frozen=True)
-class Login:
-    """What one image's inputs say about reaching its registry.
-
-    Attributes:
-        auth: The `registryAuth` input, if this process has it.
-        aws: What the component handed on of the stack's `aws:` configuration.
-    """
-
-    auth: Mapping[str, str] = field(default_factory=empty, repr=False)
-    aws: Mapping[str, str] = field(default_factory=empty)
+from image_assets.wanted import Login
 
 
 class Registries:

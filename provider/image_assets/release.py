@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from image_assets.archive import open_archive
 from image_assets.build import Built, PushedByDigest, build, try_build
 from image_assets.context import describe_change, staged
 from image_assets.errors import ChangedDuringBuildError
@@ -21,10 +20,11 @@ from image_assets.fingerprints import Fingerprints
 from image_assets.oci import RegistryClient
 from image_assets.plan import main_context
 from image_assets.publish import Sent, add_tags, send, send_local, write_tag
-from image_assets.recipe import Release, build_spec
+from image_assets.recipe import build_spec
 from image_assets.registries import Registries
 from image_assets.settings import Settings
 from image_assets.task import Task
+from image_assets.wanted import Wanted
 
 
 @dataclass(frozen=True)
@@ -52,39 +52,41 @@ class Releases:
         self.locks: dict[str, threading.Lock] = {}
         self.lock = threading.Lock()
 
-    def publish(self, release: Release) -> Published:
+    def publish(self, wanted: Wanted) -> Published:
         """Make the registry serve the image under its tags."""
-        target, task = release.target, release.job.task
-        client = self.registries.client(target.repository, task, release.login)
+        target, task = wanted.target, wanted.job.task
+        client = self.registries.client(target.repository, task, wanted.login)
         with self.one_at_a_time(str(target)):
             found = client.head_manifest(target.repository.full_path, target.tag)
-            done = Published(found.digest, ()) if found else self.make(release, client)
-        extra = add_tags(client, target.repository.full_path, done.digest, release.inputs.extra_tags, task)
+            done = Published(found.digest, ()) if found else self.make(wanted, client)
+        extra = add_tags(client, target.repository.full_path, done.digest, wanted.inputs.extra_tags, task)
         return Published(done.digest, (*done.written, *extra))
 
-    def make(self, release: Release, client: RegistryClient) -> Published:
+    def make(self, wanted: Wanted, client: RegistryClient) -> Published:
         """Build or open, send, check the content again, and write the tag."""
         started = time.monotonic()
-        target, task = release.target, release.job.task
-        sent = self.send_archive(release, client) if release.inputs.tarball_file else self.build(release, client)
-        self.check_unchanged(release)
+        target, task = wanted.target, wanted.job.task
+        sent = self.send_archive(wanted, client) if wanted.inputs.tarball_file else self.build(wanted, client)
+        self.check_unchanged(wanted)
         task.check()
         written = write_tag(client, target.repository.full_path, target.tag, sent, task)
         if self.settings.build_output != "quiet":
             task.info(f"published {target} ({written.digest}) in {time.monotonic() - started:.1f} s")
         return Published(written.digest, (target.tag,))
 
-    def send_archive(self, release: Release, client: RegistryClient) -> Sent:
+    def send_archive(self, wanted: Wanted, client: RegistryClient) -> Sent:
         """Send an archive's image, without its tag."""
-        path = self.base / (release.inputs.tarball_file or "")
-        with open_archive(path, release.inputs.image) as archive:
-            return send(archive, client, release.target.repository.full_path, release.job.task)
+        from image_assets.archive import open_archive  # noqa: PLC0415 - most programs have no archive
 
-    def build(self, release: Release, client: RegistryClient) -> Sent:
+        path = self.base / (wanted.inputs.tarball_file or "")
+        with open_archive(path, wanted.inputs.image) as archive:
+            return send(archive, client, wanted.target.repository.full_path, wanted.job.task)
+
+    def build(self, wanted: Wanted, client: RegistryClient) -> Sent:
         """Build an image and send it, without its tag."""
-        repository, task = release.target.repository, release.job.task
-        with self.build_slot(release), staged(main_context(release.inputs, self.base)) as context:
-            spec = build_spec(release, context, self.base, self.settings, self.registries)
+        repository, task = wanted.target.repository, wanted.job.task
+        with self.build_slot(wanted), staged(main_context(wanted.inputs, self.base)) as context:
+            spec = build_spec(wanted, context, self.base, self.settings, self.registries)
             built = build(spec, repository, task)
             try:
                 return self.send_built(built, client, repository.full_path, task)
@@ -97,31 +99,31 @@ class Releases:
             return Sent(client.get_manifest(path, built.digest), ())
         return send_local(built, client, path, task)
 
-    def try_build(self, release: Release) -> None:
+    def try_build(self, wanted: Wanted) -> None:
         """Build and push nothing."""
-        with self.build_slot(release), staged(main_context(release.inputs, self.base)) as context:
-            spec = build_spec(release, context, self.base, self.settings, self.registries)
-            try_build(spec, release.job.task)
+        with self.build_slot(wanted), staged(main_context(wanted.inputs, self.base)) as context:
+            spec = build_spec(wanted, context, self.base, self.settings, self.registries)
+            try_build(spec, wanted.job.task)
 
-    def check_unchanged(self, release: Release) -> None:
+    def check_unchanged(self, wanted: Wanted) -> None:
         """Make sure that what was built is what the tag names.
 
         Raises:
             ChangedDuringBuildError: Files changed since the fingerprint was taken.
         """
-        now = self.fingerprints.again(release.inputs, release.job.task)
-        if now.fingerprint.digest != release.fingerprint:
-            files = describe_change(release.outline, now.outline)
+        now = self.fingerprints.again(wanted.inputs, wanted.job.task)
+        if now.fingerprint.digest != wanted.fingerprint:
+            files = describe_change(wanted.outline, now.outline)
             raise ChangedDuringBuildError(
                 f"the content changed while it was built, so no tag was written: {files}; run it again"
             )
 
     @contextmanager
-    def build_slot(self, release: Release) -> Iterator[None]:
+    def build_slot(self, wanted: Wanted) -> Iterator[None]:
         """Wait for a free place among the builds."""
         while not self.builds.acquire(timeout=0.2):
-            release.job.task.status("waiting for other builds")
-            release.job.task.check()
+            wanted.job.task.status("waiting for other builds")
+            wanted.job.task.check()
         try:
             yield
         finally:

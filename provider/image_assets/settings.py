@@ -8,7 +8,6 @@ from typing import Any
 from image_assets.errors import InputError, Problem
 from image_assets.fields import AWS, BUILDER, DEFAULT_PLATFORM, check_platform
 from image_assets.shapes import Listing, Member, Number, Record, Shape, Text, empty, freeze, plain, problems
-from image_assets.values import UNKNOWN
 
 REGISTRY_LOGIN = Record(
     "RegistryLogin",
@@ -87,7 +86,7 @@ def parse_settings(args: Mapping[str, Any]) -> Settings:
 def from_text(shape: Shape | None, value: Any, path: str, wrong: list[Problem]) -> Any:
     """Decode a member that is not text: Pulumi hands it on as JSON in a text (provider.proto, ConfigureRequest)."""
     bare = plain(value)
-    if isinstance(shape, Text) or not isinstance(bare, str) or bare is UNKNOWN:
+    if isinstance(shape, Text) or not isinstance(bare, str):
         return value
     try:
         return json.loads(bare)

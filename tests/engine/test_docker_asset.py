@@ -168,7 +168,7 @@ def test_an_unknown_input_makes_only_what_depends_on_it_unknown(
     project: Project, registry: Registry, repository_name: str
 ) -> None:
     """R4: `BASE` of the consumer is the digest of an image that is not published yet."""
-    text = program(registry, repository_name).replace("${app.imageUri}\"}", "${app.imageDigestUri}\"}")
+    text = program(registry, repository_name).replace('${app.imageUri}"}', '${app.imageDigestUri}"}')
     rewrite(project, text)
     first = project.preview()
     assert first.outputs["consumerUri"] == UNKNOWN

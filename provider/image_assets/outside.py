@@ -1,0 +1,48 @@
+"""The world outside: registries and builders, loaded when the first image needs them.
+
+A preview in which nothing changed asks neither, and the plugin starts twice in every `pulumi up`.
+"""
+
+import threading
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from image_assets.fingerprints import Fingerprints
+from image_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from image_assets.registries import Registries
+    from image_assets.release import Releases
+
+
+class Outside:
+    """Makes the one set of registry clients and the one queue of builds that all images share."""
+
+    def __init__(self, settings: Settings, base: Path, fingerprints: Fingerprints) -> None:
+        self._make = partial(_load, settings, base, fingerprints)
+        self._made: tuple[Registries, Releases] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def registries(self) -> "Registries":
+        """The registries."""
+        return self._both()[0]
+
+    @property
+    def releases(self) -> "Releases":
+        """The builds and what is sent."""
+        return self._both()[1]
+
+    def _both(self) -> "tuple[Registries, Releases]":
+        with self._lock:
+            self._made = self._made or self._make()
+            return self._made
+
+
+def _load(settings: Settings, base: Path, fingerprints: Fingerprints) -> "tuple[Registries, Releases]":
+    from image_assets.registries import Registries  # noqa: PLC0415 - see above
+    from image_assets.release import Releases  # noqa: PLC0415 - see above
+
+    registries = Registries(settings)
+    return registries, Releases(settings, base, registries, fingerprints)
