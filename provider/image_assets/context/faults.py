@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 from image_assets.errors import InputError, Problem
+from image_assets.ignore.ignorefile import BadPatternError
 
 PROPERTY = "directory"
 
@@ -20,6 +21,12 @@ def unreadable(path: str, fault: OSError) -> InputError:
         PROPERTY,
         f"cannot read {where}: {fault.strerror}; make it readable, or leave it out with the ignore file or `exclude`",
     )
+
+
+def refused_pattern(fault: BadPatternError) -> InputError:
+    """Make the error of a pattern that the builder would refuse, too."""
+    origin = fault.line.origin
+    return InputError.single(origin if origin.startswith("exclude[") else PROPERTY, str(fault))
 
 
 def changing(path: str) -> InputError:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from image_assets.context.faults import refused_pattern
 from image_assets.context.spec import ContextSpec
 from image_assets.errors import InputError
 from image_assets.ignore.ignorefile import BadPatternError, Line, read_exclude, read_lines
@@ -58,8 +59,7 @@ def top_level(spec: ContextSpec) -> Level:
         lines = [*read_lines(file.content, file.name), *read_exclude(spec.exclude)]
         return _level(spec, lines)
     except BadPatternError as fault:
-        path = fault.line.origin if fault.line.origin.startswith("exclude[") else "directory"
-        raise InputError.single(path, str(fault)) from fault
+        raise refused_pattern(fault) from fault
 
 
 def _level(spec: ContextSpec, lines: Iterable[Line]) -> Level:

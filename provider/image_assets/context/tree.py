@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from image_assets.context.faults import unreadable
+from image_assets.context.faults import refused_pattern, unreadable
 from image_assets.context.links import Links
 from image_assets.context.place import Place, Places, scan
+from image_assets.ignore.ignorefile import BadPatternError
 from image_assets.ignore.rules import Level
 from image_assets.task import Task
 
@@ -79,11 +80,14 @@ class Tree:
         """Walk, depth first.
 
         Raises:
-            InputError: A directory that counts cannot be read, or a link is refused.
+            InputError: A directory that counts cannot be read, or a link or a pattern is refused.
         """
-        while self._pending:
-            self._task.check()
-            yield self._list(self._pending.pop())
+        try:
+            while self._pending:
+                self._task.check()
+                yield self._list(self._pending.pop())
+        except BadPatternError as fault:
+            raise refused_pattern(fault) from fault
 
     def _list(self, directory: _Directory) -> Listing:
         listing = Listing(directory.path, directory.place)
@@ -133,15 +137,14 @@ class Tree:
         found.ignored = entered.ignored
         found.target = target
         if self._empty_directories and not entered.ignored:
-            _count(found, None)
+            found.counted = True
             _count(directory, listing)
         self._pending.append(found)
 
 
-def _count(directory: _Directory | None, listing: Listing | None) -> None:
+def _count(directory: _Directory | None, listing: Listing) -> None:
     """Note that the directory counts, and with it all above it."""
     while directory is not None and not directory.counted:
         directory.counted = True
-        if listing is not None:
-            listing.directories.append(directory.path)
+        listing.directories.append(directory.path)
         directory = directory.parent

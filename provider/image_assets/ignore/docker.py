@@ -39,6 +39,7 @@ class DockerRules:
 
     def __init__(self, patterns: Sequence[DockerPattern]) -> None:
         self.exclusions = [pattern.exclusion for pattern in patterns]
+        self._faults = {index: pattern.fault for index, pattern in enumerate(patterns) if pattern.fault is not None}
         self._splits = [split(pattern) for pattern in patterns]
         self._groups: dict[tuple[int, ...], _Group] = {}
         self._by_directory: dict[str, list[int]] = {}
@@ -81,7 +82,10 @@ class DockerRules:
         ignored = False
         kept: list[int] = []
         for index in sorted({*hits, *new}):
-            if index in hits or self.exclusions[index] is ignored:
+            inherited = index in hits
+            if not inherited and index in self._faults and self.exclusions[index] is ignored:
+                raise self._faults[index]
+            if inherited or self.exclusions[index] is ignored:
                 ignored = not self.exclusions[index]
                 kept.append(index)
         return ignored, tuple(kept)
@@ -152,7 +156,7 @@ def _any_of(regexps: Sequence[tuple[int, re.Pattern[str]]]) -> Callable[[str], o
     """Return one test that says whether any of them matches."""
     if not regexps:
         return None
-    return re.compile("|".join(f"(?:{regexp.pattern})" for _, regexp in regexps)).match
+    return re.compile("|".join(f"(?:{regexp.pattern})" for _, regexp in regexps), re.ASCII).match
 
 
 class _DockerLevel:

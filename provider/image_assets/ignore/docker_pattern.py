@@ -1,16 +1,18 @@
 """One `.dockerignore` pattern, compiled as `Pattern.compile` of github.com/moby/patternmatcher does."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from image_assets.ignore.go_regexp import ANY_DIRECTORIES, BadRegexpError, Node, parse
-from image_assets.ignore.go_text import clean, match_syntax_error, trim_space
+from image_assets.ignore.go_escape import BadRegexpError
+from image_assets.ignore.go_match import is_refused
+from image_assets.ignore.go_regexp import ANY_DIRECTORIES, Node, parse
+from image_assets.ignore.go_text import clean, trim_space
 from image_assets.ignore.ignorefile import BadPatternError, Line
 
-_QUOTED_BY_MOBY: Final = frozenset(".+()|{}$")
+# moby means to quote `|`, `{` and `}` too, but its bitmap has no room for them (`1 << (b / 8)` overflows a byte).
+_QUOTED_BY_MOBY: Final = frozenset(".+()$")
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _NEVER_PREFIX: Final = frozenset("*[]?^\\")
 
@@ -32,13 +34,15 @@ class DockerPattern:
         text: The cleaned pattern without its `!`.
         exclusion: Whether it re-includes (moby's word for a `!` pattern).
         kind: How it matches.
-        nodes: Its pieces; empty unless `kind` is `REGEXP`.
+        alternatives: Its pieces; empty unless `kind` is `REGEXP`.
+        fault: The error to raise as soon as the pattern is asked for a match: moby compiles no sooner.
     """
 
     text: str
     exclusion: bool
     kind: Kind
-    nodes: Sequence[Node] = ()
+    alternatives: Sequence[Sequence[Node]] = ()
+    fault: BadPatternError | None = None
 
     @property
     def prefix(self) -> str:
@@ -66,22 +70,20 @@ def compile_pattern(line: Line) -> DockerPattern | None:
         text = text[1:]
         if not text:
             raise BadPatternError(line, "nothing follows the `!`")
-    if match_syntax_error(text):
+    if is_refused(text):
         raise BadPatternError(line, r"a class like [a-z] is empty or not closed, or a \ has nothing behind it")
     return _compile(text, line, exclusion=exclusion)
 
 
 def _compile(text: str, line: Line, *, exclusion: bool) -> DockerPattern:
     writer = _GoText(text)
-    go_text = "".join(writer.write())
+    go_text = f"^{''.join(writer.write())}$"
     if writer.kind is not Kind.REGEXP:
         return DockerPattern(text, exclusion, writer.kind)
     try:
-        nodes = parse(go_text)
-        re.compile("".join(node.text for node in nodes))
-    except (BadRegexpError, re.error) as fault:
-        raise BadPatternError(line, str(fault)) from fault
-    return DockerPattern(text, exclusion, Kind.REGEXP, tuple(nodes))
+        return DockerPattern(text, exclusion, Kind.REGEXP, parse(go_text))
+    except BadRegexpError as fault:
+        return DockerPattern(text, exclusion, Kind.REGEXP, fault=BadPatternError(line, str(fault)))
 
 
 class _GoText:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from image_assets.ignore.docker_pattern import DockerPattern, Kind
-from image_assets.ignore.go_regexp import Node, literal
+from image_assets.ignore.go_regexp import END, START, Node, literal
 
 _ANY_PATH = Node("(?s:.*/)?", slash=True)
 _ANY_TEXT = Node("(?s:.*)", slash=True)
 _ANY_NAME = "[^/]*"
+_ANY_START = "(?s:.*?)"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,14 @@ def _split_suffix(pattern: DockerPattern) -> Split:
 
 
 def _split_regexp(pattern: DockerPattern) -> Split:
-    return _split_nodes(pattern.nodes)
+    if pattern.fault is not None:
+        return Split()
+    only, *more = pattern.alternatives
+    inner = only[1:-1]
+    if more or only[0] is not START or only[-1] is not END or any(node.assertion for node in inner):
+        choice = "|".join("".join(node.text for node in nodes) for nodes in pattern.alternatives)
+        return Split(whole=re.compile(f"{_ANY_START}(?:{choice})", re.ASCII))
+    return _split_nodes(inner)
 
 
 _BY_KIND: dict[Kind, Callable[[DockerPattern], Split]] = {
