@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
-SOURCES := provider/image_assets tests tests/support/bin/pulumi-language-python tools/kit tools/setup tools/demo tools/with-docker
+SOURCES := provider/image_assets tests tests/support/bin/pulumi-language-python tools/kit tools/setup tools/demo tools/with-docker __main__.py
 
 .PHONY: help setup demo test bench fuzz check schema clean
 
@@ -24,12 +24,13 @@ fuzz: setup ## the long-running property tests
 	@tools/with-docker .venv/bin/pytest -n 2 -m slow --timeout 3600 $(ARGS)
 
 bench: setup ## ratios of speed, a small table a script
-	@for script in tests/bench/*.py; do tools/with-docker $(PYTHON) $$script; done
+	@tools/with-docker $(SHELL) -ec 'for script in tests/bench/*.py; do $(PYTHON) -m tests.bench.$$(basename $$script .py); done' 
 
 check: setup ## format, lint and types
 	@.venv/bin/ruff format --check $(SOURCES)
 	@.venv/bin/ruff check $(SOURCES)
 	@.venv/bin/mypy
+	@.venv/bin/mypy --scripts-are-modules tools/setup tools/demo tools/with-docker
 
 schema: setup ## write schema.json and sdk/ anew
 	@$(PYTHON) -m image_assets.schema > schema.json
