@@ -19,8 +19,10 @@ An *entry* is the path from the context's root, `/`-separated and without one at
 | `d` | directory | nothing |
 | `l` | symbolic link | its text |
 | `p` | FIFO | nothing |
-| `s` | socket | nothing |
 | `c`, `b` | character, block device | u32 major number, u32 minor number |
+
+A socket is what BuildKit makes of it, an empty regular file; so is a file that BuildKit sends without its content (see
+`ignore/docker.py`).
 
 Nothing else is in it: no other mode bit, no owner, no time, no extended attribute, no absolute path, no ignore pattern.
 """
@@ -43,7 +45,7 @@ from image_assets.context.reader import Reader, Reading
 from image_assets.context.records import contains
 from image_assets.context.selection import open_tree
 from image_assets.context.spec import ContextSpec
-from image_assets.context.weight import heavy_directories
+from image_assets.context.warnings import emptied_files, heavy_directories
 from image_assets.task import Task
 
 FORMAT: Final = b"image-assets fingerprint 1"
@@ -129,7 +131,7 @@ def _part(name: str, spec: ContextSpec, pool: ThreadPoolExecutor, task: Task, li
         records,
         {prefix + path: digest for path, digest in rows.items()},
         reading,
-        heavy_directories(reading.weights),
+        (*heavy_directories(reading.weights), *emptied_files(reading.emptied)),
     )
 
 

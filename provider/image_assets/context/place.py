@@ -19,10 +19,16 @@ class Place:
     Attributes:
         prefix: What goes before a name in a system call: a path that ends in `/`, or nothing.
         fd: The open directory that `prefix` starts from; None if it is absolute.
+        above: The path of that directory, ending in `/`.
     """
 
     prefix: str
     fd: int | None = None
+    above: str = ""
+
+    def absolute(self, name: str) -> str:
+        """Return an entry's absolute path, which may be too long for a system call."""
+        return f"{self.above}{self.prefix}{name}"
 
 
 class Places:
@@ -45,10 +51,10 @@ class Places:
         """
         prefix = f"{parent.prefix}{name}/"
         if len(prefix) < _LONGEST_PREFIX // 4 or len(os.fsencode(prefix)) < _LONGEST_PREFIX:
-            return Place(prefix, parent.fd)
+            return Place(prefix, parent.fd, parent.above)
         fd = os.open(prefix, _DIRECTORY, dir_fd=parent.fd)
         self._open.callback(os.close, fd)
-        return Place("", fd)
+        return Place("", fd, parent.above + prefix)
 
 
 @contextlib.contextmanager

@@ -5,13 +5,13 @@ pool, where hashlib and read(2) run outside Python's global lock.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from image_assets.context.content import LARGE, large_digest, open_regular, small_digest
 from image_assets.context.faults import unreadable
-from image_assets.context.records import directory_record, file_record, link_record, odd_record
+from image_assets.context.records import directory_record, emptied_record, file_record, link_record, odd_record
 from image_assets.context.tree import Listing
 from image_assets.task import Task
 
@@ -24,12 +24,14 @@ class Reading:
         records: One for each entry, in no order.
         files: How many regular files.
         bytes: Their sizes together.
+        emptied: Paths of files that BuildKit sends without their content.
         weights: For each directory listed (empty or ending in `/`): its own files' count and bytes.
     """
 
     records: list[bytes] = field(default_factory=list)
     files: int = 0
     bytes: int = 0
+    emptied: list[str] = field(default_factory=list)
     weights: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -69,19 +71,21 @@ class Reader:
         size = 0
         for name in listing.files:
             size += self._file(listing, path + os.fsencode(name), name)
-        for name in listing.links:
-            records.append(_link(listing, path, name))
-        for name in listing.others:
-            records.append(_odd(listing, path, name))
-        self._done.files += len(listing.files)
+        for name in listing.followed:
+            size += self._file(listing, path + os.fsencode(name), name, follow=True)
+        records.extend(_link(listing, path, name) for name in listing.links)
+        records.extend(_odd(listing, path, name, odd_record) for name in listing.others)
+        records.extend(_odd(listing, path, name, emptied_record) for name in listing.emptied)
+        self._done.emptied.extend(listing.path + name for name in listing.emptied)
+        self._done.files += len(listing.files) + len(listing.followed)
         self._done.bytes += size
         self._done.weights[listing.path] = (len(listing.files), size)
 
-    def _file(self, listing: Listing, path: bytes, name: str) -> int:
+    def _file(self, listing: Listing, path: bytes, name: str, *, follow: bool = False) -> int:
         """Read one file, or have it read; return its size in bytes."""
-        fd, status = open_regular(listing.place, name, listing.path)
+        fd, status = open_regular(listing.place, name, listing.path, follow=follow)
         if status.st_size >= LARGE:
-            self._later.append(self._pool.submit(_large, self._task, listing, name, path))
+            self._later.append(self._pool.submit(_large, self._task, listing, name, path, follow))
             os.close(fd)
         else:
             try:
@@ -92,9 +96,9 @@ class Reader:
         return status.st_size
 
 
-def _large(task: Task, listing: Listing, name: str, path: bytes) -> bytes:
+def _large(task: Task, listing: Listing, name: str, path: bytes, follow: bool) -> bytes:  # noqa: FBT001 - for submit()
     task.check()
-    fd, status = open_regular(listing.place, name, listing.path)
+    fd, status = open_regular(listing.place, name, listing.path, follow=follow)
     try:
         return file_record(path, status, large_digest(fd, status, listing.path + name))
     finally:
@@ -109,9 +113,9 @@ def _link(listing: Listing, path: bytes, name: str) -> bytes:
     return link_record(path + os.fsencode(name), os.fsencode(text))
 
 
-def _odd(listing: Listing, path: bytes, name: str) -> bytes:
+def _odd(listing: Listing, path: bytes, name: str, record: Callable[[bytes, os.stat_result], bytes]) -> bytes:
     try:
         status = os.stat(listing.place.prefix + name, dir_fd=listing.place.fd, follow_symlinks=False)
     except OSError as fault:
         raise unreadable(listing.path + name, fault) from fault
-    return odd_record(path + os.fsencode(name), status)
+    return record(path + os.fsencode(name), status)

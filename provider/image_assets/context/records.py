@@ -3,6 +3,7 @@
 The layout is part of the fingerprint's format; `fingerprint.py` describes it.
 """
 
+import hashlib
 import os
 import stat
 import struct
@@ -15,10 +16,10 @@ EXECUTABLE: Final = b"\0x"
 DIRECTORY: Final = b"\0d"
 LINK: Final = b"\0l"
 _FIFO: Final = b"\0p"
-_SOCKET: Final = b"\0s"
 _CHARACTER_DEVICE: Final = b"\0c"
 _BLOCK_DEVICE: Final = b"\0b"
 _SIZE = struct.Struct(">Q").pack
+_NO_CONTENT: Final = hashlib.sha256().digest()
 _DEVICE = struct.Struct(">II").pack
 
 
@@ -37,13 +38,18 @@ def link_record(path: bytes, text: bytes) -> bytes:
     return path + LINK + text
 
 
+def emptied_record(path: bytes, status: os.stat_result) -> bytes:
+    """Describe a file that reaches the builder without its content."""
+    return path + (EXECUTABLE if status.st_mode & 0o100 else FILE) + _SIZE(0) + _NO_CONTENT
+
+
 def odd_record(path: bytes, status: os.stat_result) -> bytes:
-    """Describe a FIFO, a socket or a device: BuildKit sends its kind, and a device's numbers."""
+    """Describe a FIFO, a device or a socket; BuildKit makes an empty regular file of the last (fsutil, `stat.go`)."""
     kind = stat.S_IFMT(status.st_mode)
     if kind == stat.S_IFIFO:
         return path + _FIFO
-    if kind == stat.S_IFSOCK:
-        return path + _SOCKET
+    if kind not in (stat.S_IFCHR, stat.S_IFBLK):
+        return emptied_record(path, status)
     letter = _CHARACTER_DEVICE if kind == stat.S_IFCHR else _BLOCK_DEVICE
     return path + letter + _DEVICE(os.major(status.st_rdev), os.minor(status.st_rdev))
 

@@ -1,13 +1,12 @@
 """The ignore rules of one context: which file they come from, and the language they are in."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from image_assets.context.faults import refused_pattern
 from image_assets.context.spec import ContextSpec
 from image_assets.errors import InputError
-from image_assets.ignore.ignorefile import BadPatternError, Line, read_exclude, read_lines
+from image_assets.ignore.ignorefile import BadPatternError, read_exclude, read_lines, read_raw_exclude, read_raw_lines
 from image_assets.ignore.rules import Level
 
 
@@ -27,7 +26,8 @@ class IgnoreFile:
 def ignore_file(spec: ContextSpec) -> IgnoreFile:
     """Find and read the ignore file: `<Dockerfile>.dockerignore` beside it, or else the root's `.dockerignore`.
 
-    Source: https://docs.docker.com/build/concepts/context/#filename-and-location
+    An empty file is as good as none, to BuildKit too: an empty `<Dockerfile>.dockerignore` does not win. Source:
+    https://docs.docker.com/build/concepts/context/#filename-and-location
 
     Raises:
         InputError: It is there but cannot be read.
@@ -35,7 +35,7 @@ def ignore_file(spec: ContextSpec) -> IgnoreFile:
     own = spec.dockerfile.with_name(spec.dockerfile.name + ".dockerignore") if spec.dockerfile else None
     for candidate in filter(None, (own, spec.root / ".dockerignore")):
         content = _content(candidate)
-        if content is not None:
+        if content:
             return IgnoreFile(candidate.name, content)
     return IgnoreFile()
 
@@ -55,23 +55,28 @@ def top_level(spec: ContextSpec) -> Level:
         InputError: A pattern is invalid, or the ignore file cannot be read; names file and line.
     """
     try:
-        file = ignore_file(spec)
-        lines = [*read_lines(file.content, file.name), *read_exclude(spec.exclude)]
-        return _level(spec, lines)
+        return _LANGUAGES[spec.ignore_mode](spec, ignore_file(spec))
     except BadPatternError as fault:
         raise refused_pattern(fault) from fault
 
 
-def _level(spec: ContextSpec, lines: Iterable[Line]) -> Level:
-    # Each language is imported only where it is used: pathspec and wcmatch would slow every start.
-    if spec.ignore_mode == "git":
-        from image_assets.ignore.git import git_rules  # noqa: PLC0415 - see above
+def _docker(spec: ContextSpec, file: IgnoreFile) -> Level:
+    from image_assets.ignore.docker import docker_rules  # noqa: PLC0415 - see _LANGUAGES
 
-        return git_rules(lines)
-    if spec.ignore_mode == "glob":
-        from image_assets.ignore.glob import glob_rules  # noqa: PLC0415 - see above
+    return docker_rules([*read_lines(file.content, file.name), *read_exclude(spec.exclude)])
 
-        return glob_rules(lines)
-    from image_assets.ignore.docker import docker_rules  # noqa: PLC0415 - see above
 
-    return docker_rules(lines)
+def _git(spec: ContextSpec, file: IgnoreFile) -> Level:
+    from image_assets.ignore.git import git_rules  # noqa: PLC0415 - see _LANGUAGES
+
+    return git_rules([*read_raw_lines(file.content, file.name), *read_raw_exclude(spec.exclude)])
+
+
+def _glob(spec: ContextSpec, file: IgnoreFile) -> Level:
+    from image_assets.ignore.glob import glob_rules  # noqa: PLC0415 - see _LANGUAGES
+
+    return glob_rules([*read_raw_lines(file.content, file.name), *read_raw_exclude(spec.exclude)])
+
+
+_LANGUAGES = {"docker": _docker, "git": _git, "glob": _glob}
+"""Each imports its language only when it is used: pathspec and wcmatch would slow every start."""

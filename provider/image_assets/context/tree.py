@@ -4,6 +4,7 @@ Nothing but directories is opened here. Directories that the rules leave out who
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from image_assets.context.faults import refused_pattern, unreadable
 from image_assets.context.links import Links
 from image_assets.context.place import Place, Places, scan
 from image_assets.ignore.ignorefile import BadPatternError
-from image_assets.ignore.rules import Level
+from image_assets.ignore.rules import Entered, Level, Verdict
 from image_assets.task import Task
 
 
@@ -25,6 +26,7 @@ class Listing:
         directories: Paths of directories that became known to count (this one's own, its parents', its children's).
         files: Names of regular files.
         followed: Names of links that stand for the regular file they lead to.
+        emptied: Names of regular files whose content BuildKit does not send.
         links: Names of symbolic links that stay links.
         others: Names of FIFOs, sockets and devices.
     """
@@ -34,23 +36,38 @@ class Listing:
     directories: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     followed: list[str] = field(default_factory=list)
+    emptied: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+
+    @property
+    def has_entries(self) -> bool:
+        """Say whether anything but directories is in it."""
+        return any((self.files, self.followed, self.emptied, self.links, self.others))
 
 
 class _Directory:
     """A directory that is still to be listed, or has been."""
 
-    __slots__ = ("counted", "ignored", "level", "parent", "path", "place", "target")
+    __slots__ = ("counted", "ignored", "level", "parent", "path", "place")
 
-    def __init__(self, parent: "_Directory | None", path: str, place: Place, level: Level) -> None:
+    def __init__(self, parent: "_Directory | None", path: str, place: Place, entered: Entered, level: Level) -> None:
         self.parent = parent
         self.path = path
         self.place = place
         self.level = level
+        self.ignored = entered.ignored
         self.counted = False
-        self.ignored = False
-        self.target: tuple[int, int] | None = None
+
+    def is_inside(self, target: os.stat_result) -> bool:
+        """Say whether this directory is the target, or in it on the way that the walk took."""
+        directory: _Directory | None = self
+        while directory is not None:
+            status = os.stat(directory.place.prefix or ".", dir_fd=directory.place.fd)
+            if (status.st_dev, status.st_ino) == (target.st_dev, target.st_ino):
+                return True
+            directory = directory.parent
+        return False
 
 
 class Tree:
@@ -72,9 +89,9 @@ class Tree:
         self._places = places
         self._empty_directories = empty_directories
         self._task = task
-        self._top = _Directory(None, "", Place(root.rstrip("/") + "/"), level)
-        self._top.counted = True
-        self._pending: list[_Directory] = [self._top]
+        top = _Directory(None, "", Place(root.rstrip("/") + "/"), Entered(ignored=False, level=level), level)
+        top.counted = True
+        self._pending = [top]
 
     def listings(self) -> Iterator[Listing]:
         """Walk, depth first.
@@ -103,7 +120,7 @@ class Tree:
                 raise unreadable(directory.path, fault) from fault
         except OSError as fault:
             raise unreadable(directory.path, fault) from fault
-        if listing.files or listing.links or listing.others or listing.followed:
+        if listing.has_entries:
             _count(directory, listing)
         return listing
 
@@ -111,35 +128,40 @@ class Tree:
         """Put one entry where it belongs."""
         name = entry.name
         if entry.is_dir(follow_symlinks=False):
-            self._descend(name, directory, listing, None)
+            self._descend(name, directory, listing)
         elif entry.is_file(follow_symlinks=False):
-            if not directory.level.ignores(name):
+            verdict = directory.level.judge(name)
+            if verdict is Verdict.COUNTS:
                 listing.files.append(name)
+            elif verdict is Verdict.EMPTY:
+                listing.emptied.append(name)
         elif entry.is_symlink():
             self._sort_link(name, directory, listing)
-        elif not directory.level.ignores(name):
+        elif directory.level.judge(name) is not Verdict.IGNORED:
             listing.others.append(name)
 
     def _sort_link(self, name: str, directory: _Directory, listing: Listing) -> None:
-        if self._links.never:
-            if not directory.level.ignores(name):
-                listing.links.append(name)
-            return
-        raise NotImplementedError
+        target = None if self._links.never else self._links.target(directory.place, name)
+        if target is not None and stat.S_ISDIR(target.st_mode) and not directory.is_inside(target):
+            if self._descend(name, directory, listing):
+                self._links.refuse_external(directory.place, name, directory.path + name)
+        elif directory.level.judge(name) is not Verdict.IGNORED:
+            self._links.refuse_external(directory.place, name, directory.path + name)
+            is_file = target is not None and stat.S_ISREG(target.st_mode)
+            (listing.followed if is_file else listing.links).append(name)
 
-    def _descend(self, name: str, directory: _Directory, listing: Listing, target: tuple[int, int] | None) -> None:
-        """Judge a subdirectory; keep it for later if anything in it can count."""
+    def _descend(self, name: str, directory: _Directory, listing: Listing) -> bool:
+        """Judge a subdirectory; if anything in it can count, keep it for later and return True."""
         entered = directory.level.enter(name)
         if entered.level is None:
-            return
+            return False
         place = self._places.inside(directory.place, name)
-        found = _Directory(directory, f"{directory.path}{name}/", place, entered.level)
-        found.ignored = entered.ignored
-        found.target = target
+        found = _Directory(directory, f"{directory.path}{name}/", place, entered, entered.level)
         if self._empty_directories and not entered.ignored:
             found.counted = True
             _count(directory, listing)
         self._pending.append(found)
+        return True
 
 
 def _count(directory: _Directory | None, listing: Listing) -> None:

@@ -3,7 +3,8 @@
 The sender is fsutil's filter (github.com/tonistiigi/fsutil, `filter.go`), which walks with patternmatcher's
 `MatchesUsingParentResults`. So the rules here are those of that walk, and not of `MatchesOrParentMatches`, from which
 it differs in corners: a pattern that was of no account for a directory is not tried on that directory again for the
-entries inside.
+entries inside. But fsutil opens a file only if the second rule includes it, too; if not, it sends the file as an empty
+one. An example is `b` in a directory `a` under the patterns `a`, `!a/b`, `a`.
 
 A pattern is split at its last `/` into a part that a directory is judged by, once, and a part for the name: a path then
 costs two dictionary look-ups and one regular expression, however many patterns there are.
@@ -17,9 +18,11 @@ from image_assets.ignore.docker_pattern import DockerPattern, compile_pattern
 from image_assets.ignore.docker_split import Split, split
 from image_assets.ignore.go_text import as_go_string
 from image_assets.ignore.ignorefile import Line
-from image_assets.ignore.rules import Entered, Everything, Level
+from image_assets.ignore.rules import LEFT_OUT, Entered, Everything, Level, Verdict
 
 _NOTHING: tuple[int, ...] = ()
+_NONE = -1
+"""Comes before every pattern."""
 
 
 def docker_rules(lines: Iterable[Line]) -> Level:
@@ -59,7 +62,7 @@ class DockerRules:
 
     def top(self) -> Level:
         """Return the rules at the root."""
-        return _DockerLevel(self, "", _NOTHING)
+        return _DockerLevel(self, "", _NOTHING, _NONE)
 
     def group(self, directory: str) -> "_Group":
         """Return the patterns that can match an entry of the directory (empty, or ending in `/`)."""
@@ -160,26 +163,41 @@ def _any_of(regexps: Sequence[tuple[int, re.Pattern[str]]]) -> Callable[[str], o
 
 
 class _DockerLevel:
-    """One directory's rules."""
+    """One directory's rules.
 
-    __slots__ = ("_directory", "_group", "_hits", "_ignored", "_rules")
+    Args:
+        rules: All patterns.
+        directory: Its path, empty or ending in `/`.
+        hits: The patterns it hit, in the order of the file.
+        last: The last pattern that matches it or a directory above, of account or not.
+    """
 
-    def __init__(self, rules: DockerRules, directory: str, hits: tuple[int, ...]) -> None:
+    __slots__ = ("_directory", "_group", "_hits", "_last", "_plain", "_rules")
+
+    def __init__(self, rules: DockerRules, directory: str, hits: tuple[int, ...], last: int) -> None:
         self._rules = rules
         self._directory = directory
         self._hits = hits
+        self._last = last
         self._group = rules.group(directory)
-        self._ignored = rules.outcome(hits, ())[0]
+        self._plain = self._verdict(_NOTHING)
 
-    def ignores(self, name: str) -> bool:
+    def judge(self, name: str) -> Verdict:
         """Judge an entry that is not a directory."""
         new = self._group.hits(self._directory, name)
-        return self._rules.outcome(self._hits, new)[0] if new else self._ignored
+        return self._verdict(new) if new else self._plain
+
+    def _verdict(self, new: Sequence[int]) -> Verdict:
+        if self._rules.outcome(self._hits, new)[0]:
+            return Verdict.IGNORED
+        last = max(self._last, *new, _NONE)
+        return Verdict.COUNTS if last == _NONE or self._rules.exclusions[last] else Verdict.EMPTY
 
     def enter(self, name: str) -> Entered:
         """Judge a directory."""
         path = self._directory + name
-        ignored, hits = self._rules.outcome(self._hits, self._group.hits(self._directory, name))
+        new = self._group.hits(self._directory, name)
+        ignored, hits = self._rules.outcome(self._hits, new)
         if ignored and not self._rules.may_hold_included(path):
-            return Entered(ignored=True, level=None)
-        return Entered(ignored, _DockerLevel(self._rules, path + "/", hits))
+            return LEFT_OUT
+        return Entered(ignored, _DockerLevel(self._rules, path + "/", hits, max(self._last, *new, _NONE)))

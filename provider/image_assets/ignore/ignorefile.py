@@ -84,3 +84,15 @@ def _pattern(line: str) -> str:
         if len(text) > 1:
             text = text.removeprefix("/")
     return "!" + text if inverted else text
+
+
+def read_raw_lines(content: bytes, name: str) -> list[Line]:
+    """Return the lines of an ignore file whose language is not Docker's: only a byte-order mark and line ends go."""
+    lines = content.removeprefix(_BOM).split(b"\n")
+    decoded = (raw.removesuffix(b"\r").decode("utf-8", "surrogateescape") for raw in lines)
+    return [Line(text, f"{name}:{number}") for number, text in enumerate(decoded, 1) if text]
+
+
+def read_raw_exclude(patterns: Sequence[str]) -> list[Line]:
+    """Return the patterns of the `exclude` input as they are."""
+    return [Line(text, f"exclude[{index}]") for index, text in enumerate(patterns) if text]

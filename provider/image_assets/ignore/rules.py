@@ -1,18 +1,30 @@
 """What an ignore language must answer while a tree is walked, and the empty answer."""
 
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Protocol
+
+
+class Verdict(Enum):
+    """What becomes of an entry that is not a directory."""
+
+    COUNTS = auto()
+    IGNORED = auto()
+    EMPTY = auto()
+    """Its name reaches the builder, its content does not (see `docker.py`)."""
 
 
 class Level(Protocol):
     """The rules as they stand inside one directory of the context."""
 
-    def ignores(self, name: str) -> bool:
-        """Say whether the entry `name` of this directory, which is not itself a directory, is left out."""
+    def judge(self, name: str) -> Verdict:
+        """Judge the entry `name` of this directory, which is not itself a directory."""
 
     def enter(self, name: str) -> "Entered":
         """Judge the directory `name` of this directory."""
 
 
+@dataclass(frozen=True)
 class Entered:
     """The verdict on one directory.
 
@@ -21,19 +33,19 @@ class Entered:
         level: The rules for its inside; None if nothing in it can be included, so that it need not be opened.
     """
 
-    __slots__ = ("ignored", "level")
+    ignored: bool
+    level: Level | None
 
-    def __init__(self, ignored: bool, level: Level | None) -> None:  # noqa: FBT001 - made once for each directory walked
-        self.ignored = ignored
-        self.level = level
+
+LEFT_OUT = Entered(ignored=True, level=None)
 
 
 class Everything:
     """The rules of a context that has no ignore patterns."""
 
-    def ignores(self, name: str) -> bool:  # noqa: ARG002 - the protocol's signature
+    def judge(self, name: str) -> Verdict:  # noqa: ARG002 - the protocol's signature
         """Include it."""
-        return False
+        return Verdict.COUNTS
 
     def enter(self, name: str) -> Entered:  # noqa: ARG002 - the protocol's signature
         """Include it and all inside."""

@@ -1,7 +1,7 @@
-"""Which directories make a context heavy (R49)."""
+"""What a user should know of a context that is right, but perhaps not what was meant."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from image_assets.context.faults import shown
@@ -10,6 +10,16 @@ HEAVY_BYTES: Final = 500_000_000
 HEAVY_FILES: Final = 100_000
 _NAMED: Final = 3
 _DEPTH: Final = 2
+
+
+def emptied_files(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return one warning that names the files which BuildKit sends without their content."""
+    if not paths:
+        return ()
+    named = ", ".join(map(shown, sorted(paths)[:_NAMED]))
+    more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
+    reason = "a pattern that ignores a directory above stands after the `!` pattern that includes the file again"
+    return (f"BuildKit sends {named}{more} as empty, because {reason}: put the `!` pattern last",)
 
 
 def heavy_directories(weights: Mapping[str, tuple[int, int]]) -> tuple[str, ...]:
