@@ -33,6 +33,20 @@ def run(command: Sequence[str | Path], *, cwd: Path = REPO, environ: Mapping[str
         raise SetupError(f"failed with code {done.returncode}: {' '.join(map(str, command))}")
 
 
+def run_quietly(command: Sequence[str | Path], *, environ: Mapping[str, str] | None = None) -> None:
+    """Run a command that must succeed; its output is shown only if it does not.
+
+    Raises:
+        SetupError: It failed.
+    """
+    done = subprocess.run(
+        command, env={**os.environ, **(environ or {})}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    if done.returncode:
+        printed = done.stdout.decode(errors="replace")
+        raise SetupError(f"failed with code {done.returncode}: {' '.join(map(str, command))}\n{printed}")
+
+
 def output(command: Sequence[str | Path]) -> str:
     """Return what a command prints, nothing if it fails or does not exist."""
     try:

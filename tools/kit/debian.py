@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.kit import docker_engine
-from tools.kit.commands import SetupError, find, run, say
+from tools.kit.commands import SetupError, find, run_quietly, say
 
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
 
@@ -70,8 +70,8 @@ def install(packages: Sequence[Package]) -> None:
 
 def _apt(names: Sequence[str]) -> None:
     say(f"installing {', '.join(names)} with apt-get")
-    run(["apt-get", "update", "-qq"], environ=_QUIET)
-    run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names], environ=_QUIET)
+    run_quietly(["apt-get", "update", "-qq"], environ=_QUIET)
+    run_quietly(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names], environ=_QUIET)
 
 
 def _name(missing: Sequence[Package]) -> None:

@@ -40,7 +40,7 @@ def _works() -> bool:
 def _recipe(projects: list[Path]) -> str:
     """Return a text that changes when something must be installed again."""
     files = [_LOCK, *(folder / "pyproject.toml" for folder in projects)]
-    digest = hashlib.sha256(f"{VENV} {sys.version_info[:2]}".encode())
+    digest = hashlib.sha256(str(VENV).encode())
     for path in files:
         digest.update(path.read_bytes())
     return digest.hexdigest()
