@@ -7,6 +7,7 @@ from typing import Protocol
 
 import pytest
 
+from tests.fakes.ecr_front import EcrFront
 from tests.support.contexts import make_context
 from tests.support.project import Project, Runtime
 from tests.support.registry import HTPASSWD, PASSWORD, USER, Registry
@@ -49,6 +50,15 @@ def registry_with_auth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reg
     """A registry that wants a user and a password for everything."""
     with local_registry.running(tmp_path_factory.mktemp("registry_with_auth"), HTPASSWD) as local:
         yield Registry(local, USER, PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EcrFront]:
+    """An AWS whose ECR serves images; of this test process alone."""
+    from tests.fakes import aws as fake  # noqa: PLC0415 - moto takes a second, and few tests need it
+
+    with fake.running(tmp_path_factory.mktemp("aws")) as front:
+        yield front
 
 
 @pytest.fixture

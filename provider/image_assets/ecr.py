@@ -98,7 +98,9 @@ class Aws:
         try:
             return getattr(self._client(service, call.region), call.method)(**arguments)
         except ClientError as error:
-            raise refusal(error.response.get("Error", {}), call) from error
+            assuming = error.operation_name == "AssumeRole"
+            asked = Call("assume_role", call.region, str(self.settings.assume_role_arn)) if assuming else call
+            raise refusal(error.response.get("Error", {}), asked) from error
         except BotoCoreError as error:
             raise failure(error, call) from error
 

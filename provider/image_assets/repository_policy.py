@@ -5,6 +5,7 @@ meanwhile. So every change is read, merge, write, and a look afterwards whether 
 won, it is done again.
 """
 
+import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -132,7 +133,8 @@ class RepositoryPolicyStatement:
         for pause in self._looks:
             if not self._write_once(job, inputs, arn, wanted):
                 return
-            job.task.sleep(pause)
+            # Writers that collided once must not do so again in step.
+            job.task.sleep(pause * random.uniform(1.0, 1.5))  # noqa: S311 - nothing secret
         raise CloudError(
             f"for {sum(self._looks):.0f} s another writer kept overwriting the policy of {arn}: end it, then run again"
         )

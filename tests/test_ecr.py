@@ -1,0 +1,170 @@
+"""Signing in to ECR, and its errors, over HTTP against an emulated AWS."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from image_assets.aws_errors import Call, RepositoryMissingError
+from image_assets.ecr import Aws, AwsSettings, EcrKeychain, cancellable, get_policy, set_policy
+from image_assets.ecr_names import RepositoryArn
+from image_assets.errors import CancelledByUserError, CloudError
+from image_assets.task import Task
+from tests.fakes.ecr_front import ACCOUNT, PROVIDER_KEY, REGION, EcrFront
+
+HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+
+
+@pytest.fixture
+def user(aws: EcrFront, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """A user of the emulated AWS, told by the environment as the AWS CLI is."""
+    for name, value in aws.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    aws.seen.clear()
+    yield Aws(AwsSettings())
+    aws.throttle.clear()
+    aws.allowed = None
+    aws.token_seconds = 12 * 3600
+
+
+@pytest.fixture
+def arn(aws: EcrFront, repository_name: str) -> RepositoryArn:
+    """A new repository."""
+    aws.client("ecr").create_repository(repositoryName=repository_name)
+    return RepositoryArn("aws", REGION, ACCOUNT, repository_name)
+
+
+def _token_requests(aws: EcrFront) -> int:
+    return aws.actions().count("ecr:GetAuthorizationToken")
+
+
+def test_one_token_serves_however_many_threads_ask(aws: EcrFront, user: Aws) -> None:
+    keychain = EcrKeychain(user, Task())
+    with ThreadPoolExecutor(16) as pool:
+        found = set(pool.map(lambda n: keychain.resolve(HOST, f"repo{n}"), range(50)))
+    assert _token_requests(aws) == 1
+    (credential,) = found
+    assert credential is not None
+    assert credential.username == "AWS"
+    assert credential.password in aws.tokens
+
+
+def test_a_token_is_renewed_before_it_expires(aws: EcrFront, user: Aws) -> None:
+    aws.token_seconds = 60
+    keychain = EcrKeychain(user, Task())
+    first, second = (keychain.resolve(HOST, "x") for _ in range(2))
+    assert first != second
+    assert _token_requests(aws) == 2
+
+
+def test_the_emulators_own_registry_is_signed_in_to(aws: EcrFront, user: Aws) -> None:
+    credential = EcrKeychain(user, Task()).resolve(aws.address, "x")
+    assert credential is not None
+    assert credential.password in aws.tokens
+
+
+def test_no_other_registry_gets_a_token(user: Aws) -> None:
+    keychain = EcrKeychain(user, Task())
+    assert keychain.resolve("ghcr.io", "me/app") is None
+    assert keychain.resolve("localhost:1", "app") is None
+    assert keychain.resolve(f"{HOST}.example.org", "app") is None
+
+
+def test_other_registries_are_left_alone_without_asking_aws(aws: EcrFront, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    aws.seen.clear()
+    assert EcrKeychain(Aws(AwsSettings()), Task()).resolve("ghcr.io", "me/app") is None
+    assert aws.seen == []
+
+
+def test_an_emulators_repository_has_the_arn_of_its_user(aws: EcrFront, user: Aws) -> None:
+    keychain = EcrKeychain(user, Task())
+    assert str(keychain.arn(aws.address, "a/b")) == f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/a/b"
+    assert keychain.arn("ghcr.io", "a/b") is None
+
+
+def test_settings_come_from_the_first_source_that_has_them() -> None:
+    settings = AwsSettings.of(
+        {"profile": "mine"}, {"profile": "stack", "assumeRoleArn": "arn:x", "endpoint": "http://e"}
+    )
+    assert settings == AwsSettings(profile="mine", assume_role_arn="arn:x", endpoint="http://e")
+
+
+def test_a_role_is_assumed_once_and_its_own_keys_sign(aws: EcrFront, user: Aws) -> None:
+    role = AwsSettings(assume_role_arn=f"arn:aws:iam::{ACCOUNT}:role/publisher", external_id="partner")
+    keychain = EcrKeychain(Aws(role), Task())
+    assert keychain.resolve(HOST, "x")
+    assert keychain.arn(aws.address, "x")
+    assert aws.actions() == ["sts:AssumeRole"]
+    signers = {seen.key for seen in aws.seen if seen.action != "sts:AssumeRole"}
+    assert len(signers) == 1
+    assert PROVIDER_KEY not in signers
+
+
+def test_a_role_that_may_not_be_assumed_is_named(aws: EcrFront, user: Aws) -> None:
+    aws.allowed = {"ecr:GetAuthorizationToken"}
+    role = f"arn:aws:iam::{ACCOUNT}:role/publisher"
+    with pytest.raises(CloudError, match=f"sts:AssumeRole on {role}: access denied"):
+        EcrKeychain(Aws(AwsSettings(assume_role_arn=role)), Task()).resolve(HOST, "x")
+
+
+def test_missing_credentials_say_where_they_were_looked_for(user: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    with pytest.raises(
+        CloudError, match=r"ecr:GetAuthorizationToken .* no AWS credentials .* looked at .* AWS_PROFILE"
+    ):
+        EcrKeychain(user, Task()).resolve(HOST, "x")
+
+
+def test_a_profile_that_does_not_exist_is_named(user: Aws) -> None:
+    with pytest.raises(CloudError, match="no-such-profile"):
+        EcrKeychain(Aws(AwsSettings(profile="no-such-profile")), Task()).resolve(HOST, "x")
+
+
+def test_denied_access_names_the_action_and_the_arn(aws: EcrFront, user: Aws, arn: RepositoryArn) -> None:
+    aws.allowed = {"ecr:GetRepositoryPolicy"}
+    with pytest.raises(CloudError, match=f"ecr:SetRepositoryPolicy on {arn}: access denied"):
+        set_policy(user, arn, "{}", Task())
+
+
+def test_throttled_requests_are_tried_again(aws: EcrFront, user: Aws, arn: RepositoryArn) -> None:
+    aws.throttle["ecr:GetRepositoryPolicy"] = 2
+    assert get_policy(user, arn, Task()) is None
+    assert aws.actions().count("ecr:GetRepositoryPolicy") == 3
+
+
+def test_a_missing_repository_says_what_to_do(user: Aws) -> None:
+    with pytest.raises(RepositoryMissingError, match=r"no/such does not exist: make it first"):
+        get_policy(user, RepositoryArn("aws", REGION, ACCOUNT, "no/such"), Task())
+
+
+def test_an_endpoint_that_is_down_is_a_clear_error(user: Aws) -> None:
+    down = Aws(AwsSettings(endpoint="http://127.0.0.1:9"))
+    with pytest.raises(CloudError, match="could not be asked"):
+        down.call(Call("get_authorization_token", REGION), Task())
+
+
+def test_an_emulator_that_is_down_is_a_warning_where_another_registry_is_meant(user: Aws) -> None:
+    warnings: list[str] = []
+    down = Aws(AwsSettings(endpoint="http://127.0.0.1:9"))
+    assert EcrKeychain(down, Task(warn=warnings.append)).resolve("ghcr.io", "x") is None
+    assert "stands in for AWS" in warnings[0]
+
+
+def test_cancelling_lets_go_of_a_hanging_request_at_once() -> None:
+    task = Task()
+    threading.Timer(0.2, task.cancelled.set).start()
+    began = time.monotonic()
+    with pytest.raises(CancelledByUserError):
+        cancellable(task, lambda: time.sleep(5))
+    assert time.monotonic() - began < 1
+
+
+def test_no_token_shows_in_a_text(user: Aws, aws: EcrFront) -> None:
+    keychain = EcrKeychain(user, Task())
+    credential = keychain.resolve(HOST, "x")
+    assert not any(token in repr((credential, vars(keychain))) for token in aws.tokens)

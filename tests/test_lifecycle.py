@@ -1,0 +1,28 @@
+"""Lifecycle policies of repositories."""
+
+import json
+
+from image_assets import lifecycle
+
+
+def test_by_default_nothing_with_a_tag_ever_expires() -> None:
+    """R6."""
+    (rule,) = json.loads(lifecycle.policy())["rules"]
+    assert rule["selection"]["tagStatus"] == "untagged"
+    assert rule["selection"]["countNumber"] >= 1
+
+
+def test_keeping_the_last_images_is_a_rule_on_tagged_ones() -> None:
+    rule = json.loads(lifecycle.policy(keep_last=5))["rules"][1]
+    assert rule["selection"] == {
+        "tagStatus": "tagged",
+        "tagPatternList": ["*"],
+        "countType": "imageCountMoreThan",
+        "countNumber": 5,
+    }
+
+
+def test_an_age_is_counted_from_the_push() -> None:
+    rule = json.loads(lifecycle.policy(min_age_days=30))["rules"][1]
+    assert rule["selection"]["countType"] == "sinceImagePushed"
+    assert (rule["selection"]["countNumber"], rule["selection"]["countUnit"]) == (30, "days")
