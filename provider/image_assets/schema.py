@@ -71,7 +71,8 @@ def package_schema() -> dict[str, Any]:
             "keywords": ["pulumi", "docker", "container", "image", "registry", "kind/component", "category/cloud"],
             "license": "Apache-2.0",
             "publisher": "image-assets",
-            "meta": {"moduleFormat": "(.*)"},
+            # supportPack: the Go SDK gets its go.mod, the Python SDK its own version.
+            "meta": {"moduleFormat": "(.*)", "supportPack": True},
             "language": dict(LANGUAGES),
             "config": {"variables": properties(SETTINGS.members)},
             "provider": {"description": SETTINGS.doc, "inputProperties": properties(SETTINGS.members)},
