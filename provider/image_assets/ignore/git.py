@@ -1,66 +1,111 @@
 """`ignoreMode: git`: the patterns mean what they would in the one `.gitignore` at the context's root.
 
-pathspec reads each pattern (https://git-scm.com/docs/gitignore); git's rule for a whole path is applied here, on the
-way down: the last pattern that matches the entry itself decides, and nothing in an ignored directory can be included
-again. Nested `.gitignore` files, the user's global one and `.git/info/exclude` are not read: they would make the outcome
-depend on the machine, or on files that are not the asset's.
+Written after https://git-scm.com/docs/gitignore and git's `dir.c`, since pathspec, the usual library, differs from git
+in corners that generated trees find at once (it refuses a trailing backslash, and `!***/*` does not re-include what it
+does in git). On the way down, the last pattern that matches an entry itself decides, and nothing in an ignored directory
+can be included again.
+
+Nested `.gitignore` files, the user's global one and `.git/info/exclude` are not read: they would make the outcome depend
+on the machine, or on files that are not the asset's.
 """
 
+import os
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
-
-from image_assets.ignore.ignorefile import BadPatternError, Line
+from image_assets.ignore.ignorefile import Line
 from image_assets.ignore.rules import LEFT_OUT, Entered, Everything, Level, Verdict
+from image_assets.ignore.wildmatch import NeverMatchesError, literal_length, translate
 
-_DIRECTORY_MARK = "ps_d"
-"""The group by which pathspec's expressions tell where the directory that they matched ends."""
+
+@dataclass(frozen=True)
+class GitPattern:
+    """One line of a `.gitignore`.
+
+    Attributes:
+        includes: Whether it starts with `!`.
+        directory_only: Whether it ends in `/`.
+        by_name: Whether it is matched with the entry's name alone, since it holds no other `/`.
+        regexp: Matches the name, or the path from the root.
+    """
+
+    includes: bool
+    directory_only: bool
+    by_name: bool
+    regexp: re.Pattern[str]
 
 
 def git_rules(lines: Iterable[Line]) -> Level:
-    """Return the rules at the context's root.
-
-    Raises:
-        BadPatternError: A pattern has no meaning.
-    """
-    patterns = [pattern for line in lines if (pattern := _compile(line)).include is not None]
-    return _GitLevel(patterns, "") if patterns else Everything()
+    """Return the rules at the context's root."""
+    patterns = [pattern for line in lines if (pattern := compile_pattern(line)) is not None]
+    return _GitLevel(patterns[::-1], "") if patterns else Everything()
 
 
-def _compile(line: Line) -> GitIgnoreSpecPattern:
+def compile_pattern(line: Line) -> GitPattern | None:
+    """Compile one line; None if it can match nothing: a comment, or a pattern that git takes but cannot use."""
+    text = _trim(_as_bytes(line.text))
+    if text.startswith("#"):
+        return None
+    includes = text.startswith("!")
+    text = text.removeprefix("!")
+    directory_only = text.endswith("/")
+    text = text.removesuffix("/")
+    if not text:
+        return None
+    by_name = "/" not in text
+    text = text.removeprefix("/")
+    fixed = literal_length(text)
     try:
-        return GitIgnoreSpecPattern(line.text)
-    except ValueError as fault:
-        raise BadPatternError(line, str(fault)) from fault
+        # git compares the literal start itself, so that stars behind it count as standing at a pattern's start.
+        regexp = re.compile(re.escape(text[:fixed]) + translate(text[fixed:]))
+    except NeverMatchesError:
+        return None
+    return GitPattern(includes, directory_only, by_name, regexp)
+
+
+def _as_bytes(text: str) -> str:
+    """Show each byte as one character."""
+    return text if text.isascii() else os.fsencode(text).decode("latin-1")
+
+
+def _trim(text: str) -> str:
+    """Drop trailing spaces that are not escaped."""
+    end = 0
+    position = 0
+    while position < len(text):
+        if text[position] == "\\":
+            position += 1
+            end = position + 1
+        elif text[position] != " ":
+            end = position + 1
+        position += 1
+    return text[:end]
 
 
 class _GitLevel:
-    """One directory's rules."""
+    """One directory's rules; the patterns stand last first."""
 
-    def __init__(self, patterns: Sequence[GitIgnoreSpecPattern], directory: str) -> None:
+    def __init__(self, patterns: Sequence[GitPattern], directory: str) -> None:
         self._patterns = patterns
         self._directory = directory
 
     def judge(self, name: str) -> Verdict:
         """Judge an entry that is not a directory."""
-        return Verdict.IGNORED if self._ignores(self._directory + name) else Verdict.COUNTS
+        return Verdict.IGNORED if self._ignores(name, is_directory=False) else Verdict.COUNTS
 
     def enter(self, name: str) -> Entered:
         """Judge a directory."""
-        path = f"{self._directory}{name}/"
-        return LEFT_OUT if self._ignores(path) else Entered(ignored=False, level=_GitLevel(self._patterns, path))
+        if self._ignores(name, is_directory=True):
+            return LEFT_OUT
+        return Entered(ignored=False, level=_GitLevel(self._patterns, f"{self._directory}{name}/"))
 
-    def _ignores(self, path: str) -> bool:
-        for pattern in reversed(self._patterns):
-            if _matches(pattern, path):
-                return bool(pattern.include)
+    def _ignores(self, name: str, *, is_directory: bool) -> bool:
+        name = _as_bytes(name)
+        path = _as_bytes(self._directory) + name
+        for pattern in self._patterns:
+            if pattern.directory_only and not is_directory:
+                continue
+            if pattern.regexp.fullmatch(name if pattern.by_name else path):
+                return not pattern.includes
         return False
-
-
-def _matches(pattern: GitIgnoreSpecPattern, path: str) -> bool:
-    """Say whether the pattern matches the path itself, and not just a directory above it."""
-    found = pattern.regex.match(path) if pattern.regex is not None else None
-    if found is None:
-        return False
-    marked = found.groupdict().get(_DIRECTORY_MARK)
-    return marked is None or found.end(_DIRECTORY_MARK) == len(path)
