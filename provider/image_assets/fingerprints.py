@@ -53,7 +53,7 @@ class Fingerprints:
     def __init__(self, settings: Settings, base: Path) -> None:
         self.settings = settings
         self.base = base
-        self.cache = DigestCache(cache_file(settings))
+        self.cache: DigestCache | None = None
         self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "fingerprint")
         self.begun: dict[str, Future[Taken]] = {}
         self.lock = threading.Lock()

@@ -9,22 +9,25 @@ the tag, checked
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from image_assets.build import Built, PushedByDigest, build, try_build
 from image_assets.context import describe_change, staged
 from image_assets.errors import ChangedDuringBuildError
 from image_assets.fingerprints import Fingerprints
-from image_assets.oci import RegistryClient
+from image_assets.oci import Descriptor, RegistryClient
 from image_assets.plan import main_context
-from image_assets.publish import Sent, add_tags, send, send_local, write_tag
+from image_assets.publish import Expected, Sent, add_tags, check_tag, holds, send, send_local, write_tag
 from image_assets.recipe import build_spec
 from image_assets.registries import Registries
 from image_assets.settings import Settings
-from image_assets.task import Task
 from image_assets.wanted import Wanted
+
+if TYPE_CHECKING:
+    from image_assets.archive import Archive
 
 
 @dataclass(frozen=True)
@@ -58,46 +61,68 @@ class Releases:
         client = self.registries.client(target.repository, task, wanted.login)
         with self.one_at_a_time(str(target)):
             found = client.head_manifest(target.repository.full_path, target.tag)
-            done = Published(found.digest, ()) if found else self.make(wanted, client)
+            done = self.accept(wanted, client, found) if found else self.make(wanted, client)
         extra = add_tags(client, target.repository.full_path, done.digest, wanted.inputs.extra_tags, task)
         return Published(done.digest, (*done.written, *extra))
+
+    def accept(self, wanted: Wanted, client: RegistryClient, found: Descriptor) -> Published:
+        """Take what the tag holds already; of an archive's image it is known what that must be.
+
+        Raises:
+            RegistryError: The tag holds something else.
+        """
+        if wanted.inputs.tarball_file:
+            with self.archive(wanted) as archive:
+                check_tag(found, str(wanted.target), holds(archive, client, wanted.target.repository.full_path))
+        return Published(found.digest, ())
 
     def make(self, wanted: Wanted, client: RegistryClient) -> Published:
         """Build or open, send, check the content again, and write the tag."""
         started = time.monotonic()
         target, task = wanted.target, wanted.job.task
-        sent = self.send_archive(wanted, client) if wanted.inputs.tarball_file else self.build(wanted, client)
-        self.check_unchanged(wanted)
-        task.check()
-        written = write_tag(client, target.repository.full_path, target.tag, sent, task)
+        with self.sent(wanted, client) as (sent, expected):
+            self.check_unchanged(wanted)
+            task.check()
+            written = write_tag(client, target.repository.full_path, target.tag, sent, task, expected)
         if self.settings.build_output != "quiet":
             task.info(f"published {target} ({written.digest}) in {time.monotonic() - started:.1f} s")
         return Published(written.digest, (target.tag,))
 
-    def send_archive(self, wanted: Wanted, client: RegistryClient) -> Sent:
-        """Send an archive's image, without its tag."""
+    def sent(self, wanted: Wanted, client: RegistryClient) -> AbstractContextManager[tuple[Sent, Expected | None]]:
+        """Send an image without its tag, and keep what writing the tag may still need."""
+        return self.archive_sent(wanted, client) if wanted.inputs.tarball_file else self.build_sent(wanted, client)
+
+    @contextmanager
+    def archive_sent(self, wanted: Wanted, client: RegistryClient) -> Iterator[tuple[Sent, Expected | None]]:
+        """Send an archive's image."""
+        path = wanted.target.repository.full_path
+        with self.archive(wanted) as archive:
+            yield send(archive, client, path, wanted.job.task), holds(archive, client, path)
+
+    def archive(self, wanted: Wanted) -> "AbstractContextManager[Archive]":
+        """Open the archive."""
         from image_assets.archive import open_archive  # noqa: PLC0415 - most programs have no archive
 
-        path = self.base / (wanted.inputs.tarball_file or "")
-        with open_archive(path, wanted.inputs.image) as archive:
-            return send(archive, client, wanted.target.repository.full_path, wanted.job.task)
+        return open_archive(self.base / (wanted.inputs.tarball_file or ""), wanted.inputs.image)
 
-    def build(self, wanted: Wanted, client: RegistryClient) -> Sent:
-        """Build an image and send it, without its tag."""
-        repository, task = wanted.target.repository, wanted.job.task
+    @contextmanager
+    def build_sent(self, wanted: Wanted, client: RegistryClient) -> Iterator[tuple[Sent, Expected | None]]:
+        """Build an image and send it; some builders have done so themselves."""
+        path, task = wanted.target.repository.full_path, wanted.job.task
+        built = self.build(wanted)
+        try:
+            if isinstance(built, PushedByDigest):
+                yield Sent(client.get_manifest(path, built.digest), ()), None
+            else:
+                yield send_local(built, client, path, task), None
+        finally:
+            built.discard()
+
+    def build(self, wanted: Wanted) -> Built:
+        """Build an image when there is room for one more build."""
         with self.build_slot(wanted), staged(main_context(wanted.inputs, self.base)) as context:
             spec = build_spec(wanted, context, self.base, self.settings, self.registries)
-            built = build(spec, repository, task)
-            try:
-                return self.send_built(built, client, repository.full_path, task)
-            finally:
-                built.discard()
-
-    def send_built(self, built: Built, client: RegistryClient, path: str, task: Task) -> Sent:
-        """Send what was built, without its tag; some builders have done so themselves."""
-        if isinstance(built, PushedByDigest):
-            return Sent(client.get_manifest(path, built.digest), ())
-        return send_local(built, client, path, task)
+            return build(spec, wanted.target.repository, wanted.job.task)
 
     def try_build(self, wanted: Wanted) -> None:
         """Build and push nothing."""

@@ -165,7 +165,7 @@ class Project:
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command on the stack and leave it running, in a process group of its own."""
         self._init_stack()
-        return self._popen(["pulumi", *arguments, "--non-interactive", "--color=never"])
+        return self._popen(["pulumi", "--non-interactive", "--color=never", *arguments])
 
     def interrupt_up(self, when: Callable[[], bool], *, patience: float = 60, grace: float = 30) -> Run:
         """Start `pulumi up`, press Ctrl-C once `when()` says so, and wait for its end.
@@ -227,7 +227,7 @@ class Project:
 
     def _run(self, arguments: Sequence[str], *, check: bool = True, timeout: float = 240) -> Run:
         began = time.monotonic()
-        process = self._popen(["pulumi", *arguments, "--non-interactive", "--color=never"])
+        process = self._popen(["pulumi", "--non-interactive", "--color=never", *arguments])
         try:
             stdout, stderr = process.communicate(timeout=timeout)
         finally:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pulumi
 
-from image_assets import __version__
 from image_assets.components.grants import declared_grants, take_twins
 from image_assets.components.origin import Origin
 
@@ -41,7 +40,7 @@ class ImageAsset(pulumi.ComponentResource):
     With a URN in the options this is an asset made earlier, on which a method is called.
     """
 
-    def __init__(  # noqa: PLR0913 - one argument per part of a Construct request
+    def __init__(
         self,
         token: str,
         name: str,

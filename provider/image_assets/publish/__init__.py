@@ -14,8 +14,20 @@ Row by row, each file using only those above it:
 """
 
 from image_assets.publish.known import KnownBlobs
+from image_assets.publish.local import send_local
 from image_assets.publish.model import LocalImage, Sent
 from image_assets.publish.send import send
-from image_assets.publish.tags import add_tags, holds, write_tag
+from image_assets.publish.tags import Expected, add_tags, check_tag, holds, write_tag
 
-__all__ = ["KnownBlobs", "LocalImage", "Sent", "add_tags", "holds", "send", "write_tag"]
+__all__ = [
+    "Expected",
+    "KnownBlobs",
+    "LocalImage",
+    "Sent",
+    "add_tags",
+    "check_tag",
+    "holds",
+    "send",
+    "send_local",
+    "write_tag",
+]

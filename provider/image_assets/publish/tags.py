@@ -113,17 +113,26 @@ def _put(client: RegistryClient, repository_path: str, tag: str, sent: Sent) -> 
     """Write the tag, or let the engine push image and tag."""
     if sent.manifest is not None:
         client.put_manifest(repository_path, tag, sent.manifest.content, sent.manifest.descriptor.media_type)
-    elif sent.engine is not None:
-        sent.engine.push(f"{client.registry}/{repository_path}:{tag}")
+    elif sent.push is not None:
+        sent.push(f"{client.registry}/{repository_path}:{tag}")
 
 
 def _judged(there: Descriptor, name: str, sent: Sent, expected: Expected | None) -> Descriptor:
     """Return what a tag holds if that is the image."""
-    same = sent.manifest is None or there.digest == sent.manifest.descriptor.digest
-    if same or expected is None or expected(there):
-        return there
-    raise RegistryError(
-        f"{name} exists and holds {there.digest}, which is not this image; it was not overwritten. "
-        "Choose another tagPrefix, or delete that tag",
-        method="HEAD",
-    )
+    if expected is not None and not (sent.manifest and there.digest == sent.manifest.descriptor.digest):
+        check_tag(there, name, expected)
+    return there
+
+
+def check_tag(found: Descriptor, name: str, expected: Expected) -> None:
+    """Make sure that what a tag holds is the image.
+
+    Raises:
+        RegistryError: It holds something else.
+    """
+    if not expected(found):
+        raise RegistryError(
+            f"{name} exists and holds {found.digest}, which is not this image; it was not overwritten. "
+            "Choose another tagPrefix, or delete that tag",
+            method="HEAD",
+        )
