@@ -2,11 +2,11 @@
 
 Written after https://git-scm.com/docs/gitignore and git's `dir.c`, since pathspec, the usual library, differs from git
 in corners that generated trees find at once (it refuses a trailing backslash, and `!***/*` does not re-include what it
-does in git). On the way down, the last pattern that matches an entry itself decides, and nothing in an ignored directory
-can be included again.
+does in git). On the way down, the last pattern that matches an entry itself decides, and nothing in an ignored
+directory can be included again.
 
-Nested `.gitignore` files, the user's global one and `.git/info/exclude` are not read: they would make the outcome depend
-on the machine, or on files that are not the asset's.
+Nested `.gitignore` files, the user's global one and `.git/info/exclude` are not read: they would make the outcome
+depend on the machine, or on files that are not the asset's.
 """
 
 import os

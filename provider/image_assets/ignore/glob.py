@@ -1,29 +1,47 @@
 """`ignoreMode: glob`: minimatch with `matchBase`, as AWS CDK's `GlobIgnoreStrategy` uses it.
 
-The last pattern that matches an entry decides; a pattern that starts with `!` includes. A pattern without a `/` matches
-the name in any directory. `*` and `?` match no leading dot. Nothing in an ignored directory can be included again: CDK
-does not look into one (aws-cdk-lib, `core/lib/fs/ignore`).
+The last pattern that matches an entry decides; a pattern that starts with `!` includes. A pattern without a `/`
+matches the name in any directory. `*`, `?` and `**` match no leading dot. Nothing in an ignored directory can be
+included again: CDK does not look into one (aws-cdk-lib, `core/lib/fs/ignore`).
+
+bracex expands the braces and wcmatch matches single names; how a pattern's parts meet a path's is written here after
+minimatch (https://github.com/isaacs/minimatch), from which wcmatch's own path matching differs under `matchBase`.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from wcmatch import glob
+import bracex
+from wcmatch import fnmatch
 
 from image_assets.ignore.ignorefile import BadPatternError, Line
 from image_assets.ignore.rules import LEFT_OUT, Entered, Everything, Level, Verdict
 
-_FLAGS = glob.GLOBSTAR | glob.EXTGLOB | glob.BRACE | glob.MATCHBASE | glob.FORCEUNIX | glob.CASE
+_FLAGS = fnmatch.EXTMATCH | fnmatch.FORCEUNIX | fnmatch.CASE
+_BRACES = re.compile(r"\{(?:(?!\{).)*\}")
+_MOST_ALTERNATIVES = 10_000
+
+_Part = re.Pattern[str] | None
+"""The expression for one name; None stands for `**`."""
 
 
 @dataclass(frozen=True)
-class _Pattern:
-    includes: bool
-    regexps: Sequence[re.Pattern[str]]
+class GlobPattern:
+    """One pattern.
 
-    def matches(self, path: str) -> bool:
-        return any(regexp.fullmatch(path) for regexp in self.regexps)
+    Attributes:
+        includes: Whether it starts with `!`.
+        alternatives: What its braces expand to, each as its parts.
+    """
+
+    includes: bool
+    alternatives: Sequence[Sequence[_Part]]
+
+    def matches(self, path: Sequence[str]) -> bool:
+        """Say whether it matches the path, given as its parts."""
+        return any(_fits(path[-1:] if len(parts) == 1 else path, parts) for parts in self.alternatives)
 
 
 def glob_rules(lines: Iterable[Line]) -> Level:
@@ -32,37 +50,77 @@ def glob_rules(lines: Iterable[Line]) -> Level:
     Raises:
         BadPatternError: A pattern has no meaning.
     """
-    patterns = [_compile(line) for line in lines if line.text and not line.text.startswith("#")]
-    return _GlobLevel(patterns, "") if patterns else Everything()
+    patterns = [compile_pattern(line) for line in lines if not line.text.startswith("#")]
+    return _GlobLevel(patterns[::-1], ()) if patterns else Everything()
 
 
-def _compile(line: Line) -> _Pattern:
+def compile_pattern(line: Line) -> GlobPattern:
+    """Compile one line.
+
+    Raises:
+        BadPatternError: It expands to too much, or has no meaning.
+    """
     bare = line.text.lstrip("!")
     try:
-        wanted, _ = glob.translate(bare, flags=_FLAGS)
-        return _Pattern(line.text.startswith("!"), [re.compile(text) for text in wanted])
-    except (ValueError, re.error) as fault:
+        expanded = bracex.expand(bare, keep_escapes=True, limit=_MOST_ALTERNATIVES) if _BRACES.search(bare) else [bare]
+        alternatives = [_parts(text) for text in dict.fromkeys(expanded)]
+    except (ValueError, re.error, bracex.ExpansionLimitException) as fault:
         raise BadPatternError(line, str(fault)) from fault
+    return GlobPattern(line.text.startswith("!"), alternatives)
+
+
+def _parts(pattern: str) -> list[_Part]:
+    """Split at slashes, and shorten as minimatch does: `a/../b` is `b`, `**/**` is `**`."""
+    kept: list[str] = []
+    for part in re.split("/+", pattern):
+        if part == ".." and kept and kept[-1] not in ("", ".", "..", "**"):
+            kept.pop()
+        elif part != "**" or kept[-1:] != ["**"]:
+            kept.append(part)
+    return [None if part == "**" else _name_regexp(part) for part in kept or [""]]
+
+
+@cache
+def _name_regexp(part: str) -> re.Pattern[str]:
+    # To minimatch a backslash with nothing behind it is one, to wcmatch it is nothing.
+    dangling = (len(part) - len(part.rstrip("\\"))) % 2
+    wanted, _ = fnmatch.translate(part + "\\" * dangling, flags=_FLAGS)
+    return re.compile("|".join(wanted))
+
+
+def _fits(path: Sequence[str], parts: Sequence[_Part]) -> bool:
+    """Say whether the parts, from the first to the last, take up the whole path."""
+    if not parts:
+        return not path
+    head = parts[0]
+    if head is not None:
+        return bool(path and head.fullmatch(path[0])) and _fits(path[1:], parts[1:])
+    taken = next((index for index, name in enumerate(path) if name.startswith(".")), len(path))
+    if len(parts) == 1:
+        return 0 < len(path) == taken
+    return any(_fits(path[start:], parts[1:]) for start in range(taken + 1))
 
 
 class _GlobLevel:
-    """One directory's rules."""
+    """One directory's rules; the patterns stand last first."""
 
-    def __init__(self, patterns: Sequence[_Pattern], directory: str) -> None:
+    def __init__(self, patterns: Sequence[GlobPattern], directory: tuple[str, ...]) -> None:
         self._patterns = patterns
         self._directory = directory
 
     def judge(self, name: str) -> Verdict:
         """Judge an entry that is not a directory."""
-        return Verdict.IGNORED if self._ignores(self._directory + name) else Verdict.COUNTS
+        return Verdict.IGNORED if self._ignores(name) else Verdict.COUNTS
 
     def enter(self, name: str) -> Entered:
         """Judge a directory."""
-        path = self._directory + name
-        return LEFT_OUT if self._ignores(path) else Entered(ignored=False, level=_GlobLevel(self._patterns, path + "/"))
+        if self._ignores(name):
+            return LEFT_OUT
+        return Entered(ignored=False, level=_GlobLevel(self._patterns, (*self._directory, name)))
 
-    def _ignores(self, path: str) -> bool:
-        for pattern in reversed(self._patterns):
+    def _ignores(self, name: str) -> bool:
+        path = (*self._directory, name)
+        for pattern in self._patterns:
             if pattern.matches(path):
                 return not pattern.includes
         return False
