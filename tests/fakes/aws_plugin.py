@@ -8,6 +8,7 @@ first, tokens are secret, diffs name each property, and Lambda adds its own stat
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -426,6 +427,7 @@ def schema() -> dict[str, Any]:
 
 def main() -> None:
     """Serve until the engine ends this process; the first line on stdout is the port."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     server = grpc.server(ThreadPoolExecutor(16))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(), server)
     port = server.add_insecure_port("127.0.0.1:0")

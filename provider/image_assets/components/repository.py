@@ -88,9 +88,9 @@ class ImageRepository(pulumi.ComponentResource):
         return lifecycle.policy(keep_last=keep, min_age_days=age)
 
     def _outputs(self, name: pulumi.Output[str]) -> dict[str, pulumi.Output[Any]]:
-        url = pulumi.Output.all(registry_host(self), name).apply("/".join)
+        early = pulumi.Output.all(registry_host(self), name).apply("/".join)
         # Known before the repository exists, and yet whoever uses it waits for the repository.
-        url = self.repository.urn.apply(lambda _: url)
+        url = self.repository.urn.apply(lambda _: early)
         arn = url.apply(lambda known: self._arn(*known.split("/", 1)))
         return dict(zip(OUTPUTS, (url, name, arn), strict=True))
 
