@@ -3,16 +3,11 @@
 import gzip
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-import zstandard
-from image_assets.archive import open_archive
-from image_assets.errors import ArchiveError
-from image_assets.oci import NoKeychain, RegistryClient
-from image_assets.publish import KnownBlobs, Sent, send
-from image_assets.task import Task
 
+from image_assets.errors import ArchiveError
+from image_assets.publish import KnownBlobs
 from tests.fakes.images import (
     MadeImage,
     an_image,
@@ -29,6 +24,7 @@ from tests.fakes.images import (
     sha256,
     tar_of,
 )
+from tests.publish.support import Publisher, digest, plain_layers, uploads
 from tests.support.registry import Registry
 
 IMAGE = an_image("send", 3)
@@ -41,70 +37,22 @@ SHAPES: dict[str, Callable[[MadeImage], bytes]] = {
 }
 
 
-class Publisher:
-    """Sends archives to one registry with a memory of its own."""
-
-    def __init__(self, registry: Registry, directory: Path) -> None:
-        self.registry = registry
-        self.directory = directory
-        self.memory = directory / "memory" / "blobs.json"
-        self.lines: list[str] = []
-        self.task = Task(status=self.lines.append)
-
-    def client(self) -> RegistryClient:
-        return RegistryClient(self.registry.address, NoKeychain(), self.task)
-
-    def send(self, content: bytes, repository: str, image: str | None = None) -> Sent:
-        path = self.directory / "image.tar"
-        path.write_bytes(content)
-        with open_archive(path, image) as archive:
-            return send(archive, self.client(), repository, self.task, KnownBlobs(self.memory))
-
-    def uploads(self, repository: str) -> list[str]:
-        return [
-            one.path
-            for one in self.registry.requests(repository)
-            if one.method in {"PUT", "PATCH", "POST"} and "/uploads/" in one.path
-        ]
-
-
-@pytest.fixture
-def publisher(registry: Registry, tmp_path: Path) -> Publisher:
-    return Publisher(registry, tmp_path)
-
-
-def digest(sent: Sent) -> str:
-    assert sent.manifest is not None
-    return sent.manifest.descriptor.digest
-
-
-def plain_layers(registry: Registry, repository: str, reference: str) -> list[bytes]:
-    manifest = registry.manifest(repository, reference)
-    return [unpacked(registry.blob(repository, layer["digest"])) for layer in manifest["layers"]]
-
-
-def unpacked(blob: bytes) -> bytes:
-    if blob.startswith(b"\x1f\x8b"):
-        return gzip.decompress(blob)
-    return zstandard.ZstdDecompressor().decompress(blob)
-
-
 @pytest.mark.parametrize("pack", ["plain", "gzip", "zstd"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_layer_arrives_whole_and_without_a_tag(
-    publisher: Publisher, repository_name: str, shape: str, pack: str
+    publisher: Publisher, registry: Registry, repository_name: str, shape: str, pack: str
 ) -> None:
     sent = publisher.send(packed(SHAPES[shape](IMAGE), pack), repository_name)
-    assert plain_layers(publisher.registry, repository_name, digest(sent)) == list(IMAGE.layers)
-    assert json.loads(IMAGE.config) == publisher.registry.config(repository_name, digest(sent))
-    assert publisher.registry.tags(repository_name) == []
+    assert plain_layers(registry, repository_name, digest(sent)) == list(IMAGE.layers)
+    assert json.loads(IMAGE.config) == registry.config(repository_name, digest(sent))
+    assert registry.tags(repository_name) == []
     assert sent.platforms == ("linux/amd64",)
 
 
-def test_a_single_image_is_a_plain_manifest(publisher: Publisher, repository_name: str) -> None:
+def test_a_single_image_is_a_plain_manifest(publisher: Publisher, registry: Registry, repository_name: str) -> None:
     """R22: no index, no attestation."""
     sent = publisher.send(docker_save(IMAGE), repository_name)
-    manifest = publisher.registry.manifest(repository_name, digest(sent))
+    manifest = registry.manifest(repository_name, digest(sent))
     assert manifest["mediaType"] == "application/vnd.docker.distribution.manifest.v2+json"
 
 
@@ -122,71 +70,77 @@ def test_a_layout_is_published_byte_for_byte(publisher: Publisher, repository_na
 
 
 @pytest.mark.parametrize("pack", ["plain", "zstd"])
-def test_an_index_is_kept_whole(publisher: Publisher, repository_name: str, pack: str) -> None:
+def test_an_index_is_kept_whole(publisher: Publisher, registry: Registry, repository_name: str, pack: str) -> None:
     """R28: all entries, and the referrers."""
     sent = publisher.send(packed(oci_index(PLATFORMS), pack), repository_name)
-    index = publisher.registry.manifest(repository_name, digest(sent))
+    index = registry.manifest(repository_name, digest(sent))
     assert [child["platform"]["architecture"] for child in index["manifests"]] == ["amd64", "arm64"]
     for child in index["manifests"]:
-        assert len(plain_layers(publisher.registry, repository_name, child["digest"])) == 2
+        assert len(plain_layers(registry, repository_name, child["digest"])) == 2
     assert sent.platforms == ("linux/amd64", "linux/arm64")
     files = oci_index_files(PLATFORMS)
     listed = json.loads(files["index.json"])["manifests"]
-    assert publisher.registry.digest(repository_name, listed[1]["digest"]) == listed[1]["digest"]
+    assert registry.digest(repository_name, listed[1]["digest"]) == listed[1]["digest"]
 
 
 @pytest.mark.parametrize(
     "content", [docker_save(IMAGE), gzip.compress(docker_save(IMAGE)), oci_layout(IMAGE)], ids=["tar", "gzip", "oci"]
 )
-def test_nothing_is_sent_twice(publisher: Publisher, repository_name: str, content: bytes) -> None:
+def test_nothing_is_sent_twice(publisher: Publisher, registry: Registry, repository_name: str, content: bytes) -> None:
     first = publisher.send(content, repository_name)
-    before = publisher.uploads(repository_name)
+    before = uploads(registry, repository_name)
     assert publisher.send(content, repository_name) == first
-    assert publisher.uploads(repository_name) == before
+    assert uploads(registry, repository_name) == before
 
 
-def test_another_repository_of_the_same_registry_mounts_the_layers(publisher: Publisher, repository_name: str) -> None:
+def test_another_repository_of_the_same_registry_mounts_the_layers(
+    publisher: Publisher, registry: Registry, repository_name: str
+) -> None:
     """R44: a second destination takes no bytes."""
     first = publisher.send(docker_save(IMAGE), repository_name)
     other = f"{repository_name}-other"
     assert publisher.send(docker_save(IMAGE), other) == first
-    mounts = [path for path in publisher.uploads(other) if "mount=" in path]
+    mounts = [path for path in uploads(registry, other) if "mount=" in path]
     assert len(mounts) == len(IMAGE.layers)
-    assert plain_layers(publisher.registry, other, digest(first)) == list(IMAGE.layers)
+    assert plain_layers(registry, other, digest(first)) == list(IMAGE.layers)
 
 
-def test_a_mount_that_the_registry_refuses_is_an_upload(publisher: Publisher, repository_name: str) -> None:
+def test_a_mount_that_the_registry_refuses_is_an_upload(
+    publisher: Publisher, registry: Registry, repository_name: str
+) -> None:
     first = publisher.send(docker_save(IMAGE), repository_name)
     known = KnownBlobs(publisher.memory)
-    layers = publisher.registry.manifest(repository_name, digest(first))["layers"]
+    layers = registry.manifest(repository_name, digest(first))["layers"]
     for layer in layers:
         for place in range(4):
-            known.saw(publisher.registry.address, layer["digest"], f"gone/{place}")
+            known.saw(registry.address, layer["digest"], f"gone/{place}")
     known.save()
     other = f"{repository_name}-other"
     assert publisher.send(docker_save(IMAGE), other) == first
-    assert plain_layers(publisher.registry, other, digest(first)) == list(IMAGE.layers)
+    assert plain_layers(registry, other, digest(first)) == list(IMAGE.layers)
 
 
-def test_a_layer_that_vanished_from_the_registry_is_sent_again(publisher: Publisher, repository_name: str) -> None:
+def test_a_layer_that_vanished_from_the_registry_is_sent_again(
+    publisher: Publisher, registry: Registry, repository_name: str
+) -> None:
     first = publisher.send(docker_save(IMAGE), repository_name)
-    gone = publisher.registry.manifest(repository_name, digest(first))["layers"][1]["digest"]
-    assert publisher.registry.ask("DELETE", f"/v2/{repository_name}/blobs/{gone}").status == 202
+    gone = registry.manifest(repository_name, digest(first))["layers"][1]["digest"]
+    assert registry.ask("DELETE", f"/v2/{repository_name}/blobs/{gone}").status == 202
     assert publisher.send(docker_save(IMAGE), repository_name) == first
-    assert plain_layers(publisher.registry, repository_name, digest(first)) == list(IMAGE.layers)
+    assert plain_layers(registry, repository_name, digest(first)) == list(IMAGE.layers)
 
 
-def test_layers_that_repeat_are_sent_once(publisher: Publisher, repository_name: str) -> None:
+def test_layers_that_repeat_are_sent_once(publisher: Publisher, registry: Registry, repository_name: str) -> None:
     image = MadeImage((IMAGE.layers[0], IMAGE.layers[1], IMAGE.layers[0]))
     sent = publisher.send(tar_of(docker_save_files({"a:1": image})), repository_name)
-    assert plain_layers(publisher.registry, repository_name, digest(sent)) == list(image.layers)
-    closes = [path for path in publisher.uploads(repository_name) if "digest=" in path]
+    assert plain_layers(registry, repository_name, digest(sent)) == list(image.layers)
+    closes = [path for path in uploads(registry, repository_name) if "digest=" in path]
     assert len(closes) == 3  # two layers, one config
 
 
-def test_an_image_without_layers_is_published(publisher: Publisher, repository_name: str) -> None:
+def test_an_image_without_layers_is_published(publisher: Publisher, registry: Registry, repository_name: str) -> None:
     sent = publisher.send(docker_save(MadeImage(())), repository_name)
-    assert publisher.registry.manifest(repository_name, digest(sent))["layers"] == []
+    assert registry.manifest(repository_name, digest(sent))["layers"] == []
 
 
 def wrong_layer(pack: str) -> bytes:
@@ -208,15 +162,13 @@ def wrong_blob() -> bytes:
     ids=["layer", "gzip layer", "gzip archive", "oci blob"],
 )
 def test_content_with_another_digest_is_refused_and_never_stored(
-    publisher: Publisher, repository_name: str, content: bytes
+    publisher: Publisher, registry: Registry, repository_name: str, content: bytes
 ) -> None:
     with pytest.raises(ArchiveError, match=r"image\.tar: member .* has the digest"):
         publisher.send(content, repository_name)
-    manifests = [
-        one for one in publisher.registry.requests(repository_name) if "/manifests/" in one.path and one.method == "PUT"
-    ]
+    manifests = [one for one in registry.requests(repository_name) if "/manifests/" in one.path and one.method == "PUT"]
     assert manifests == []
-    assert publisher.registry.tags(repository_name) == []
+    assert registry.tags(repository_name) == []
 
 
 def test_a_wrong_memory_costs_time_but_never_content(publisher: Publisher, repository_name: str) -> None:

@@ -12,6 +12,7 @@ from image_assets.publish.jobs import Jobs
 _HELD_BYTES = 8 << 20
 
 T = TypeVar("T")
+Read = Callable[[], Iterator[bytes]]
 
 
 class Pipe:

@@ -40,12 +40,14 @@ class KnownLayer:
         size: Of the packed layer, in bytes.
         packing: How it is packed.
         plain_size: Of its plain tar, in bytes.
+        exact: Whether `plain_size` was measured, not guessed.
     """
 
     digest: str
     size: int
     packing: str
     plain_size: int
+    exact: bool = True
 
     @property
     def sent(self) -> SentLayer:

@@ -56,13 +56,26 @@ class SentLayer:
     packing: Packing
 
 
-def image_manifest(config: bytes, layers: Sequence[SentLayer]) -> Manifest:
+@dataclass(frozen=True)
+class SentConfig:
+    """An image's config as the registry holds it.
+
+    Attributes:
+        digest: Its digest.
+        size: Its length in bytes.
+    """
+
+    digest: str
+    size: int
+
+
+def image_manifest(config: SentConfig, layers: Sequence[SentLayer]) -> Manifest:
     """Make the manifest; the same parts always give the same bytes."""
     names = _DOCKER if all(layer.packing in _DOCKER.layers for layer in layers) else _OCI
     document = {
         "schemaVersion": 2,
         "mediaType": names.manifest,
-        "config": {"mediaType": names.config, "size": len(config), "digest": digest_of(config)},
+        "config": {"mediaType": names.config, "size": config.size, "digest": config.digest},
         "layers": [
             {"mediaType": names.layers[layer.packing], "size": layer.size, "digest": layer.digest} for layer in layers
         ],

@@ -1,6 +1,6 @@
 """What publishing takes from the builder, and what it hands on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -37,9 +37,9 @@ class Sent:
     Attributes:
         manifest: What the tag is to name; None if the engine pushes it together with the tag.
         platforms: Its platforms, as far as they are known.
-        engine: The image that the engine pushes, where that is faster.
+        push: Lets the engine push image and tag under a reference, where that is faster.
     """
 
     manifest: Manifest | None
     platforms: tuple[str, ...]
-    engine: LocalImage | None = None
+    push: Callable[[str], None] | None = None

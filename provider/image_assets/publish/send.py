@@ -15,7 +15,7 @@ from image_assets.publish.feed import feed
 from image_assets.publish.jobs import jobs_of, one_at_a_time
 from image_assets.publish.known import KnownBlobs, KnownLayer
 from image_assets.publish.layers import Raw, counted, recounted, send_layer
-from image_assets.publish.manifests import image_manifest
+from image_assets.publish.manifests import SentConfig, image_manifest
 from image_assets.publish.model import Sent
 from image_assets.publish.progress import Progress
 from image_assets.task import Task
@@ -70,14 +70,15 @@ class _Sender:
     def saved(self, image: SavedImage) -> Manifest:
         """Send a docker-save image, and make its manifest."""
         layers = {layer.diff_id: layer for layer in image.layers}
-        config = self._jobs.start(lambda: self._destination.provide(image.config))
+        provided = self._jobs.start(lambda: self._destination.provide(image.config))
         there = self._jobs.all([partial(self._find, layer) for layer in layers.values()])
-        config.result()
+        config = SentConfig(image.digest, len(image.config))
+        provided.result()
         missing = [layer for layer, found in zip(layers.values(), there, strict=True) if found is None]
         sent = self._send_all(missing, lambda layer: layer.member, self._send_layer)
         found = {diff_id: known for diff_id, known in zip(layers, there, strict=True) if known}
         found |= {layer.diff_id: sent[layer.member] for layer in missing}
-        manifest = image_manifest(image.config, [found[layer.diff_id].sent for layer in image.layers])
+        manifest = image_manifest(config, [found[layer.diff_id].sent for layer in image.layers])
         return self._put([manifest])
 
     def layout(self, image: LayoutImage) -> Manifest:

@@ -1,0 +1,225 @@
+"""How long publishing an archive takes, beside `skopeo copy` and `docker load` with `docker push`, in the same run.
+
+python -m tests.bench.publish [--megabytes 900] [--docker] [--images 20] [--huge 5000]
+
+The archive is made of real files of this machine. The registry is a real one, on this machine. Prints a table of
+seconds, megabytes of memory and ratios.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from image_assets.archive import open_archive
+from image_assets.oci import NoKeychain, RegistryClient
+from image_assets.publish import KnownBlobs, send, write_tag
+from image_assets.task import Task
+from tools.kit import docker_engine
+from tools.kit import registry as local_registry
+
+SHARES = (0.6, 0.25, 0.1, 0.05)
+ROOT = Path("/usr")
+
+
+def real_files(root: Path) -> Iterator[Path]:
+    """Yield regular files in a fixed order."""
+    for directory, names, files in os.walk(root):
+        names.sort()
+        for name in sorted(files):
+            path = Path(directory, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def write_layer(path: Path, files: Iterator[Path], size: int) -> str:
+    """Write one layer of about that size, and return its digest."""
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        while tar.offset < size:
+            file = next(files)
+            if len(str(file)) < 100:
+                tar.add(file, recursive=False)
+    with path.open("rb") as layer:
+        return hashlib.file_digest(layer, "sha256").hexdigest()
+
+
+def make_archive(folder: Path, megabytes: int, seed: str = "", shares: tuple[float, ...] = SHARES) -> Path:
+    """Write a docker-save archive of real files."""
+    files = real_files(ROOT)
+    layers = [folder / f"layer-{at}.tar" for at in range(len(shares))]
+    digests = [
+        write_layer(path, files, int(megabytes * 1e6 * share)) for path, share in zip(layers, shares, strict=True)
+    ]
+    rootfs = {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]}
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Env": [seed]}, "rootfs": rootfs}).encode()
+    (folder / "config.json").write_bytes(config)
+    item = {"Config": "config.json", "RepoTags": ["bench:1"], "Layers": [path.name for path in layers]}
+    (folder / "manifest.json").write_text(json.dumps([item]))
+    archive = folder / f"image-{megabytes}.tar"
+    with tarfile.open(archive, "w") as tar:
+        for path in (*layers, folder / "config.json", folder / "manifest.json"):
+            tar.add(path, path.name)
+            path.unlink()
+    return archive
+
+
+def publish(archive: Path, registry: str, repository: str, memory: Path) -> float:
+    """Publish with the provider's code, and return the seconds of it."""
+    task = Task()
+    client = RegistryClient(registry, NoKeychain(), task)
+    started = time.monotonic()
+    with open_archive(archive) as opened:
+        sent = send(opened, client, repository, task, KnownBlobs(memory))
+        write_tag(client, repository, "1", sent, task)
+    return time.monotonic() - started
+
+
+def publish_many(archives: list[Path], registry: str, memory: Path) -> float:
+    """Publish several images at once."""
+    started = time.monotonic()
+    with ThreadPoolExecutor(len(archives)) as pool:
+        for future in [pool.submit(publish, one, registry, f"many/{at}", memory) for at, one in enumerate(archives)]:
+            future.result()
+    return time.monotonic() - started
+
+
+def in_child(*arguments: str) -> tuple[float, int]:
+    """Run this file in a process of its own; return its seconds and its peak of memory in megabytes."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.publish", "--child", *arguments], check=True, capture_output=True, text=True
+    )
+    seconds, memory = done.stdout.split()
+    return float(seconds), int(memory)
+
+
+def child(arguments: list[str]) -> None:
+    """Publish, twice if asked, and print the last time and the peak of memory."""
+    archive, registry, memory, *repositories = arguments
+    seconds = [publish(Path(archive), registry, repository, Path(memory)) for repository in repositories]
+    print(seconds[-1], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+def timed(*command: str) -> float:
+    """Run a command, and return its seconds."""
+    started = time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - started
+
+
+def skopeo(archive: Path, registry: str, repository: str) -> float:
+    """Copy with skopeo."""
+    return timed(
+        "skopeo",
+        "copy",
+        "-q",
+        "--dest-tls-verify=false",
+        f"docker-archive:{archive}",
+        f"docker://{registry}/{repository}:1",
+    )
+
+
+def docker(archive: Path, registry: str) -> float:
+    """Load and push with docker."""
+    name = f"{registry}/docker:1"
+    seconds = timed("docker", "load", "-q", "-i", str(archive))
+    seconds += timed("docker", "tag", "bench:1", name) + timed("docker", "push", "-q", name)
+    timed("docker", "image", "rm", "-f", name, "bench:1")
+    return seconds
+
+
+def row(what: str, seconds: float, other: float | None = None, memory: int | None = None) -> None:
+    """Print one row."""
+    ratio = f"{other / seconds:8.1f} x" if other else " " * 10
+    print(f"{what:58} {seconds:8.2f} s {ratio} {f'{memory} MB' if memory else '':>8}", flush=True)
+
+
+def best(runs: int, measure: Callable[[int], float]) -> float:
+    """Return the shortest of several runs."""
+    return min(measure(run) for run in range(runs))
+
+
+def compare(folder: Path, registry: str, options: argparse.Namespace) -> None:
+    """Print the table."""
+    archive = make_archive(folder, options.megabytes)
+    size = archive.stat().st_size / 1e6
+    print(
+        f"archive of {size:.0f} MB in {len(SHARES)} layers; ratios: how often the provider's time fits into the other's"
+    )
+    memory = str(folder / "memory")
+    theirs = skopeo(archive, registry, "skopeo")
+    again = best(3, lambda _: skopeo(archive, registry, "skopeo"))
+    elsewhere = skopeo(archive, registry, "skopeo2")
+    ours, peak = in_child(str(archive), registry, memory, "ours")
+    row("skopeo, layers not in the registry", theirs)
+    row("provider, layers not in the registry", ours, theirs, peak)
+    runs = [in_child(str(archive), registry, memory, "ours", "ours") for _ in range(3)]
+    row("skopeo, everything there", again)
+    row("provider, everything there", min(runs)[0], again, runs[0][1])
+    row("skopeo, into another repository", elsewhere)
+    mounted, peak = in_child(str(archive), registry, memory, "ours", "ours2")
+    row("provider, into another repository (mount)", mounted, elsewhere, peak)
+    timed("sh", "-c", f"gzip -1 -c {archive} > {archive}.gz")
+    packed, peak = in_child(f"{archive}.gz", registry, str(folder / "memory-gz"), "ours-gz")
+    row("provider, gzip of the archive, layers not in the registry", packed, theirs, peak)
+    Path(f"{archive}.gz").unlink()
+    if options.docker:
+        with docker_engine.running():
+            pushed = docker(archive, registry)
+        row("docker load, docker push", pushed)
+        row("provider, as above", ours, pushed)
+    archive.unlink()
+
+
+def many(folder: Path, registry: str, images: int) -> None:
+    """Print how 20 images at once compare with the same bytes in one."""
+    archives = []
+    for at in range(images):
+        (folder / str(at)).mkdir()
+        archives.append(make_archive(folder / str(at), 30, str(at), (1.0,)))
+    whole = make_archive(folder, 30 * images, shares=tuple(1 / images for _ in range(images)))
+    one = publish(whole, registry, "whole", folder / "m1")
+    row(f"provider, {30 * images} MB as one image", one)
+    row(f"provider, {images} images at once, same layer", publish_many(archives, registry, folder / "m2"), one)
+
+
+def huge(folder: Path, registry: str, megabytes: int) -> None:
+    """Print the memory that a very large archive takes."""
+    archive = make_archive(folder, megabytes)
+    seconds, peak = in_child(str(archive), registry, str(folder / "memory-huge"), "huge")
+    row(f"provider, {megabytes} MB", seconds, memory=peak)
+
+
+def main() -> None:
+    """Measure what the options ask for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabytes", type=int, default=900)
+    parser.add_argument("--docker", action="store_true", help="compare with docker load and push too (slow)")
+    parser.add_argument("--images", type=int, default=0, help="publish so many images at once too")
+    parser.add_argument("--huge", type=int, default=0, help="publish an archive of so many megabytes too")
+    parser.add_argument("--child", nargs="*", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        child(options.child)
+        return
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        (folder / "registry").mkdir()
+        with local_registry.running(folder / "registry") as running:
+            compare(folder, running.address, options)
+            if options.images:
+                many(folder, running.address, options.images)
+            if options.huge:
+                huge(folder, running.address, options.huge)
+
+
+if __name__ == "__main__":
+    main()
