@@ -1,6 +1,7 @@
 """The harness itself, against the real engine and registry."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,11 @@ def test_the_registry_serves_what_was_put(registry: Registry, repository_name: s
 def test_a_registry_with_logins_refuses_strangers(registry_with_auth: Registry) -> None:
     assert Registry(registry_with_auth.local).ask("GET", "/v2/").status == 401
     assert registry_with_auth.ask("GET", "/v2/").status == 200
+
+
+def test_an_interrupted_up_ends_soon(new_project: NewProject, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    project = new_project(f"import time\nopen({str(started)!r}, 'w').close()\ntime.sleep(120)\n", "python")
+    run = project.interrupt_up(started.exists)
+    assert run.code != 0
+    assert run.seconds < 10
