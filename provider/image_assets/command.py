@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, BinaryIO, Final, Protocol
 
 from image_assets.errors import AssetError, CancelledByUserError
@@ -354,16 +355,66 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:
-    """Ask the process group to end, then kill what is left of it."""
+    """Ask the process group to end, then kill what is left of it and of what it started."""
+    deadline = time.monotonic() + _GRACE
+    strays = _descendants(process.pid)
     _signal_group(process, signal.SIGTERM)
     _wait(process, _GRACE)
-    # The group outlives its first process while a child of it runs.
+    # The group outlives its first process while a child of it, such as podman's, stops what it runs.
+    while time.monotonic() < deadline and _signal_group(process, 0):
+        time.sleep(_TICK / 10)
     _signal_group(process, signal.SIGKILL)
+    # Podman runs each step in a session of its own, which nothing ends when podman is ended.
+    for pid, _ in strays.items() & _running().items():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
-def _signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+def _descendants(ancestor: int) -> dict[int, "_Identity"]:
+    """Return the children of a process and theirs, where the system tells (proc(5))."""
+    running = _running()
+    found = {ancestor}
+    while more := {pid for pid, identity in running.items() if identity.parent in found} - found:
+        found |= more
+    return {pid: running[pid] for pid in found - {ancestor}}
+
+
+@dataclass(frozen=True)
+class _Identity:
+    """What tells a process from a later one of the same number, and who started it."""
+
+    started: str
+    parent: int = field(compare=False)
+
+
+def _running() -> dict[int, _Identity]:
+    return {pid: identity for pid in _pids() if (identity := _identity(pid))}
+
+
+def _pids() -> list[int]:
+    try:
+        return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    except OSError:
+        return []
+
+
+def _identity(pid: int) -> _Identity | None:
+    try:
+        text = Path("/proc", str(pid), "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # The name in parentheses may hold anything; what follows it does not.
+    fields = text.rpartition(")")[2].split()
+    return _Identity(started=fields[19], parent=int(fields[1]))
+
+
+def _signal_group(process: "subprocess.Popen[bytes]", number: int) -> bool:
+    """Send a signal; say whether there is anybody to get it."""
+    try:
         os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def _check_cancelled(cancelled: threading.Event) -> None:

@@ -91,7 +91,6 @@ def _quoted(text: str) -> str:
 
 _NEEDS: Final[tuple[tuple[Callable[[BuildSpec], bool], Feature, str], ...]] = (
     (lambda spec: bool(spec.build_contexts), Feature.BUILD_CONTEXTS, "`buildContexts`"),
-    (lambda spec: spec.builder is not None, Feature.BUILDERS, "`builder.name`"),
     (lambda spec: len(spec.platforms) > 1, Feature.BUILDERS, "several `platforms`"),
 )
 """What some inputs need of the program."""

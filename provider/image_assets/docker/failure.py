@@ -34,12 +34,17 @@ _ONE_PLATFORM: Final = (
     "This builder makes images of one platform only: use one that can do more (`docker buildx create --name NAME "
     "--driver docker-container`, then `builder: {name: NAME}`), or give one `platform`."
 )
+_OLD_BUILDKIT: Final = (
+    "`buildContexts` need a newer BuildKit (Docker 23 or later): update docker's engine, or name another builder in "
+    "`builder.name`."
+)
 _DISK_FULL: Final = "The builder's disk is full: `docker buildx prune` and `docker image prune` make room."
 _HINTS: Final = (
     ("exec format error", _EMULATE),
     ("cache export is not supported", _NO_CACHE_EXPORT),
     ("multi-platform build is not supported", _ONE_PLATFORM),
     ("multiple platforms feature is currently not supported", _ONE_PLATFORM),
+    ("moby.buildkit.frontend.contexts", _OLD_BUILDKIT),
     ("no space left on device", _DISK_FULL),
 )
 """What the builder says, in lower case, and what helps."""

@@ -14,7 +14,7 @@ from image_assets.docker.program import Program, find_program
 from image_assets.errors import BuildError
 from image_assets.task import Task
 
-_TIMEOUT: Final = 4.0
+_TIMEOUT: Final = 3.5
 """Seconds for an engine to answer."""
 _DIAL_TIMEOUT: Final = 3.0
 """Seconds for one builder to accept a connection."""
@@ -79,6 +79,7 @@ def probe(executable: str, builder: str | None, task: Task, environ: Mapping[str
     """
     program = find_program(executable, environ)
     if not program.dialect.can(Feature.BUILDERS):
+        _refuse_builder(program, builder)
         engine = Engine(program, None, environ)
         _ask_engine(engine, environ, task)
         return engine
@@ -86,6 +87,15 @@ def probe(executable: str, builder: str | None, task: Task, environ: Mapping[str
     engine = Engine(program, chosen, _for_context(environ, chosen))
     _REACH.get(chosen.driver, _ask_buildx)(engine, task)
     return engine
+
+
+def _refuse_builder(program: Program, builder: str | None) -> None:
+    if builder is not None:
+        dialect = program.dialect
+        raise BuildError(
+            f"{dialect.title} (`{program.path}`) knows no builder `{builder}`: {dialect.remedy}, "
+            "or leave `builder.name` out"
+        )
 
 
 def _for_context(environ: Mapping[str, str], builder: Builder) -> Mapping[str, str]:

@@ -18,6 +18,8 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}( .*)?")
 _LOCATION: Final = re.compile(r"([^\s:]+):(\d+)")
 _STEP: Final = re.compile(r"STEP (\d+/\d+): (.*)")
 _STAGE: Final = re.compile(r"\[\d+/\d+\] (STEP \d+/\d+: .*)")
+_WRONG_BASE: Final = "InvalidBaseImagePlatform"
+"""The build check (Docker's "Build checks") of which nothing is to be seen in the built image."""
 _RULE: Final = re.compile("-{6,}")
 
 
@@ -113,8 +115,10 @@ class BuildKitProgress:
         return (errors or self._outside or [""])[-1]
 
     def warnings(self) -> list[str]:
-        """See `Progress.warnings`: a cache that could not be read costs time only."""
-        return [f"{step.name} failed: {step.error}" for step in self._steps.values() if step.error and _is_import(step)]
+        """See `Progress.warnings`: a cache that could not be read, a base image for another machine."""
+        imports = [step for step in self._steps.values() if step.error and _is_import(step)]
+        bases = [line.strip(" -") for line in self._outside if _WRONG_BASE in line]
+        return [*(f"{step.name} failed: {step.error}" for step in imports), *bases]
 
 
 def _is_import(step: Step) -> bool:

@@ -62,7 +62,7 @@ def _place(
         return csv_field([("id", source.id), ("env", source.env)])
     if source.file is not None:
         _require(source.file.is_file(), source, f"`{source.file}` is not a file")
-        return csv_field([("id", source.id), ("src", str(source.file))])
+        return csv_field([("id", source.id), ("src", _plain_path(source.file, directory / name))])
     value = source.value or ""
     if "\0" not in value and len(value.encode()) <= _LONGEST_VARIABLE:
         environment[name] = value
@@ -73,6 +73,14 @@ def _place(
 def _require(fact: bool, source: SecretSource, otherwise: str) -> None:  # noqa: FBT001 - the condition is the point
     if not fact:
         raise BuildError(f"build secret `{source.id}`: {otherwise}")
+
+
+def _plain_path(file: Path, link: Path) -> str:
+    """Return a path that stands for the file and needs no quotes: podman splits at commas, whatever the quotes."""
+    if not set(str(file)) & set(',"'):
+        return str(file)
+    link.symlink_to(file)
+    return str(link)
 
 
 def _write(path: Path, value: str) -> Path:

@@ -1,0 +1,116 @@
+"""What builders' outputs tell."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from image_assets.docker.failure import find_line
+from image_assets.docker.progress import BuildKitProgress, PodmanProgress, Progress
+
+MIXED = """\
+#0 building with "far" instance using remote driver
+
+#1 [internal] load build definition from Dockerfile
+#1 transferring dockerfile: 136B done
+#1 DONE 0.0s
+
+#2 [stage-1 1/2] RUN one
+#3 [build 1/2] RUN two
+
+#2 [stage-1 1/2] RUN one
+#2 0.101 from one
+#3 0.104 from two
+#4 [build 2/2] COPY a b
+#4 CACHED
+#2 CANCELED
+#2 ERROR: context canceled
+#3 0.205 #5 looks like a step
+#3 ERROR: process "/bin/sh -c two" did not complete successfully: exit code: 9
+------
+ > [build 1/2] RUN two:
+0.104 from two
+------
+Dockerfile:7
+--------------------
+   7 | >>> RUN two
+--------------------
+ERROR: failed to build: failed to solve: process "/bin/sh -c two" did not complete successfully: exit code: 9
+"""
+
+
+def fed(progress: Progress, text: str) -> list[str]:
+    return [said for line in text.splitlines() if (said := progress.feed(line))]
+
+
+def test_steps_that_run_side_by_side_keep_their_lines() -> None:
+    progress = BuildKitProgress()
+    said = fed(progress, MIXED)
+    step = progress.failed_step()
+    assert step is not None
+    assert (step.name, list(step.output)) == ("[build 1/2] RUN two", ["from two", "#5 looks like a step"])
+    assert progress.location() == ("Dockerfile", 7)
+    assert progress.counts() == (3, 1)
+    assert "[stage-1 1/2] RUN one: from one" in said
+
+
+def test_a_cache_that_cannot_be_read_is_not_what_failed() -> None:
+    progress = BuildKitProgress()
+    fed(progress, "#3 importing cache manifest from r/c\n#3 ERROR: not found\n#4 [1/1] RUN x\n#4 ERROR: exit code: 1\n")
+    step = progress.failed_step()
+    assert step is not None
+    assert step.name == "[1/1] RUN x"
+    assert progress.warnings() == ["importing cache manifest from r/c failed: not found"]
+
+
+def test_a_build_that_succeeds_has_no_failed_step() -> None:
+    progress = BuildKitProgress()
+    fed(progress, "#1 [1/1] RUN x\n#1 0.1 ERROR: not really\n#1 DONE 0.1s\n")
+    assert progress.failed_step() is None
+    assert progress.warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["WARNING: No output specified", "ERROR: failed: why", ""], "ERROR: failed: why"),
+        (["unknown flag: --x", "", "Usage:  docker buildx build", "", "Run 'docker --help'"], "unknown flag: --x"),
+        (["unknown flag: --x", "See 'docker build --help'."], "unknown flag: --x"),
+        ([], ""),
+    ],
+)
+def test_the_line_that_says_why_is_found(lines: Iterable[str], message: str) -> None:
+    progress = BuildKitProgress()
+    fed(progress, "\n".join(lines))
+    assert progress.message() == message
+
+
+def test_podmans_steps_are_followed_through_stages() -> None:
+    progress = PodmanProgress()
+    said = fed(
+        progress,
+        "[1/2] STEP 1/2: FROM scratch\n[1/2] STEP 2/2: RUN one\nhello\n--> 1234\n[2/2] STEP 1/1: RUN two\nworld\n"
+        'Error: building at STEP "RUN two": while running runtime: exit status 3\n',
+    )
+    step = progress.failed_step()
+    assert step is not None
+    assert (step.name, list(step.output)) == ("[1/1] RUN two", ["world"])
+    assert said[-1] == "[1/1] RUN two: world"
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("[1/3] RUN echo one", 3),
+        ("[build 2/3] RUN echo two && echo three", 5),
+        ("[stage-1 3/3] COPY --from=build /a.v2 /b", 9),
+        ("[3/3] RUN something else", None),
+    ],
+)
+def test_a_step_is_found_in_the_dockerfile(name: str, line: int | None, tmp_path: Path) -> None:
+    dockerfile = tmp_path / "Dockerfile"
+    dockerfile.write_text(
+        "# comment\nFROM x AS build\nrun echo one\n\nRUN echo two \\\n  # inside\n\n   && echo   three\n"
+        "COPY --from=build /a.${VERSION:-1} /b\n"
+    )
+    assert find_line(dockerfile, name) == line
