@@ -39,9 +39,10 @@ from typing import Final
 from image_assets.context.digests import DigestCache
 from image_assets.context.dockerfile_content import dockerfile_digest
 from image_assets.context.faults import blamed_on
+from image_assets.context.files import Files
 from image_assets.context.outline import LIMIT, outline
 from image_assets.context.place import Places
-from image_assets.context.reader import Reader, Reading
+from image_assets.context.reader import Reading, read_entries
 from image_assets.context.records import contains
 from image_assets.context.selection import open_tree
 from image_assets.context.spec import ContextSpec
@@ -82,7 +83,6 @@ class _Part:
 
     name: str
     dockerfile: bytes
-    records: Sequence[bytes]
     rows: Mapping[str, str]
     reading: Reading
     notices: tuple[str, ...]
@@ -105,7 +105,10 @@ def fingerprint(
     begun = time.perf_counter()
     limit = LIMIT // max(1, len(contexts))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = [_part(name, contexts[name], pool, task, limit) for name in sorted(contexts, key=os.fsencode)]
+        parts = [
+            _part(name, contexts[name], Files(pool, task, cache), task, limit)
+            for name in sorted(contexts, key=os.fsencode)
+        ]
     return Fingerprint(
         digest=_digest(options, parts),
         outline={path: digest for part in parts for path, digest in part.rows.items()},
@@ -116,19 +119,17 @@ def fingerprint(
     )
 
 
-def _part(name: str, spec: ContextSpec, pool: ThreadPoolExecutor, task: Task, limit: int) -> _Part:
+def _part(name: str, spec: ContextSpec, files: Files, task: Task, limit: int) -> _Part:
     with blamed_on(name), Places() as places:
         dockerfile = dockerfile_digest(spec)
-        reading = Reader(pool, task).read(open_tree(spec, places, task).listings())
-    records = sorted(reading.records)
-    rows = outline(records, limit - 1)
-    if dockerfile and not _is_entry(spec, records):
+        reading = read_entries(open_tree(spec, places, task).listings(), files)
+    rows = outline(reading.records, limit - 1)
+    if dockerfile and not _is_entry(spec, reading.records):
         rows[DOCKERFILE_ROW] = dockerfile.hex()[:8]
     prefix = f"{name}:" if name else ""
     return _Part(
         name,
         dockerfile,
-        records,
         {prefix + path: digest for path, digest in rows.items()},
         reading,
         (*heavy_directories(reading.weights), *emptied_files(reading.emptied)),
@@ -149,9 +150,10 @@ def _digest(options: Sequence[tuple[str, str]], parts: Sequence[_Part]) -> str:
         digest.update(b"".join(map(_text, option)))
     digest.update(_COUNT(len(parts)))
     for part in parts:
-        digest.update(_text(_utf8(part.name)) + _text(part.dockerfile) + _COUNT(len(part.records)))
-        for start in range(0, len(part.records), _BATCH):
-            digest.update(b"".join(map(_text, part.records[start : start + _BATCH])))
+        records = part.reading.records
+        digest.update(_text(_utf8(part.name)) + _text(part.dockerfile) + _COUNT(len(records)))
+        for start in range(0, len(records), _BATCH):
+            digest.update(b"".join(map(_text, records[start : start + _BATCH])))
     return digest.hexdigest()
 
 

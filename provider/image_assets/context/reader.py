@@ -1,19 +1,13 @@
-"""From the entries of a tree to their records, with every core that helps.
-
-Small files are read where the walk is: handing one to another thread costs more than hashing it. Large ones go to a
-pool, where hashlib and read(2) run outside Python's global lock.
-"""
+"""From the entries of a tree to their records."""
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from image_assets.context.content import LARGE, large_digest, open_regular, small_digest
 from image_assets.context.faults import unreadable
-from image_assets.context.records import directory_record, emptied_record, file_record, link_record, odd_record
+from image_assets.context.files import Files
+from image_assets.context.records import directory_record, emptied_record, link_record, odd_record
 from image_assets.context.tree import Listing
-from image_assets.task import Task
 
 
 @dataclass
@@ -21,7 +15,7 @@ class Reading:
     """What has been read of one context.
 
     Attributes:
-        records: One for each entry, in no order.
+        records: One for each entry, sorted.
         files: How many regular files.
         bytes: Their sizes together.
         emptied: Paths of files that BuildKit sends without their content.
@@ -35,87 +29,49 @@ class Reading:
     weights: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
-class Reader:
-    """Reads listings into records.
+def read_entries(listings: Iterable[Listing], files: Files) -> Reading:
+    """Read all entries.
 
-    Args:
-        pool: Hashes the large files.
-        task: Can cancel the reading.
+    Raises:
+        InputError: One cannot be read, or changed meanwhile.
     """
-
-    def __init__(self, pool: ThreadPoolExecutor, task: Task) -> None:
-        self._pool = pool
-        self._task = task
-        self._later: list[Future[bytes]] = []
-        self._done = Reading()
-
-    def read(self, listings: Iterable[Listing]) -> Reading:
-        """Read all entries.
-
-        Raises:
-            InputError: One cannot be read, or changed meanwhile.
-        """
-        try:
-            for listing in listings:
-                self._listing(listing)
-            self._done.records.extend(future.result() for future in self._later)
-        finally:
-            for future in self._later:
-                future.cancel()
-        return self._done
-
-    def _listing(self, listing: Listing) -> None:
-        records = self._done.records
-        records.extend(directory_record(os.fsencode(path[:-1])) for path in listing.directories)
-        path = os.fsencode(listing.path)
-        size = 0
-        for name in listing.files:
-            size += self._file(listing, path + os.fsencode(name), name)
-        for name in listing.followed:
-            size += self._file(listing, path + os.fsencode(name), name, follow=True)
-        records.extend(_link(listing, path, name) for name in listing.links)
-        records.extend(_odd(listing, path, name, odd_record) for name in listing.others)
-        records.extend(_odd(listing, path, name, emptied_record) for name in listing.emptied)
-        self._done.emptied.extend(listing.path + name for name in listing.emptied)
-        self._done.files += len(listing.files) + len(listing.followed)
-        self._done.bytes += size
-        self._done.weights[listing.path] = (len(listing.files), size)
-
-    def _file(self, listing: Listing, path: bytes, name: str, *, follow: bool = False) -> int:
-        """Read one file, or have it read; return its size in bytes."""
-        fd, status = open_regular(listing.place, name, listing.path, follow=follow)
-        if status.st_size >= LARGE:
-            self._later.append(self._pool.submit(_large, self._task, listing, name, path, follow))
-            os.close(fd)
-        else:
-            try:
-                digest = small_digest(fd, status, listing.path + name)
-            finally:
-                os.close(fd)
-            self._done.records.append(file_record(path, status, digest))
-        return status.st_size
-
-
-def _large(task: Task, listing: Listing, name: str, path: bytes, follow: bool) -> bytes:  # noqa: FBT001 - for submit()
-    task.check()
-    fd, status = open_regular(listing.place, name, listing.path, follow=follow)
+    reading = Reading()
     try:
-        return file_record(path, status, large_digest(fd, status, listing.path + name))
+        for listing in listings:
+            _read_listing(listing, files, reading)
+        reading.records.extend(files.finish())
     finally:
-        os.close(fd)
+        files.abandon()
+    reading.records.sort()
+    return reading
 
 
-def _link(listing: Listing, path: bytes, name: str) -> bytes:
+def _read_listing(listing: Listing, files: Files, reading: Reading) -> None:
+    size = files.read(listing.place, listing.files, listing.path, follow=False)
+    if listing.followed:
+        size += files.read(listing.place, listing.followed, listing.path, follow=True)
+    count = len(listing.files) + len(listing.followed)
+    reading.files += count
+    reading.bytes += size
+    reading.weights[listing.path] = (count, size)
+    reading.emptied.extend(listing.path + name for name in listing.emptied)
+    reading.records.extend(directory_record(os.fsencode(path[:-1])) for path in listing.directories)
+    reading.records.extend(_link(listing, name) for name in listing.links)
+    reading.records.extend(_odd(listing, name, odd_record) for name in listing.others)
+    reading.records.extend(_odd(listing, name, emptied_record) for name in listing.emptied)
+
+
+def _link(listing: Listing, name: str) -> bytes:
     try:
         text = os.readlink(listing.place.prefix + name, dir_fd=listing.place.fd)
     except OSError as fault:
         raise unreadable(listing.path + name, fault) from fault
-    return link_record(path + os.fsencode(name), os.fsencode(text))
+    return link_record(os.fsencode(listing.path + name), os.fsencode(text))
 
 
-def _odd(listing: Listing, path: bytes, name: str, record: Callable[[bytes, os.stat_result], bytes]) -> bytes:
+def _odd(listing: Listing, name: str, record: Callable[[bytes, os.stat_result], bytes]) -> bytes:
     try:
         status = os.stat(listing.place.prefix + name, dir_fd=listing.place.fd, follow_symlinks=False)
     except OSError as fault:
         raise unreadable(listing.path + name, fault) from fault
-    return record(path + os.fsencode(name), status)
+    return record(os.fsencode(listing.path + name), status)
