@@ -14,7 +14,8 @@ help: ## show the targets
 setup: ## install what is missing: .venv, pulumi, docker, a registry
 	@tools/setup
 
-demo: setup ## publish the example image on this machine, change it, publish again
+demo: ## publish the example image on this machine, change it, publish again
+	@tools/setup demo
 	@$(PYTHON) tools/demo
 
 test: setup check ## all tests, on the real engine

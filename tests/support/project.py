@@ -204,6 +204,7 @@ class Project:
             "PULUMI_DISABLE_REGISTRY_RESOLVE": "true",
             "PULUMI_DEBUG_COMMANDS": "true",  # unlocks --event-log
             "DOCKER_CONFIG": str(self.private / "docker"),
+            "XDG_CACHE_HOME": str(self.private / "cache"),
         }
 
     @property
