@@ -10,7 +10,7 @@ from typing import Any
 
 from image_assets.context import DigestCache, Fingerprint, fingerprint
 from image_assets.errors import AssetError
-from image_assets.inputs import Inputs, input_problems, parse_stored
+from image_assets.inputs import Inputs, parse_stored
 from image_assets.plan import Plan, fingerprint_is_known, make_plan
 from image_assets.settings import Settings
 from image_assets.task import Task
@@ -59,14 +59,8 @@ class Fingerprints:
         self.lock = threading.Lock()
 
     def begin(self, values: Mapping[str, Any]) -> None:
-        """Start taking the fingerprint of inputs that a Check will ask for soon; bad inputs are Check's to report."""
-        given = {"repository": "unset", **{key: value for key, value in values.items() if value is not None}}
-        if "directory" not in given and "tarballFile" not in given:
-            return
-        own = {key: value for key, value in given.items() if key not in ("pullPrincipals", "resourcePolicyStatements")}
-        if any(True for _ in input_problems(own)):
-            return
-        inputs = parse_stored(own)
+        """Start taking the fingerprint of checked inputs, for which a Check will ask soon."""
+        inputs = parse_stored(values)
         if fingerprint_is_known(inputs):
             plan = make_plan(inputs, self.settings, self.base)
             with self.lock:

@@ -6,13 +6,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from image_assets.errors import InputError, Problem
-from image_assets.fields import ARCHIVE_FIELDS, DESTINATION_FIELDS, HANDED_ON_FIELDS, SOURCE_FIELDS, Field
+from image_assets.fields import (
+    ARCHIVE_FIELDS,
+    DESTINATION_FIELDS,
+    DOCKER_ASSET_FIELDS,
+    GRANTS_FIELDS,
+    HANDED_ON_FIELDS,
+    SOURCE_FIELDS,
+    TARBALL_ASSET_FIELDS,
+    Field,
+)
 from image_assets.reference import Repository
 from image_assets.shapes import empty, freeze, join, plain, problems, unknown_names
 from image_assets.values import UNKNOWN
 
 #: Stands in the state for values that are handed from Check to Create in memory.
 IN_MEMORY = "(kept in memory only)"
+
+#: The inputs of the asset components, by type token.
+ASSET_FIELDS: Mapping[str, tuple[Field, ...]] = {
+    "image-assets:index:DockerImageAsset": DOCKER_ASSET_FIELDS + GRANTS_FIELDS,
+    "image-assets:index:TarballImageAsset": TARBALL_ASSET_FIELDS + GRANTS_FIELDS,
+}
 
 #: What Check adds to the program's inputs: the fingerprint and the outline of what it was taken from.
 COMPUTED = ("fingerprint", "files", "archivePlatforms")
@@ -114,12 +129,23 @@ def attribute(wire_name: str) -> str:
 
 
 def input_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield everything that is wrong with the inputs, as far as they tell it alone."""
-    rows = fields_of(values)
-    yield from unknown_names(values, [*(row.name for row in rows), *COMPUTED], "")
+    """Yield everything that is wrong with an image's inputs, as far as they tell it alone."""
+    if values.get("repository") is None:
+        yield Problem("repository", "is missing")
+    yield from row_problems(fields_of(values), values, COMPUTED)
+
+
+def asset_problems(kind: str, values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield everything that is wrong with the inputs of an asset component, given its type token."""
+    yield from row_problems(ASSET_FIELDS[kind], values)
+
+
+def row_problems(rows: tuple[Field, ...], values: Mapping[str, Any], more: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """Yield what is wrong with each input, and names that do not exist; `more` are names that need no check."""
+    yield from unknown_names(values, [*(row.name for row in rows), *more], "")
     for row in rows:
         value = values.get(row.name)
-        if value is None and (row.required or row.name == "repository"):
+        if value is None and row.required:
             yield Problem(row.name, "is missing")
         elif value is not None and not is_marker(row, value):
             yield from problems(row.shape, value, row.name)

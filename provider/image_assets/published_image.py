@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from image_assets.context import describe_change
 from image_assets.custom_resource import Change, Job, State, Values
 from image_assets.diff import changes, option_names, rows_of
-from image_assets.errors import AssetError, InputError
+from image_assets.errors import AssetError, InputError, Problem
 from image_assets.fingerprints import Fingerprints
 from image_assets.handover import Handover, without_secrets
-from image_assets.inputs import Inputs, input_problems, parse_stored
+from image_assets.inputs import ASSET_FIELDS, Inputs, asset_problems, input_problems, parse_stored
 from image_assets.outputs import WRITTEN_TAGS, Target, forecast, known_target, published, repository_outputs
 from image_assets.outside import Outside
 from image_assets.plan import location_problems
@@ -38,15 +38,19 @@ class PublishedImage:
         self.handover = Handover()
         self.outside = Outside(settings, base, self.fingerprints)
 
-    def begin(self, values: Values) -> None:
-        """Start reading what a `check` of these inputs will ask for."""
-        self.fingerprints.begin(values)
+    def begin(self, kind: str, values: Values) -> None:
+        """Check the inputs of an asset component, and start reading what its image's `check` will ask for.
+
+        Raises:
+            InputError: With every problem, on the component where the user made them.
+        """
+        if kind in ASSET_FIELDS:
+            refuse((*asset_problems(kind, values), *location_problems(values, self.base)))
+            self.fingerprints.begin(values)
 
     def check(self, job: Job, olds: Values, news: Values) -> Values:  # noqa: ARG002 - the protocol's parameter
         """Return the inputs to store: the program's own without secret values, the fingerprint and its outline."""
-        found = [*input_problems(news), *location_problems(news, self.base)]
-        if found:
-            raise InputError(found)
+        refuse((*input_problems(news), *location_problems(news, self.base)))
         inputs = parse_stored(news)
         self.handover.keep(job.urn, inputs)
         taken = self.fingerprints.of(inputs, job.task)
@@ -164,6 +168,16 @@ class PublishedImage:
         except AssetError as error:
             job.task.warn(f"{target} could not be looked up: {error}")
             return False
+
+
+def refuse(found: tuple[Problem, ...]) -> None:
+    """Raise all problems at once.
+
+    Raises:
+        InputError: There are any.
+    """
+    if found:
+        raise InputError(found)
 
 
 def explain(found: tuple[Change, ...], olds: Values, news: Values) -> str:

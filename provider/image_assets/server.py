@@ -45,6 +45,7 @@ RESOURCE_THREADS = 128
 REGISTRATION_THREADS = 512
 #: The engine kills a plugin five seconds after the interrupt.
 SECONDS_TO_CLEAN_UP = 3.0
+POLL_SECONDS = 0.05
 
 KINDS = {
     (Kind.ADD, False): pb.PropertyDiff.ADD,
@@ -65,6 +66,7 @@ class Servicer(sdk.ProviderServicer):
         self.components = components
         self.reporter = Reporter(engine_address)
         self.pool = ThreadPoolExecutor(RESOURCE_THREADS, "resource")
+        self.running = 0
         self.features: dict[str, asyncio.Future[set[str]]] = {}
         self.configure(Settings())
 
@@ -137,7 +139,7 @@ class Servicer(sdk.ProviderServicer):
 
     async def Construct(self, request: pb.ConstructRequest, context: Any) -> pb.ConstructResponse:
         """Make a component; its content is read meanwhile, so that many assets are read side by side."""
-        self.images.begin(wire.decode(request.inputs))
+        await self.run(context, self.images.begin, request.type, wire.decode(request.inputs))
         return await self.answered(context, self._construct(request, context))
 
     async def Call(self, request: pb.CallRequest, context: Any) -> pb.CallResponse:
@@ -242,7 +244,19 @@ class Servicer(sdk.ProviderServicer):
 
     async def offload(self, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking function on the resources' own threads."""
-        return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)
+        self.running += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)
+        finally:
+            self.running -= 1
+
+    async def wind_down(self) -> None:
+        """Stop what is running, and wait a little for it to clean up."""
+        self.reporter.cancelled.set()
+        for _ in range(round(SECONDS_TO_CLEAN_UP / POLL_SECONDS)):
+            if not self.running:
+                return
+            await asyncio.sleep(POLL_SECONDS)
 
     async def run(self, context: Any, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking function; a failure becomes a status."""
@@ -317,12 +331,11 @@ async def serve(address: str) -> None:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await stopped.wait()
-    servicer.reporter.cancelled.set()
-    await server.stop(SECONDS_TO_CLEAN_UP)
+    await servicer.wind_down()
+    # Components that wait for a child that failed would hold the process up, and so would threads in a connect.
+    os._exit(0)
 
 
 def main() -> None:
     """Run the plugin: `pulumi-resource-image-assets [flags] ENGINE_ADDRESS`."""
     asyncio.run(serve(engine_address(sys.argv[1:])))
-    # Threads that still wait on a network would hold the process up; their work was told to stop.
-    os._exit(0)

@@ -26,7 +26,7 @@ class PublishedImage(pulumi.CustomResource):
 
     def __init__(self, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
         outputs = dict.fromkeys(IMAGE_OUTPUTS)
-        super().__init__("image-assets:index:PublishedImage", name, {**inputs, **outputs}, opts)
+        super().__init__("image-assets:index:PublishedImage", name, {**outputs, **inputs}, opts)
 
     def output(self, name: str) -> pulumi.Output[Any]:
         """Return one of `IMAGE_OUTPUTS`."""
