@@ -189,7 +189,7 @@ class Servicer(sdk.ProviderServicer):
 
     async def Check(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
         """Check inputs and add the computed ones."""
-        resource, job = self.target(request)
+        resource, job = await self.target(context, request)
         olds, news = wire.decode(request.olds), wire.decode(request.news)
         try:
             checked = await self.offload(resource.check, job, olds, news)
@@ -202,19 +202,19 @@ class Servicer(sdk.ProviderServicer):
 
     async def Diff(self, request: pb.DiffRequest, context: Any) -> pb.DiffResponse:
         """Say what an update would change."""
-        resource, job = self.target(request)
+        resource, job = await self.target(context, request)
         old = State(request.id, wire.decode(request.old_inputs), wire.decode(request.olds))
         return diff_response(await self.run(context, resource.diff, job, old, wire.decode(request.news)))
 
     async def Create(self, request: pb.CreateRequest, context: Any) -> pb.CreateResponse:
         """Make a resource, or foretell it."""
-        resource, job = self.target(request, preview=request.preview)
+        resource, job = await self.target(context, request, preview=request.preview)
         made = await self.run(context, resource.create, job, wire.decode(request.properties))
         return pb.CreateResponse(id=made.id, properties=wire.encode(made.outputs))
 
     async def Read(self, request: pb.ReadRequest, context: Any) -> pb.ReadResponse:
         """Say how a resource is now; an empty id says that it is gone."""
-        resource, job = self.target(request)
+        resource, job = await self.target(context, request)
         old = State(request.id, wire.decode(request.inputs), wire.decode(request.properties))
         found = await self.run(context, resource.read, job, old)
         if found is None:
@@ -223,23 +223,25 @@ class Servicer(sdk.ProviderServicer):
 
     async def Update(self, request: pb.UpdateRequest, context: Any) -> pb.UpdateResponse:
         """Change a resource in place, or foretell it."""
-        resource, job = self.target(request, preview=request.preview)
+        resource, job = await self.target(context, request, preview=request.preview)
         old = State(request.id, wire.decode(request.old_inputs), wire.decode(request.olds))
         outputs = await self.run(context, resource.update, job, old, wire.decode(request.news))
         return pb.UpdateResponse(properties=wire.encode(outputs))
 
     async def Delete(self, request: pb.DeleteRequest, context: Any) -> empty_pb2.Empty:
         """Remove a resource."""
-        resource, job = self.target(request)
+        resource, job = await self.target(context, request)
         old = State(request.id, wire.decode(request.old_inputs), wire.decode(request.properties))
         await self.run(context, resource.delete, job, old)
         return empty_pb2.Empty()
 
     # --- running ---
 
-    def target(self, request: Any, *, preview: bool = False) -> tuple[CustomResource, Job]:
+    async def target(self, context: Any, request: Any, *, preview: bool = False) -> tuple[CustomResource, Job]:
         """Return the resource type that a request is for, and the job it makes."""
         kind = request.urn.split("::")[2].split("$")[-1]
+        if kind not in self.resources:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"there is no resource type {kind} in this package")
         return self.resources[kind], Job(request.urn, self.reporter.task(request.urn), preview=preview)
 
     async def offload(self, function: Callable[..., T], *args: Any) -> T:

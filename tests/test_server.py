@@ -1,0 +1,162 @@
+"""The plugin process: every failure is a proper status or Check failure, and the answers come in time."""
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from pulumi.runtime.proto import provider_pb2 as pb
+
+from image_assets.values import UNKNOWN, Secret
+from tests.support import plugin as plugins
+from tests.support.contexts import write_files
+from tests.support.plugin import URN, Plugin, RefusedError
+from tests.support.registry import Registry
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A program's folder with a context."""
+    write_files(tmp_path, {"app/Dockerfile": "FROM scratch\nCOPY . /\n", "app/a.txt": "one", "file": ""})
+    return tmp_path
+
+
+@pytest.fixture
+def plugin(program: Path) -> Iterator[Plugin]:
+    """A plugin in that folder, with no docker to find."""
+    with plugins.running(program, {"PATH": "/nonexistent", "DOCKER_CONFIG": str(program / "docker")}) as running:
+        running.configure()
+        yield running
+
+
+GOOD = {"directory": "app", "repository": "127.0.0.1:1/x"}
+
+
+def test_bad_inputs_are_check_failures_all_at_once(plugin: Plugin, program: Path) -> None:
+    _, failures = plugin.check({"directory": "nope", "repository": "Up", "platform": "x", "colour": "red"})
+    assert failures["directory"] == f"there is no directory at {program}/nope; paths are relative to {program}"
+    assert set(failures) == {"directory", "repository", "platform", "colour"}
+
+
+@pytest.mark.parametrize(
+    ("more", "path", "part"),
+    [
+        ({"directory": "file"}, "directory", "is not a directory"),
+        ({"file": "nope"}, "file", "there is no Dockerfile at"),
+        ({"file": "."}, "file", "is not a Dockerfile"),
+        ({"exclude": ["[a"]}, "exclude[0]", "[a"),
+        ({"buildContexts": {"lib": "nope"}}, "buildContexts.lib", "nope"),
+    ],
+)
+def test_what_is_on_the_disk_is_checked_too(plugin: Plugin, more: dict[str, Any], path: str, part: str) -> None:
+    _, failures = plugin.check({**GOOD, **more})
+    assert list(failures) == [path]
+    assert part in failures[path]
+
+
+def test_check_stores_no_secret_and_keeps_the_rest(plugin: Plugin) -> None:
+    """R14."""
+    news = {
+        **GOOD,
+        "registryAuth": Secret({"username": "u", "password": "pa55"}),
+        "buildSecrets": {"t": {"value": Secret("s3cret")}, "e": {"env": "E"}},
+        "buildArgs": {"A": Secret("masked")},
+    }
+    inputs, _ = plugin.check(news)
+    assert inputs["buildArgs"] == {"A": Secret("masked")}
+    assert inputs["buildSecrets"]["e"] == {"env": "E"}
+    assert "pa55" not in repr(wire_text(inputs))
+    assert "s3cret" not in repr(wire_text(inputs))
+
+
+def wire_text(value: Any) -> Any:
+    """Return a value with its secrets readable."""
+    if isinstance(value, Secret):
+        return wire_text(value.value)
+    if isinstance(value, dict):
+        return {key: wire_text(item) for key, item in value.items()}
+    return value
+
+
+def test_an_unknown_input_that_counts_makes_the_fingerprint_unknown(plugin: Plugin) -> None:
+    inputs, failures = plugin.check({**GOOD, "buildArgs": {"A": UNKNOWN}})
+    assert (failures, inputs["fingerprint"]) == ({}, UNKNOWN)
+
+
+def test_a_preview_knows_all_but_the_digests(plugin: Plugin) -> None:
+    outputs = plugin.create(GOOD, preview=True)
+    unknown = {name for name, value in outputs.items() if value is UNKNOWN}
+    assert unknown == {"imageDigest", "imageDigestUri"}
+    assert outputs["imageUri"] == f"127.0.0.1:1/x:{outputs['assetHash'][:32]}"
+
+
+def test_a_registry_that_cannot_be_reached_is_one_error_in_time(plugin: Plugin) -> None:
+    began = time.monotonic()
+    with pytest.raises(RefusedError, match=r"127\.0\.0\.1:1") as caught:
+        plugin.create(GOOD)
+    assert caught.value.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert "Traceback" not in str(caught.value)
+    assert time.monotonic() - began < 20
+
+
+def test_without_docker_the_error_says_what_to_install(
+    plugin: Plugin, registry: Registry, repository_name: str
+) -> None:
+    with pytest.raises(RefusedError, match="docker") as caught:
+        plugin.create({**GOOD, "repository": f"{registry.address}/{repository_name}"})
+    assert "install" in str(caught.value).lower()
+
+
+def test_a_refused_login_names_the_registry(plugin: Plugin, registry_with_auth: Registry) -> None:
+    news = {**GOOD, "repository": f"{registry_with_auth.address}/x"}
+    for auth in ({}, {"registryAuth": {"username": "robot", "password": "wrong"}}):
+        with pytest.raises(RefusedError, match=registry_with_auth.address) as caught:
+            plugin.create({**news, **auth})
+        assert "UNAUTHORIZED" in str(caught.value)
+        assert "wrong" not in str(caught.value)
+
+
+def test_trouble_with_the_registry_leaves_the_state_alone(plugin: Plugin) -> None:
+    """R12."""
+    inputs, _ = plugin.check(GOOD)
+    outputs = {**plugin.create(GOOD, preview=True), "imageDigest": "sha256:1", "imageDigestUri": "x@sha256:1"}
+    assert plugin.read(inputs, outputs) == outputs
+
+
+def test_bad_configuration_is_refused_all_at_once(plugin: Plugin) -> None:
+    news = pb.CheckRequest(news=plugins.wire.encode({"buildOutput": "loud", "maxConcurrentBuilds": "0", "x": "1"}))
+    failures = {failure.property for failure in plugin.call("CheckConfig", news).failures}
+    assert failures == {"buildOutput", "maxConcurrentBuilds", "x"}
+
+
+def test_lists_in_the_configuration_come_as_json(plugin: Plugin, registry_with_auth: Registry) -> None:
+    """R12: what the provider's configuration holds serves refresh, too."""
+    login = f'[{{"address":"{registry_with_auth.address}","username":"robot","password":"plain-text-1"}}]'
+    plugin.configure(registries=login)
+    inputs, _ = plugin.check({**GOOD, "repository": f"{registry_with_auth.address}/none"})
+    outputs = {**plugin.create({**GOOD, "repository": f"{registry_with_auth.address}/none"}, preview=True)}
+    assert plugin.read(inputs, {**outputs, "imageDigest": "sha256:1"}) is None
+
+
+def test_an_unknown_method_or_resource_is_no_traceback(plugin: Plugin) -> None:
+    with pytest.raises(RefusedError) as caught:
+        plugin.check(GOOD, URN.replace("PublishedImage", "Nothing"))
+    assert caught.value.code is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_process_at_once(plugin: Plugin, number: signal.Signals) -> None:
+    """R48: even while a registry does not answer."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        inputs, _ = plugin.check({**GOOD, "repository": f"127.0.0.1:{deaf.getsockname()[1]}/x"})
+        pending = plugin.stub.Create.future(pb.CreateRequest(urn=URN, properties=plugins.wire.encode(inputs)))
+        time.sleep(0.5)
+        assert not pending.done()
+        began = time.monotonic()
+        plugin.process.send_signal(number)
+        plugin.process.wait(10)
+    assert time.monotonic() - began < 5
