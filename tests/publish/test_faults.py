@@ -1,0 +1,96 @@
+"""Whatever happens on the way, a tag is either not there or right, and the next run finishes."""
+
+import multiprocessing
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from image_assets.errors import RegistryError
+from tests.fakes.images import MadeImage, docker_save, tar_of
+from tests.fakes.registry import FakeRegistry, Fault, answer, reset, reset_after, truncate
+from tests.publish.killed import publish
+from tests.publish.support import Publisher, plain_layers
+from tests.support.registry import Registry
+
+MOMENTS = 50
+NOISE = random.Random(7)
+IMAGE = MadeImage(tuple(tar_of({f"noise-{at}": NOISE.randbytes(1_500_000)}) for at in range(3)))
+
+
+def test_killed_at_any_moment_the_next_run_finishes_and_no_tag_lies(
+    registry: Registry, repository_name: str, tmp_path: Path
+) -> None:
+    archive = tmp_path / "image.tar"
+    archive.write_bytes(docker_save(IMAGE))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([publish.__module__])
+    outcomes = set()
+
+    def run(moment: int, seconds: float | None) -> float:
+        repository = f"{repository_name}/{moment}"
+        arguments = (str(archive), registry.address, repository, str(tmp_path / f"{moment}.json"))
+        process = context.Process(target=publish, args=arguments)
+        started = time.monotonic()
+        process.start()
+        process.join(seconds)
+        process.kill()
+        process.join()
+        return time.monotonic() - started
+
+    run(MOMENTS, None)  # starts the server that the others are forked from
+    whole = run(MOMENTS + 1, None)
+    for moment in range(MOMENTS):
+        run(moment, NOISE.uniform(0, whole * 1.1))
+        repository = f"{repository_name}/{moment}"
+        tags = registry.tags(repository)
+        outcomes.add(tuple(tags))
+        if tags:
+            assert plain_layers(registry, repository, "t") == list(IMAGE.layers)
+            continue
+        run(moment, None)
+        assert plain_layers(registry, repository, "t") == list(IMAGE.layers)
+    assert () in outcomes
+
+
+STAGES = [
+    ("HEAD", "/blobs/"),
+    ("POST", "/blobs/uploads/"),
+    ("PATCH", "/blobs/uploads/"),
+    ("PUT", "/blobs/uploads/"),
+    ("PUT", "/manifests/sha256"),
+    ("HEAD", "/manifests/t"),
+    ("PUT", "/manifests/t"),
+]
+FAULTS = {
+    "reset": reset(),
+    "reset in the body": reset_after(70_000),
+    "502": answer(502),
+    "truncated answer": truncate(20),
+}
+
+
+@pytest.mark.parametrize(("method", "path"), STAGES)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_fault_at_any_stage_is_overcome(tmp_path: Path, method: str, path: str, fault: str) -> None:
+    with FakeRegistry() as registry:
+        registry.fail(method, path, FAULTS[fault])
+        publisher = Publisher(registry.host, tmp_path)
+        publisher.tag(docker_save(IMAGE), "a/b", "t")
+        assert publisher.client().list_tags("a/b") == ["t"]
+
+
+@pytest.mark.parametrize(("method", "path"), STAGES)
+def test_a_registry_that_never_recovers_is_one_error_and_no_tag(tmp_path: Path, method: str, path: str) -> None:
+    """R39: bounded in time, and what depends on it does not start."""
+    with FakeRegistry() as registry:
+        fault: Fault = answer(503)
+        registry.fail(method, path, fault, times=10_000)
+        publisher = Publisher(registry.host, tmp_path)
+        started = time.monotonic()
+        with pytest.raises(RegistryError):
+            publisher.tag(docker_save(IMAGE), "a/b", "t")
+        assert time.monotonic() - started < 40
+        registry.heal()
+        assert publisher.client().list_tags("a/b") == []
