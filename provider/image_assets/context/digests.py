@@ -6,7 +6,7 @@ before it was read is not remembered: it could change again without a new time s
 counts in two seconds).
 
 The cache is one file, `digests` in the user's cache directory: the line `image-assets digests 1`, records of 72 bytes
-(five little-endian 64-bit numbers, then the digest), and the SHA-256 of all that. A file that is not exactly so, be it
+(five big-endian 64-bit numbers, then the digest), and the SHA-256 of all that. A file that is not exactly so, be it
 cut short or from another version, counts as empty. It is replaced as a whole, so a kill leaves the old or the new one.
 """
 
@@ -31,7 +31,10 @@ _ABANDONED: Final = 3600.0
 LIMIT: Final = 400_000
 """The most files that are remembered: 29 MB on disk, about 100 MB in memory."""
 
-_pack = struct.Struct("<QQqqq").pack
+SIZE_IN_KEY: Final = slice(16, 24)
+"""Where a key holds the size, in the form that the fingerprint's records have it."""
+
+_pack = struct.Struct(">QQQqq").pack
 
 
 def key_of(status: os.stat_result) -> bytes:

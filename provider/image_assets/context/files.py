@@ -8,13 +8,12 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from stat import S_ISREG
 
 from image_assets.context.content import LARGE, large_digest, open_regular, small_digest
-from image_assets.context.digests import DigestCache, is_settled, key_of
+from image_assets.context.digests import SIZE_IN_KEY, DigestCache, is_settled, key_of
 from image_assets.context.faults import unreadable
 from image_assets.context.place import Place
-from image_assets.context.records import file_record
+from image_assets.context.records import EXECUTABLE, FILE, file_record
 from image_assets.task import Task
 
 
@@ -49,16 +48,13 @@ class Files:
         Raises:
             InputError: One cannot be read, or changed meanwhile.
         """
-        start = os.fsencode(path)
-        total = 0
-        for name in names:
-            status, digest = self._look_up(place, name, path, follow=follow) if self._known else (None, None)
-            if status is None or digest is None:
-                status, digest = self._open(place, name, path, follow=follow)
-            if digest is not None:
-                self.records.append(file_record(start + os.fsencode(name), status, digest))
-            total += status.st_size
-        return total
+        if not names:
+            return 0
+        if not self._known:
+            return self._read_new(place, names, path, follow=follow)
+        unknown: list[str] = []
+        total = self._recall(place, names, path, unknown, follow=follow)
+        return total + self._read_new(place, unknown, path, follow=follow)
 
     def finish(self) -> list[bytes]:
         """Wait for the large files, and return all records."""
@@ -73,15 +69,35 @@ class Files:
         for future in self._later:
             future.cancel()
 
-    def _look_up(
-        self, place: Place, name: str, path: str, *, follow: bool
-    ) -> tuple[os.stat_result | None, bytes | None]:
-        """Ask the cache."""
-        try:
-            status = os.stat(place.prefix + name, dir_fd=place.fd, follow_symlinks=follow)
-        except OSError as fault:
-            raise unreadable(path + name, fault) from fault
-        return status, self._known.get(key_of(status)) if S_ISREG(status.st_mode) else None
+    def _recall(self, place: Place, names: Sequence[str], path: str, unknown: list[str], *, follow: bool) -> int:
+        """Take from the cache what it knows, and note the rest; the time of a second run is spent in this loop."""
+        total = 0
+        append, recall = self.records.append, self._known.get
+        start, fd = os.fsencode(path), place.fd
+        for name, encoded in zip(names, _encode(names), strict=True):
+            try:
+                status = os.stat(place.prefix + name, dir_fd=fd, follow_symlinks=follow)
+            except OSError as fault:
+                raise unreadable(path + name, fault) from fault
+            digest = recall(key := key_of(status))
+            if digest is None:
+                unknown.append(name)
+            else:
+                append(start + encoded + (EXECUTABLE if status.st_mode & 0o100 else FILE) + key[SIZE_IN_KEY] + digest)
+                total += status.st_size
+        return total
+
+    def _read_new(self, place: Place, names: Sequence[str], path: str, *, follow: bool) -> int:
+        """Read what the cache does not know."""
+        total = 0
+        append = self.records.append
+        start = os.fsencode(path)
+        for name, encoded in zip(names, _encode(names), strict=True):
+            status, digest = self._open(place, name, path, follow=follow)
+            if digest is not None:
+                append(file_record(start + encoded, status, digest))
+            total += status.st_size
+        return total
 
     def _open(self, place: Place, name: str, path: str, *, follow: bool) -> tuple[os.stat_result, bytes | None]:
         """Read one file; a large one later, then there is no digest yet."""
@@ -110,3 +126,8 @@ class Files:
     def _remember(self, status: os.stat_result, digest: bytes) -> None:
         if self._cache is not None and is_settled(status, self._begun):
             self._found[key_of(status)] = digest
+
+
+def _encode(names: Sequence[str]) -> list[bytes]:
+    """Return the names as the file system has them; all at once, since no name holds a zero byte."""
+    return os.fsencode("\0".join(names)).split(b"\0") if names else []

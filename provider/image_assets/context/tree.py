@@ -110,10 +110,16 @@ class Tree:
         listing = Listing(directory.path, directory.place)
         if directory.counted and directory.parent is not None:
             listing.directories.append(directory.path)
+        judge, files = directory.level.judge, listing.files
         try:
             with scan(directory.place) as entries:
                 for entry in entries:
-                    self._sort(entry, directory, listing)
+                    if not entry.is_file(follow_symlinks=False):
+                        self._sort(entry, directory, listing)
+                    elif (verdict := judge(entry.name)) is Verdict.COUNTS:
+                        files.append(entry.name)
+                    elif verdict is Verdict.EMPTY:
+                        listing.emptied.append(entry.name)
         except PermissionError as fault:
             # BuildKit skips an ignored directory that it may not read, and only such a one (fsutil, `filter.go`).
             if not directory.ignored:
@@ -125,16 +131,10 @@ class Tree:
         return listing
 
     def _sort(self, entry: "os.DirEntry[str]", directory: _Directory, listing: Listing) -> None:
-        """Put one entry where it belongs."""
+        """Put an entry that is no regular file where it belongs."""
         name = entry.name
         if entry.is_dir(follow_symlinks=False):
             self._descend(name, directory, listing)
-        elif entry.is_file(follow_symlinks=False):
-            verdict = directory.level.judge(name)
-            if verdict is Verdict.COUNTS:
-                listing.files.append(name)
-            elif verdict is Verdict.EMPTY:
-                listing.emptied.append(name)
         elif entry.is_symlink():
             self._sort_link(name, directory, listing)
         elif directory.level.judge(name) is not Verdict.IGNORED:
