@@ -14,7 +14,7 @@ from tests.fakes.engine import FakeLocalImage
 from tests.support.registry import Registry
 
 #: So that a test of a registry that fails does not take minutes.
-QUICK = Limits(connect=2, answer=5, commit=5, stall=5, retrying=5)
+QUICK = Limits(connect=2, answer=5, commit=5, stall=5, retrying=2)
 
 
 class Publisher:
