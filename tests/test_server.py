@@ -11,6 +11,7 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2 as pb
 
+from image_assets import wire
 from image_assets.values import UNKNOWN, Secret
 from tests.support import plugin as plugins
 from tests.support.contexts import write_files
@@ -128,7 +129,7 @@ def test_trouble_with_the_registry_leaves_the_state_alone(plugin: Plugin) -> Non
 
 
 def test_bad_configuration_is_refused_all_at_once(plugin: Plugin) -> None:
-    news = pb.CheckRequest(news=plugins.wire.encode({"buildOutput": "loud", "maxConcurrentBuilds": "0", "x": "1"}))
+    news = pb.CheckRequest(news=wire.encode({"buildOutput": "loud", "maxConcurrentBuilds": "0", "x": "1"}))
     failures = {failure.property for failure in plugin.call("CheckConfig", news).failures}
     assert failures == {"buildOutput", "maxConcurrentBuilds", "x"}
 
@@ -153,7 +154,7 @@ def test_an_interrupt_ends_the_process_at_once(plugin: Plugin, number: signal.Si
     """R48: even while a registry does not answer."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         inputs, _ = plugin.check({**GOOD, "repository": f"127.0.0.1:{deaf.getsockname()[1]}/x"})
-        pending = plugin.stub.Create.future(pb.CreateRequest(urn=URN, properties=plugins.wire.encode(inputs)))
+        pending = plugin.stub.Create.future(pb.CreateRequest(urn=URN, properties=wire.encode(inputs)))
         time.sleep(0.5)
         assert not pending.done()
         began = time.monotonic()

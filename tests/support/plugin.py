@@ -22,8 +22,8 @@ class RefusedError(Exception):
     """An RPC ended with another status than OK."""
 
     def __init__(self, error: grpc.RpcError) -> None:
-        super().__init__(error.details())  # type: ignore[attr-defined]
-        self.code = error.code()  # type: ignore[attr-defined]
+        super().__init__(error.details())
+        self.code = error.code()
 
 
 @dataclass
@@ -98,7 +98,7 @@ def running(folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[
     assert process.stdout is not None
     try:
         channel = grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}")
-        yield Plugin(process, provider_pb2_grpc.ResourceProviderStub(channel))  # type: ignore[no-untyped-call]
+        yield Plugin(process, provider_pb2_grpc.ResourceProviderStub(channel))
         channel.close()
     finally:
         process.kill()
