@@ -26,6 +26,7 @@ from tests.fakes.registry_store import Call, RefusedError, Reply, Rules, Store
 __all__ = [
     "Auth",
     "FakeRegistry",
+    "Fault",
     "Rules",
     "Seen",
     "answer",

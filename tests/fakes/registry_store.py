@@ -60,7 +60,7 @@ class Rules:
     mounts: bool = True
     keeps_partial: bool = True
     ranges: bool = True
-    page: int = 100
+    page: int = 10
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ class Place:
     keychain: Keychain
 
 
+Starter = Callable[..., FakeRegistry]
+
+
 class NewClient(Protocol):
     """Makes clients."""
 

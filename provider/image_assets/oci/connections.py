@@ -1,9 +1,10 @@
 """urllib3's connections, made so that a watch can shut the one that serves it."""
 
+import http.client
 import socket
 import threading
 import warnings
-from typing import Any
+from typing import Any, BinaryIO
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -18,6 +19,42 @@ warnings.filterwarnings("ignore", category=InsecureRequestWarning)
 _CONNECTIONS_KEPT = 16
 
 
+class _Lines:
+    """A file that remembers the last line read from it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.last = b""
+
+    def readline(self, limit: int = -1) -> bytes:
+        self.last = self._file.readline(limit)
+        return self.last
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _WholeHead(http.client.HTTPResponse):
+    """An answer whose head must be whole: the standard library takes one that breaks off for a short one."""
+
+    def begin(self) -> None:
+        """Read the head.
+
+        Raises:
+            RemoteDisconnected: The connection ended before the empty line after it.
+        """
+        file: Any = self.fp
+        lines: Any = _Lines(file)
+        self.fp = lines
+        try:
+            super().begin()
+        finally:
+            self.fp = file if self.fp is lines else self.fp
+        if not lines.last:
+            self.close()
+            raise http.client.RemoteDisconnected("the answer broke off in its head")
+
+
 class _Current(threading.local):
     """The watch of the exchange that this thread is in."""
 
@@ -30,6 +67,7 @@ current = _Current()
 class _Watched(HTTPConnection):
     """A connection that hands a duplicate of its socket to the watch of each exchange it serves."""
 
+    response_class = _WholeHead
     _handle: socket.socket | None = None
 
     def _new_conn(self) -> socket.socket:

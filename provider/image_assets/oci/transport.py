@@ -32,6 +32,7 @@ from image_assets.task import Task
 
 _PIECE = 256 * 2**10
 _READ = 256 * 2**10
+_DEEPEST = 8
 _AGENT = f"pulumi-image-assets/{__version__}"
 
 # The first class that fits decides. Both timeouts stand before the classes that they derive from.
@@ -48,20 +49,23 @@ _FAULTS: tuple[tuple[type[Exception], Fault, str], ...] = (
 )
 
 
-class SourceFailedError(Exception):
-    """What reads the content to be sent failed: its exception is the cause, and not the registry's fault."""
+class _SourceFailedError(Exception):
+    """What reads the content to be sent failed, and not the network; urllib3 lets this one through as it is."""
+
+    def __init__(self, failure: BaseException) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
 
 
 @dataclass
 class _Reading:
-    """The reading side of one body on its way out, and what went wrong there."""
+    """The reading side of one body on its way out."""
 
     body: Body
     watch: Watch
     task: Task
     stall: float
     within: float
-    failure: BaseException | None = None
 
     def pieces(self) -> Iterator[bytes | memoryview]:
         """Give the content in pieces small enough to be cancelled between."""
@@ -83,8 +87,7 @@ class _Reading:
         except GeneratorExit:
             raise
         except BaseException as error:
-            self.failure = error
-            raise SourceFailedError from error
+            raise _SourceFailedError(error) from error
 
 
 class Transport:
@@ -105,17 +108,23 @@ class Transport:
         Raises:
             ExchangeError: No answer came, or a broken one.
             CancelledByUserError: The user cancelled meanwhile.
+            Exception: Whatever reading the request's body raised.
         """
         self._task.check()
         watch = self._watchdog.start(request.within or self._limits.answer)
-        try:
-            answer, streaming = self._answer(request, watch, verify=verify)
-        except BaseException:
-            watch.finish()
-            raise
-        if not streaming:
-            watch.finish()
-        return answer
+        finishing = contextlib.ExitStack()
+        with finishing:
+            finishing.callback(watch.finish)
+            try:
+                answer, streaming = self._answer(request, watch, verify=verify)
+            except _SourceFailedError as error:
+                failure = error.failure
+            else:
+                if streaming:
+                    finishing.pop_all()
+                return answer
+        # Raised outside of the handler: an exception must not have itself among its own causes.
+        raise failure
 
     def _answer(self, request: Request, watch: Watch, *, verify: bool) -> tuple[Answer, bool]:
         with self._translated(request, watch):
@@ -153,9 +162,6 @@ class Transport:
             )
         finally:
             connections.current.watch = None
-            # urllib3 takes a broken pipe for the registry's early answer, though the source's own pipe may have broken.
-            if reading and reading.failure:
-                raise reading.failure
 
     def _content(self, request: Request, response: urllib3.BaseHTTPResponse, watch: Watch) -> bytes:
         """Read a short body whole, an error's up to a limit."""
@@ -173,16 +179,21 @@ class Transport:
     def _chunks(
         self, request: Request, response: urllib3.BaseHTTPResponse, watch: Watch
     ) -> Generator[bytes, None, None]:
-        """Give the body as it comes; each piece must come in its time."""
+        """Give the body as it comes; each stretch of it must come in its time."""
+        missing = 0
         try:
             while True:
-                watch.allow(self._limits.stall)
+                if missing <= 0:
+                    watch.allow(self._limits.stall)
+                    missing = _PIECE
                 with self._translated(request, watch):
-                    chunk = response.read(_READ)
+                    chunk = response.read1(_READ)
                 if not chunk:
                     return
+                missing -= len(chunk)
                 watch.pause()
                 yield chunk
+                watch.resume()
         finally:
             # What was not read to its end cannot serve another request.
             response.close()
@@ -253,8 +264,8 @@ def _failure(request: Request, watch: Watch, error: Exception) -> ExchangeError:
 def _reason(error: Exception) -> str:
     """Return the words of the innermost cause: what the system said."""
     inner: BaseException = error
-    while nested := inner.__cause__ or inner.__context__:
-        inner = nested
+    for _ in range(_DEEPEST):
+        inner = inner.__cause__ or inner.__context__ or inner
     return str(inner) or type(inner).__name__
 
 

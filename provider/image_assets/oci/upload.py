@@ -271,14 +271,13 @@ class Upload:
         point = self._point
         answer = self._answered(Request("GET", point.location, expect=frozenset({204}))) if point else None
         taken = _end_of(answer) if answer else None
-        if point is None or answer is None or taken is None:
+        # An empty upload and one of a single byte both say "0-0": neither is worth going on with.
+        if point is None or answer is None or taken is None or taken <= 1:
             return None
-        # An empty upload and one of a single byte both say "0-0".
-        offset = taken if taken > 1 else 0
-        if offset - point.offset >= _WORTH_NEW_PATIENCE:
+        if taken - point.offset >= _WORTH_NEW_PATIENCE:
             self._patience.renew()
-        self._resumed = self._resumed or offset > 0
-        return _Point(_location(answer, default=point.location), offset, point.least)
+        self._resumed = True
+        return _Point(_location(answer, default=point.location), taken, point.least)
 
     def _answered(self, request: Request) -> Answer | None:
         try:

@@ -25,6 +25,7 @@ class Watch:
         self._handle: socket.socket | None = None
         self._adopted = False
         self._deadline: float | None = clock() + seconds
+        self._left = seconds
         self._seconds = seconds
         self.expired = False
 
@@ -40,7 +41,12 @@ class Watch:
 
     def pause(self) -> None:
         """Stop the clock: the next step is not the network's."""
+        self._left = self._deadline - self._clock() if self._deadline is not None else self._left
         self._deadline = None
+
+    def resume(self) -> None:
+        """Let the clock go on with the time that was left."""
+        self._deadline = self._clock() + self._left
 
     def attach(self, handle: socket.socket) -> None:
         """Take over a duplicate of the socket that carries the exchange."""
