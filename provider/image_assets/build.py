@@ -9,7 +9,8 @@ import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from image_assets.docker import probe as probing
 from image_assets.docker.argv import ToNowhere, ToRegistry, ToStore
@@ -134,7 +135,7 @@ def _build_and_push(spec: BuildSpec, name: str, engine: Engine, task: Task) -> P
     with Job(spec, engine, task) as job:
         metadata_file = job.directory / "metadata.json"
         report = job.run(ToRegistry(name, metadata_file))
-        metadata = json.loads(metadata_file.read_text(encoding="utf-8"))
+        metadata = _metadata(metadata_file, engine)
     descriptor = metadata.get("containerimage.descriptor") or {}
     _check_platform(spec, _written(descriptor.get("platform")))
     return PushedByDigest(
@@ -143,6 +144,21 @@ def _build_and_push(spec: BuildSpec, name: str, engine: Engine, task: Task) -> P
         media_type=str(descriptor.get("mediaType") or ""),
         report=report,
     )
+
+
+def _metadata(file: Path, engine: Engine) -> dict[str, Any]:
+    """Read what the builder told of the image (`docker buildx build --metadata-file`)."""
+    try:
+        metadata = json.loads(file.read_text(encoding="utf-8"))
+        digest = metadata["containerimage.digest"]
+    except (OSError, ValueError, KeyError, TypeError):
+        digest = ""
+    if not digest:
+        raise BuildError(
+            f"{engine.title} did not tell the digest of what it pushed: take `--output`, `--load`, `--tag` and "
+            "`--metadata-file` out of `buildFlags`, as they change where the image goes"
+        )
+    return dict(metadata)
 
 
 def _written(platform: Mapping[str, str] | None) -> str:

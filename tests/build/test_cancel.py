@@ -17,11 +17,8 @@ BUILDERS_ANSWER = 3.0
 
 
 def test_cancelling_a_build_ends_it_at_once_and_leaves_nothing(
-    flavour: Flavour, context: Path, tmp_path: Path, destination: Repository, monkeypatch: pytest.MonkeyPatch
+    flavour: Flavour, context: Path, temporary: Path, destination: Repository
 ) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(temporary))
     before = flavour.held() if flavour.name != "remote" else set()
     (context / "Dockerfile").write_text(f"{BASE}RUN busybox sleep 4000\n")
     cancelled = threading.Event()

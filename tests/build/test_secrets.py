@@ -7,6 +7,7 @@ import os
 import subprocess
 import threading
 import time
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def sources(folder: Path) -> tuple[SecretSource, ...]:
 
 def run_with(*checks: str) -> str:
     mounts = " ".join(f"--mount=type=secret,id={name}" for name in "abcd")
-    return f"{BASE}RUN {mounts} {' && '.join(checks)}\n"
+    # Side by side with an equal step of another test it would run only once.
+    return f"{BASE}RUN {mounts} : {uuid.uuid4()} && {' && '.join(checks)}\n"
 
 
 PRINTED = run_with(*(f"busybox cat /run/secrets/{name} && echo" for name in "abc"), "busybox wc -c /run/secrets/d")
@@ -87,9 +89,9 @@ def everything_stored(registry: Registry, repository: str, name: str) -> bytes:
 
 
 def test_a_failure_shows_no_secret_in_message_or_log(
-    flavour: Flavour, context: Path, tmp_path: Path, destination: Repository, heard: Heard
+    either: Flavour, context: Path, tmp_path: Path, destination: Repository, heard: Heard
 ) -> None:
-    flavour = with_variable(flavour)
+    flavour = with_variable(either)
     (context / "Dockerfile").write_text(f"{PRINTED}ARG T\nRUN echo $T; busybox false\n")
     spec = spec_for(
         flavour, context, secrets=sources(tmp_path), build_args={"T": HIDDEN_ARGUMENT}, hidden=(HIDDEN_ARGUMENT,),
@@ -98,16 +100,17 @@ def test_a_failure_shows_no_secret_in_message_or_log(
     with pytest.raises(BuildError) as caught:
         built(flavour, spec, destination, heard.task)
     log = log_of(str(caught.value))
+    assert f"--secret 'id=c,\"src={tmp_path}/token, with comma\"'" in str(caught.value)
+    assert "src=[secret]" in str(caught.value)
     told = f"{caught.value}\n{log.read_text()}\n{heard.everything}"
-    log.unlink()
     assert [needle for needle in (*NEEDLES, HIDDEN_ARGUMENT) if needle in told] == []
     assert "  | [secret]" in told
 
 
 def test_no_process_has_a_secret_in_its_arguments(
-    flavour: Flavour, context: Path, tmp_path: Path, destination: Repository
+    either: Flavour, context: Path, tmp_path: Path, destination: Repository
 ) -> None:
-    flavour = with_variable(flavour)
+    flavour = with_variable(either)
     (context / "Dockerfile").write_text(
         run_with("busybox sleep 0.7") + "ARG HIDDEN\nRUN busybox test $HIDDEN = " + HIDDEN_ARGUMENT + "\n"
     )
@@ -154,14 +157,14 @@ def test_a_secret_that_is_not_there_fails_the_build(
     assert said in str(caught.value)
 
 
-def test_an_ssh_agent_is_forwarded(flavour: Flavour, context: Path, tmp_path: Path, destination: Repository) -> None:
+def test_an_ssh_agent_is_forwarded(either: Flavour, context: Path, tmp_path: Path, destination: Repository) -> None:
     """R18."""
     socket = Path(f"/tmp/agent-{os.getpid()}")
     agent = subprocess.Popen(("ssh-agent", "-D", "-a", str(socket)), stdout=subprocess.DEVNULL)
     try:
         while not socket.exists():
             time.sleep(0.02)
-        flavour = replace(flavour, environ={**flavour.environ, "SSH_AUTH_SOCK": str(socket)})
+        flavour = replace(either, environ={**either.environ, "SSH_AUTH_SOCK": str(socket)})
         (context / "Dockerfile").write_text(f"{BASE}RUN --mount=type=ssh busybox test -S $SSH_AUTH_SOCK\n")
         image = built(flavour, spec_for(flavour, context, ssh=("default",), cache_disabled=True), destination, Task())
         image.discard()

@@ -43,9 +43,9 @@ class Flavour:
         return finished.stdout
 
     def held(self) -> set[str]:
-        """Return the names that keep images in the engine's store."""
+        """Return the names by which this process keeps images in the engine's store."""
         listed = self.docker("images", "--format", "{{.Repository}}:{{.Tag}}")
-        return {line for line in listed.splitlines() if "image-assets" in line}
+        return {line for line in listed.splitlines() if f"image-assets.invalid/held:{os.getpid()}-" in line}
 
 
 def clean_environ(home: Path) -> dict[str, str]:

@@ -66,7 +66,7 @@ class Job:
     def run(self, output: Output) -> BuildReport:
         """Build."""
         placed = place_secrets(self._spec, self._engine.environment, self.directory)
-        command = Command(self._argv(self._spec, placed, output), environment=self._environment(placed))
+        command = Command(self._argv(self._spec, placed.flags, placed, output), environment=self._environment(placed))
         redact = Redactor(placed.values)
         log = BuildLog(redact)
         progress = self._progress()
@@ -95,10 +95,10 @@ class Job:
     def _progress(self) -> Progress:
         return BuildKitProgress() if self._engine.program.dialect.can(Feature.PROGRESS) else PodmanProgress()
 
-    def _argv(self, spec: BuildSpec, placed: Placed, output: Output) -> tuple[str, ...]:
+    def _argv(self, spec: BuildSpec, secrets: tuple[str, ...], placed: Placed, output: Output) -> tuple[str, ...]:
         program = self._engine.program
         arguments = Arguments(
-            secrets=placed.flags,
+            secrets=secrets,
             by_environment=placed.arguments,
             builder=self._engine.builder.name if self._engine.builder else None,
             ignore_file=_ignore_file(self._spec),
@@ -118,7 +118,7 @@ class Job:
         shown = replace(
             spec, context=spec.shown_context or spec.context, dockerfile=spec.shown_dockerfile or spec.dockerfile
         )
-        command = by_hand(self._argv(shown, placed, ToNowhere()), self._variables(placed))
+        command = by_hand(self._argv(shown, placed.shown, placed, ToNowhere()), self._variables(placed))
         failure = Failure(code, self._engine.title, progress, spec.dockerfile, shown.dockerfile, command, log)
         return Redactor(placed.values)(failure.text())
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from image_assets.docker.argv import csv_field
+from image_assets.docker.redact import MASK
 from image_assets.docker.spec import BuildSpec, SecretSource
 from image_assets.errors import BuildError
 
@@ -23,12 +24,14 @@ class Placed:
 
     Attributes:
         flags: The values of `--secret`.
+        shown: The same, as a user would write them.
         environment: What the program has to find in its environment.
         arguments: Names of the build args among these variables.
         values: All secret texts, to be hidden in what is shown.
     """
 
     flags: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     arguments: frozenset[str] = frozenset()
     values: tuple[str, ...] = field(default=(), repr=False)
@@ -49,6 +52,7 @@ def place_secrets(spec: BuildSpec, environ: Mapping[str, str], directory: Path) 
         flags=tuple(flags),
         environment=environment | arguments,
         arguments=frozenset(arguments),
+        shown=tuple(_shown(source, flag) for source, flag in zip(spec.secrets, flags, strict=True)),
         values=(*(_text(source, environ) for source in spec.secrets), *spec.hidden, *_passwords(spec)),
     )
 
@@ -68,6 +72,13 @@ def _place(
         environment[name] = value
         return csv_field([("id", source.id), ("env", name)])
     return csv_field([("id", source.id), ("src", str(_write(directory / name, value)))])
+
+
+def _shown(source: SecretSource, flag: str) -> str:
+    """Write the flag without the paths that are gone after the build."""
+    if source.env is not None or "src=" not in flag:
+        return flag
+    return csv_field([("id", source.id), ("src", str(source.file or MASK))])
 
 
 def _require(fact: bool, source: SecretSource, otherwise: str) -> None:  # noqa: FBT001 - the condition is the point

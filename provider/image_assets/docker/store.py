@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import threading
 import uuid
 from collections.abc import Mapping
@@ -74,15 +75,18 @@ class Store:
             RegistryError: The push failed.
             BuildError: The engine did not answer.
         """
-        before = self.inspect(reference)
+        before, ours = self.inspect(reference), self.inspect(image)
+        if before and ours and before.image_id == ours.image_id:
+            self._push(reference)
+            return
         self._demand("tag", image, reference)
         try:
             self._push(reference)
         finally:
-            if before is None:
-                self.remove(reference)
-            else:
-                self._run("tag", before.image_id, reference)
+            # The tag is removed even if another image gets it back: with it goes the digest that the push noted.
+            self.remove(reference)
+            if before:
+                self._leave("tag", before.image_id, reference)
 
     def _push(self, reference: str) -> None:
         plain = self.engine.program.dialect.can(Feature.TLS_FLAG) and _is_loopback(reference)
@@ -95,9 +99,12 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Take a name from an image, and the image with it if that was its last; never fails."""
-        command = self._command(None, "image", "rm", name, timeout=_LEAVE_TIMEOUT)
+        self._leave("image", "rm", name)
+
+    def _leave(self, *words: str) -> None:
+        command = self._command(None, *words, timeout=_LEAVE_TIMEOUT)
         with contextlib.suppress(CommandMissingError, CommandTimeoutError):
-            # This runs after the user cancelled too: that is what the names are removed for.
+            # This runs after the user cancelled too: that is what it is for.
             LocalRunner().run(command, threading.Event())
 
     def _demand(self, *words: str) -> None:
@@ -117,8 +124,8 @@ class Store:
 
 
 def new_holder() -> str:
-    """Return a name, used once, that holds a built image."""
-    return f"{_HOLDER}:{uuid.uuid4().hex}"
+    """Return a name, used once, that holds a built image and tells who does."""
+    return f"{_HOLDER}:{os.getpid()}-{uuid.uuid4().hex}"
 
 
 def _facts(image: Mapping[str, Any]) -> ImageFacts:
