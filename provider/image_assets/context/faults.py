@@ -1,12 +1,16 @@
 """The errors of a context's entries."""
 
 import contextlib
+import errno
 from collections.abc import Iterator
+from pathlib import Path
 
 from image_assets.errors import InputError, Problem
 from image_assets.ignore.ignorefile import BadPatternError
 
 PROPERTY = "directory"
+# ELOOP: a file gave way to a link; ENXIO: to a socket; ENOTDIR: a directory above it to something else.
+_NOT_THERE_ANY_MORE = frozenset((errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.ENOTDIR))
 
 
 def shown(path: str) -> str:
@@ -16,6 +20,8 @@ def shown(path: str) -> str:
 
 def unreadable(path: str, fault: OSError) -> InputError:
     """Make the error of an entry that counts and cannot be read."""
+    if fault.errno in _NOT_THERE_ANY_MORE:
+        return changing(path)
     where = shown(path) or "the directory itself"
     return InputError.single(
         PROPERTY,
@@ -43,3 +49,12 @@ def blamed_on(context: str) -> Iterator[None]:
         if not context:
             raise
         raise InputError([Problem(f"buildContexts.{context}", problem.reason) for problem in error.problems]) from error
+
+
+@contextlib.contextmanager
+def unusable(root: Path) -> Iterator[None]:
+    """Turn a fault of the file system while a context is staged into an error that names the context."""
+    try:
+        yield
+    except OSError as fault:
+        raise InputError.single(PROPERTY, f"cannot prepare the build context {root}: {fault}") from fault

@@ -122,7 +122,8 @@ def fingerprint(
 def _part(name: str, spec: ContextSpec, files: Files, task: Task, limit: int) -> _Part:
     with blamed_on(name), Places() as places:
         dockerfile = dockerfile_digest(spec)
-        reading = read_entries(open_tree(spec, places, task).listings(), files)
+        tree = open_tree(spec, places, task)
+        reading = read_entries(tree.listings(), files)
     rows = outline(reading.records, limit - 1)
     if dockerfile and not _is_entry(spec, reading.records):
         rows[DOCKERFILE_ROW] = dockerfile.hex()[:8]
@@ -132,16 +133,16 @@ def _part(name: str, spec: ContextSpec, files: Files, task: Task, limit: int) ->
         dockerfile,
         {prefix + path: digest for path, digest in rows.items()},
         reading,
-        (*heavy_directories(reading.weights), *emptied_files(reading.emptied)),
+        (*tree.notices, *heavy_directories(reading.weights), *emptied_files(reading.emptied)),
     )
 
 
 def _is_entry(spec: ContextSpec, records: Sequence[bytes]) -> bool:
     """Say whether the Dockerfile is among the context's entries."""
-    if spec.dockerfile is None or not spec.dockerfile.is_relative_to(spec.root):
+    if spec.dockerfile is None:
         return False
-    path = os.fsencode(spec.dockerfile.relative_to(spec.root).as_posix())
-    return contains(records, path)
+    path = os.path.relpath(spec.dockerfile, spec.root).replace(os.sep, "/")
+    return contains(records, os.fsencode(path))
 
 
 def _digest(options: Sequence[tuple[str, str]], parts: Sequence[_Part]) -> str:

@@ -12,15 +12,18 @@ from image_assets.errors import InputError
 
 
 class Links:
-    """The policy of one context.
+    """The policy of one context; the names and meanings are those of CDK's `SymlinkFollowMode`.
 
     Args:
         mode: The user's choice.
         root: The context's directory, links resolved.
+
+    Attributes:
+        kept: Whether links are just links, with nothing to look at.
     """
 
     def __init__(self, mode: FollowSymlinks, root: str) -> None:
-        self.never = mode == "never"
+        self.kept = mode == "never"
         self._refuses_external = mode == "internal-only"
         self._follows = _FOLLOWS[mode]
         self._root = root
@@ -59,5 +62,5 @@ _FOLLOWS: Final[Mapping[str, Callable[[bool], bool]]] = {
     "never": lambda _: False,
     "external": lambda internal: not internal,
     "always": lambda _: True,
-    "internal-only": lambda internal: internal,
+    "internal-only": lambda _: False,
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from image_assets.context.links import Links
 from image_assets.context.place import Places
 from image_assets.context.rules import top_level
+from image_assets.context.scope import judge_scope, narrowed
 from image_assets.context.spec import ContextSpec
 from image_assets.context.tree import Tree
 from image_assets.errors import InputError
@@ -20,13 +21,15 @@ def open_tree(spec: ContextSpec, places: Places, task: Task) -> Tree:
         InputError: The directory is missing or none, or its ignore rules are wrong.
     """
     root = resolved_root(spec)
+    scope = judge_scope(spec, root)
     return Tree(
         root,
-        top_level(spec),
+        narrowed(top_level(spec), scope),
         Links(spec.follow_symlinks, root),
         places,
         empty_directories=spec.ignore_mode == "docker",
         task=task,
+        notices=scope.notices,
     )
 
 

@@ -2,7 +2,10 @@
 
 In docker mode the context is used in place, and nothing is ever written into it. Additional patterns travel in
 `<Dockerfile>.dockerignore` beside a copy of the Dockerfile in a temporary directory: BuildKit reads that file instead
-of the context's own.
+of the context's own. The other modes, and followed links, get a tree of their own (`stage.py`), with an ignore file
+that ignores nothing, so that the builder does not apply the context's a second time.
+
+`scope: dockerfile` needs nothing here: BuildKit itself asks only for what `COPY` and `ADD` name.
 """
 
 import contextlib
@@ -12,9 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image_assets.context.dockerfile_content import read_dockerfile
+from image_assets.context.faults import unusable
+from image_assets.context.place import Places
 from image_assets.context.rules import ignore_file
+from image_assets.context.selection import open_tree
 from image_assets.context.spec import ContextSpec
-from image_assets.errors import InputError
+from image_assets.context.stage import fill
+from image_assets.task import Task
+
+# BuildKit takes an empty ignore file for none, and then looks for the context's own.
+_IGNORES_NOTHING = b"# nothing is left out\n"
+_EXCLUDE_HEADING = "# exclude"
 
 
 @dataclass(frozen=True)
@@ -23,7 +34,8 @@ class Staged:
 
     Attributes:
         directory: The context.
-        dockerfile: The Dockerfile; with its ignore file beside it where one is needed.
+        dockerfile: The Dockerfile; with its ignore file beside it where one is needed. Means nothing for a named
+            context.
     """
 
     directory: Path
@@ -31,30 +43,47 @@ class Staged:
 
 
 @contextlib.contextmanager
-def staged(spec: ContextSpec) -> Iterator[Staged]:
+def staged(spec: ContextSpec, task: Task | None = None) -> Iterator[Staged]:
     """Prepare what the builder gets, and take it away afterwards.
 
     Raises:
-        InputError: Something of the context cannot be read.
+        InputError: Something of the context cannot be read, or there is no room for a tree of its own.
     """
-    if not spec.exclude and spec.dockerfile is not None:
-        yield Staged(spec.root, spec.dockerfile)
+    if _is_used_in_place(spec) and not spec.exclude:
+        yield Staged(spec.root, spec.dockerfile or spec.root / "Dockerfile")
         return
-    with tempfile.TemporaryDirectory(prefix="image-assets-") as temporary:
-        yield Staged(spec.root, _with_exclude(spec, Path(temporary)))
+    with contextlib.ExitStack() as stack:
+        temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="image-assets-")))
+        with unusable(spec.root):
+            directory = spec.root if _is_used_in_place(spec) else _tree(spec, temporary / "context", task or Task())
+            dockerfile = _dockerfile(spec, temporary)
+        yield Staged(directory, dockerfile)
 
 
-def _with_exclude(spec: ContextSpec, directory: Path) -> Path:
-    """Copy the Dockerfile, and write all patterns into its own ignore file."""
+def _is_used_in_place(spec: ContextSpec) -> bool:
+    """Say whether BuildKit itself would send what the fingerprint counts."""
+    return spec.ignore_mode == "docker" and spec.follow_symlinks in ("never", "internal-only")
+
+
+def _tree(spec: ContextSpec, directory: Path, task: Task) -> Path:
+    with Places() as places:
+        fill(directory, open_tree(spec, places, task).listings())
+    return directory
+
+
+def _dockerfile(spec: ContextSpec, directory: Path) -> Path:
+    """Copy the Dockerfile, and give it an ignore file of its own."""
     if spec.dockerfile is None:
-        raise InputError.single("file", "a context without a Dockerfile cannot be built")
+        return directory / "Dockerfile"
     dockerfile = directory / spec.dockerfile.name
     dockerfile.write_bytes(read_dockerfile(spec.dockerfile))
-    # The comment keeps a byte-order mark of the first excluded pattern from being taken for the file's.
-    lines = [
-        ignore_file(spec).content,
-        b"# exclude",
-        *(pattern.encode("utf-8", "surrogateescape") for pattern in spec.exclude),
-    ]
-    dockerfile.with_name(dockerfile.name + ".dockerignore").write_bytes(b"\n".join(lines) + b"\n")
+    ignored = _with_exclude(spec) if _is_used_in_place(spec) else _IGNORES_NOTHING
+    dockerfile.with_name(dockerfile.name + ".dockerignore").write_bytes(ignored)
     return dockerfile
+
+
+def _with_exclude(spec: ContextSpec) -> bytes:
+    """Return the ignore file with the excluded patterns behind its own."""
+    # The heading keeps a byte-order mark in the first of them from being taken for the file's.
+    lines = "\n".join((_EXCLUDE_HEADING, *spec.exclude, ""))
+    return ignore_file(spec).content + b"\n" + lines.encode("utf-8", "surrogateescape")

@@ -12,7 +12,7 @@ from image_assets.context.faults import refused_pattern, unreadable
 from image_assets.context.links import Links
 from image_assets.context.place import Place, Places, scan
 from image_assets.ignore.ignorefile import BadPatternError
-from image_assets.ignore.rules import Entered, Level, Verdict
+from image_assets.ignore.rules import Level, Verdict
 from image_assets.task import Task
 
 
@@ -49,15 +49,26 @@ class Listing:
 class _Directory:
     """A directory that is still to be listed, or has been."""
 
-    __slots__ = ("counted", "ignored", "level", "parent", "path", "place")
+    __slots__ = ("counted", "ignored", "level", "name", "parent", "path", "place")
 
-    def __init__(self, parent: "_Directory | None", path: str, place: Place, entered: Entered, level: Level) -> None:
+    def __init__(self, parent: "_Directory | None", name: str, place: Place, level: Level, *, ignored: bool) -> None:
         self.parent = parent
-        self.path = path
+        self.name = name
+        self.path: str = f"{parent.path}{name}/" if parent is not None else ""
         self.place = place
         self.level = level
-        self.ignored = entered.ignored
+        self.ignored = ignored
         self.counted = False
+
+    def locate(self, places: Places) -> Place:
+        """Find out where the directory is; until now `place` is its parent's.
+
+        Raises:
+            OSError: Its path is too long for one system call, and it cannot be opened.
+        """
+        if self.parent is not None:
+            self.place = places.inside(self.parent.place, self.name)
+        return self.place
 
     def is_inside(self, target: os.stat_result) -> bool:
         """Say whether this directory is the target, or in it on the way that the walk took."""
@@ -80,16 +91,26 @@ class Tree:
         places: Holds what must stay open while the listings are used.
         empty_directories: Whether an included directory counts even with nothing in it (as BuildKit sends it).
         task: Can cancel the walk.
+        notices: What the user should know about the choice of entries.
     """
 
     def __init__(  # noqa: PLR0913 - one for each thing that shapes a walk
-        self, root: str, level: Level, links: Links, places: Places, *, empty_directories: bool, task: Task
+        self,
+        root: str,
+        level: Level,
+        links: Links,
+        places: Places,
+        *,
+        empty_directories: bool,
+        task: Task,
+        notices: tuple[str, ...] = (),
     ) -> None:
+        self.notices = notices
         self._links = links
         self._places = places
         self._empty_directories = empty_directories
         self._task = task
-        top = _Directory(None, "", Place(root.rstrip("/") + "/"), Entered(ignored=False, level=level), level)
+        top = _Directory(None, "", Place(root.rstrip("/") + "/"), level, ignored=False)
         top.counted = True
         self._pending = [top]
 
@@ -112,7 +133,8 @@ class Tree:
             listing.directories.append(directory.path)
         judge, files = directory.level.judge, listing.files
         try:
-            with scan(directory.place) as entries:
+            listing.place = directory.locate(self._places)
+            with scan(listing.place) as entries:
                 for entry in entries:
                     if not entry.is_file(follow_symlinks=False):
                         self._sort(entry, directory, listing)
@@ -141,7 +163,7 @@ class Tree:
             listing.others.append(name)
 
     def _sort_link(self, name: str, directory: _Directory, listing: Listing) -> None:
-        target = None if self._links.never else self._links.target(directory.place, name)
+        target = None if self._links.kept else self._links.target(directory.place, name)
         if target is not None and stat.S_ISDIR(target.st_mode) and not directory.is_inside(target):
             if self._descend(name, directory, listing):
                 self._links.refuse_external(directory.place, name, directory.path + name)
@@ -155,8 +177,7 @@ class Tree:
         entered = directory.level.enter(name)
         if entered.level is None:
             return False
-        place = self._places.inside(directory.place, name)
-        found = _Directory(directory, f"{directory.path}{name}/", place, entered, entered.level)
+        found = _Directory(directory, name, directory.place, entered.level, ignored=entered.ignored)
         if self._empty_directories and not entered.ignored:
             found.counted = True
             _count(directory, listing)

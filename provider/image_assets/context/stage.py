@@ -1,0 +1,72 @@
+"""A copy of the entries that count, made of hard links where the file system allows it."""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from image_assets.context.place import NO_FOLLOW
+from image_assets.context.tree import Listing
+
+_OWNER_MAY_ALL = 0o700
+
+
+def fill(directory: Path, listings: Iterable[Listing]) -> None:
+    """Make the directory, and in it all entries of the listings.
+
+    Raises:
+        OSError: An entry cannot be read, or the copy cannot be written.
+        InputError: As the listings raise it.
+    """
+    directory.mkdir()
+    root = f"{directory}/"
+    for listing in listings:
+        for path in reversed(listing.directories):
+            _make_directory(root + path)
+        _fill_one(root + listing.path, listing)
+
+
+def _make_directory(path: str) -> None:
+    """Make a directory with those above it: an outer one may become known later than an inner one."""
+    os.makedirs(path, exist_ok=True)  # noqa: PTH103 - text, since there can be very many
+
+
+def _fill_one(target: str, listing: Listing) -> None:
+    place = listing.place
+    for name in (*listing.files, *listing.others):
+        _link(place.prefix + name, target + name, place.fd)
+    for name in listing.followed:
+        _link(os.path.realpath(place.absolute(name)), target + name, None)
+    for name in listing.links:
+        os.symlink(os.readlink(place.prefix + name, dir_fd=place.fd), target + name)  # noqa: PTH211 - dir_fd
+    if target != listing.path:
+        _copy_mode(listing, target)
+
+
+def _copy_mode(listing: Listing, target: str) -> None:
+    """Give the copy of a directory the original's mode: the builder keeps it in the image."""
+    if not listing.has_entries and not listing.directories:
+        return
+    mode = os.stat(listing.place.prefix or ".", dir_fd=listing.place.fd).st_mode
+    os.chmod(target, stat.S_IMODE(mode) | _OWNER_MAY_ALL)  # noqa: PTH101 - text
+
+
+def _link(source: str, target: str, fd: int | None) -> None:
+    """Make a hard link, or a copy where that cannot be: across devices, or of another user's file."""
+    try:
+        os.link(source, target, src_dir_fd=fd, follow_symlinks=False)
+    except OSError:
+        _copy(source, target, fd)
+
+
+def _copy(source: str, target: str, fd: int | None) -> None:
+    status = os.stat(source, dir_fd=fd, follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode):
+        os.mknod(target, status.st_mode, status.st_rdev)
+        return
+    copy = Path(target)
+    with os.fdopen(os.open(source, os.O_RDONLY | NO_FOLLOW, dir_fd=fd), "rb") as reader, copy.open("xb") as writer:
+        shutil.copyfileobj(reader, writer)
+    copy.chmod(stat.S_IMODE(status.st_mode))
+    os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
