@@ -19,13 +19,13 @@ demo: ## publish the example image on this machine, change it, publish again
 	@$(PYTHON) tools/demo
 
 test: setup check ## all tests, on the real engine
-	@tools/with-docker .venv/bin/pytest -n 2 --dist loadgroup $(ARGS)
+	@tools/with-docker .venv/bin/pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
 
 fuzz: setup ## the long-running property tests
 	@tools/with-docker .venv/bin/pytest -n 2 -m slow --timeout 3600 $(ARGS)
 
 bench: setup ## ratios of speed, a small table a script
-	@tools/with-docker $(SHELL) -ec 'for script in tests/bench/*.py; do $(PYTHON) -m tests.bench.$$(basename $$script .py); done' 
+	@tools/with-docker $(SHELL) -ec 'for script in tests/bench/*.py; do $(PYTHON) -m tests.bench.$$(basename $$script .py); done'
 
 check: setup ## format, lint and types
 	@.venv/bin/ruff format --check $(SOURCES)
