@@ -36,7 +36,7 @@ def _write(project: Project, program: str) -> None:
 # --- a repository that the program owns, shared by two assets, with methods
 
 REPOSITORY = """
-elsewhere = aws.Provider("elsewhere", region="us-west-2")
+elsewhere = aws.Provider("elsewhere", region="us-east-1")
 images = assets.ImageRepository(
     "images",
     repository_name="{name}",
@@ -94,6 +94,9 @@ def test_a_shared_repository_with_grants_by_methods_needs_only_the_documented_ac
     push, _login = role_statements(aws, ecr_project)
     assert "ecr:PutImage" in push["Action"]
     assert push["Resource"] == outputs["arn"]
+    providers = {r["type"]: r["provider"] for r in ecr_project.state() if r["type"].startswith("aws:")}
+    assert "::elsewhere::" in providers["aws:ecr/repository:Repository"]
+    assert "::elsewhere::" in providers["aws:iam/rolePolicy:RolePolicy"]
     ecr_project.up(expect_no_changes=True)
     aws.allowed = documented("destroy")
     ecr_project.destroy()
