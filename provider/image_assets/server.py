@@ -36,6 +36,7 @@ from image_assets.reporter import Reporter
 from image_assets.repository_policy import RepositoryPolicyStatement
 from image_assets.rpc_errors import status_of
 from image_assets.settings import Settings, parse_settings
+from image_assets.values import reveal
 
 T = TypeVar("T")
 
@@ -124,9 +125,14 @@ class Servicer(sdk.ProviderServicer):
             return pb.CheckResponse(inputs=request.news, failures=failures_of(error))
         return pb.CheckResponse(inputs=request.news)
 
-    async def DiffConfig(self, request: Any, context: Any) -> pb.DiffResponse:
-        """Never replace a provider: that would replace every image."""
-        return pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE)
+    async def DiffConfig(self, request: pb.DiffRequest, context: Any) -> pb.DiffResponse:
+        """Say which settings differ: without a difference the engine would go on with the old ones.
+
+        Never replace a provider: that would replace every image.
+        """
+        old, new = reveal(wire.decode(request.old_inputs)), reveal(wire.decode(request.news))
+        differing = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+        return diff_response(tuple(Change(name) for name in differing))
 
     async def Configure(self, request: pb.ConfigureRequest, context: Any) -> pb.ConfigureResponse:
         """Take the configuration over."""
