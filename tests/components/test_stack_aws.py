@@ -1,0 +1,38 @@
+"""What is handed on of the stack's `aws:` configuration."""
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from image_assets.components.stack_aws import handed_on
+
+
+def _given(config: dict[str, Any]) -> dict[str, str]:
+    texts = {f"aws:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+    pulumi.runtime.set_all_config(texts)
+    try:
+        return handed_on()
+    finally:
+        pulumi.runtime.set_all_config({})
+
+
+@pytest.mark.parametrize(
+    ("config", "handed"),
+    [
+        ({}, {}),
+        ({"region": "eu-west-1", "profile": "ci"}, {"region": "eu-west-1", "profile": "ci"}),
+        ({"assumeRoles": [{"roleArn": "arn:x", "externalId": "e"}]}, {"assumeRoleArn": "arn:x", "externalId": "e"}),
+        ({"assumeRole": {"roleArn": "arn:y"}}, {"assumeRoleArn": "arn:y"}),
+        ({"endpoints": [{"ecr": "http://localhost:4566"}]}, {"endpoint": "http://localhost:4566"}),
+        ({"assumeRoles": "not json", "endpoints": []}, {}),
+    ],
+)
+def test_profile_role_and_endpoint_are_handed_on(config: dict[str, Any], handed: dict[str, str]) -> None:
+    assert _given(config) == handed
+
+
+def test_keys_and_tokens_are_not_handed_on() -> None:
+    """R36."""
+    assert _given({"accessKey": "AKIA", "secretKey": "s", "token": "t"}) == {}
