@@ -6,7 +6,6 @@ with FakeRegistry(rules=Rules(immutable_tags=True)) as registry:
     assert [seen.method for seen in registry.seen] == [...]
 """
 
-import base64
 import contextlib
 import re
 import socket
@@ -373,8 +372,3 @@ def _reset(handler: _Handler) -> bool:
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
     return True
-
-
-def basic_header(username: str, password: str) -> str:
-    """Return the header that signs in with a password."""
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()

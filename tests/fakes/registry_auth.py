@@ -120,3 +120,8 @@ class Auth:
 
 def _needed(call: Call) -> set[str]:
     return _ACTIONS.get(call.method, {"pull", "push"})
+
+
+def basic_header(username: str, password: str) -> str:
+    """Return the header that signs in with a password."""
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()

@@ -1,7 +1,8 @@
 """What goes wrong on the way and passes: the client ends with the right content in the registry (R39)."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -31,6 +32,12 @@ FAULTS = {
     "503": answer(503, "UNAVAILABLE"),
     "504": answer(504),
 }
+
+
+def at_once(survive: Callable[[int], None], numbers: Iterable[int]) -> None:
+    """Try every number, several at a time."""
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(survive, numbers))
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
@@ -65,30 +72,39 @@ def test_an_upload_survives_a_reset_after_any_byte(
 
 def test_a_small_upload_survives_a_reset_at_every_single_byte(strict: FakeRegistry, new_client: NewClient) -> None:
     client = new_client(strict)
-    for after in range(40):
+
+    def survive(after: int) -> None:
         blob = noise(40, str(after))
-        strict.fail("PUT", "/uploads/", reset_after(after))
-        client.upload_blob("app", known(blob))
-        assert strict.store.blobs["app"][digest_of(blob)] == blob
+        strict.fail("PUT", f"app/{after}/blobs/uploads/", reset_after(after))
+        client.upload_blob(f"app/{after}", known(blob))
+        assert strict.store.blobs[f"app/{after}"] == {digest_of(blob): blob}
+
+    at_once(survive, range(40))
 
 
 def test_an_answer_may_break_off_at_every_single_byte(strict: FakeRegistry, new_client: NewClient) -> None:
     client = new_client(strict)
-    for count in range(0, 300, 7):
+
+    def survive(count: int) -> None:
         blob = noise(40, str(count))
-        strict.fail("PUT", "/uploads/", truncate(count))
-        client.upload_blob("app", known(blob))
-        assert strict.store.blobs["app"][digest_of(blob)] == blob
+        strict.fail("PUT", f"app/{count}/blobs/uploads/", truncate(count))
+        client.upload_blob(f"app/{count}", known(blob))
+        assert strict.store.blobs[f"app/{count}"] == {digest_of(blob): blob}
+
+    at_once(survive, range(300))
 
 
 def test_a_head_may_break_off_at_every_single_byte(strict: FakeRegistry, new_client: NewClient) -> None:
     """An answer's head that breaks off is no answer (RFC 9112, section 8): its last field may be cut."""
     client = new_client(strict)
-    push_image(client, "app", "v1")
-    whole = client.head_manifest("app", "v1")
-    for count in range(220):
-        strict.fail("HEAD", "/manifests/", truncate(count))
-        assert client.head_manifest("app", "v1") == whole
+    push_image(client, "app", *(f"v{count}" for count in range(220)))
+    whole = client.head_manifest("app", "v0")
+
+    def survive(count: int) -> None:
+        strict.fail("HEAD", f"/manifests/v{count}$", truncate(count))
+        assert client.head_manifest("app", f"v{count}") == whole
+
+    at_once(survive, range(220))
     assert not strict.calls("GET", "/manifests/")
 
 

@@ -3,18 +3,13 @@
 import http.client
 import socket
 import threading
-import warnings
 from typing import Any, BinaryIO
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import InsecureRequestWarning
 from urllib3.util import make_headers, parse_url
 
 from image_assets.oci.watchdog import Watch
-
-# Whoever reaches an unverified registry has configured it as such, or it is on this machine.
-warnings.filterwarnings("ignore", category=InsecureRequestWarning)
 
 _CONNECTIONS_KEPT = 16
 
@@ -102,6 +97,11 @@ class _Pool(HTTPConnectionPool):
 
 class _TLSPool(HTTPSConnectionPool):
     ConnectionCls = _WatchedTLS
+
+    def _validate_conn(self, conn: Any) -> None:
+        """Connect, without a warning where the certificate is unknown: it may be, or the connection is not made."""
+        if conn.is_closed:
+            conn.connect()
 
 
 def pool_manager(proxy: str | None, tls: Any) -> PoolManager:

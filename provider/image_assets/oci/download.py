@@ -22,7 +22,7 @@ def download(session: Session, repository_path: str, digest: str) -> Iterator[by
         RegistryError: The registry has no such blob, does not answer in time, or sends other bytes.
         CancelledByUserError: The user cancelled meanwhile.
     """
-    patience = Patience(session.limits.retrying)
+    patience = Patience(session.limits)
     hashed = hashlib.new(digest.partition(":")[0])
     position = 0
     while True:

@@ -162,7 +162,7 @@ def _spec_text(error: Mapping[str, Any]) -> str:
     message = _clean(str(error.get("message") or ""))
     detail = _detail(error.get("detail"))
     # Some registries keep the only useful words (a full disk, a missing IAM action) in the detail.
-    words = [message] if message.lower() not in _VAGUE or not detail else []
+    words = [message] if message and (message.lower() not in _VAGUE or not detail) else []
     if detail and (message.lower() in _VAGUE or len(detail) < _LONGEST_MESSAGE // 2) and detail not in message:
         words.append(detail)
     return f"{': '.join(words)} ({_code(error)})" if words else _code(error)
@@ -182,7 +182,7 @@ def _foreign_text(status: int, content: bytes, content_type: str) -> str:
 
 
 def _clean(text: str) -> str:
-    return _CONTROL.sub(" ", text).strip()
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def _cut(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from image_assets.oci.faults import ExchangeError, Fault
+from image_assets.oci.limits import Limits
 
 # Seconds before each repetition. Nobody listening is known at once and seldom cures itself; a dropped connection
 # usually does; a busy registry needs the longest pauses. What is not here is never repeated.
@@ -25,8 +26,8 @@ _SPREAD = 0.2
 class Patience:
     """The repetitions of one request; not shared between threads."""
 
-    def __init__(self, budget: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._budget = budget
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
         self._clock = clock
         self._failures: dict[Fault, int] = {}
         self._first: float | None = None
@@ -41,8 +42,8 @@ class Patience:
         self._failures[error.fault] = count + 1
         if count >= len(pauses):
             return None
-        pause = max(_spread(pauses[count]), error.retry_after or 0.0)
-        if now - self._first + pause > self._budget:
+        pause = max(_spread(pauses[count]) * self._limits.pace, error.retry_after or 0.0)
+        if now - self._first + pause > self._limits.retrying:
             return None
         self.tries += 1
         return pause

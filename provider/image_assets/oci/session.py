@@ -72,7 +72,7 @@ class Session:
             RegistryError: The registry refused, or did not answer in time.
             CancelledByUserError: The user cancelled meanwhile.
         """
-        patience = Patience(self.limits.retrying)
+        patience = Patience(self.limits)
         while True:
             try:
                 return self.once(build(), access)

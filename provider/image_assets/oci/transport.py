@@ -4,6 +4,7 @@ No repetition, no signing in and no redirect happens here; every failure leaves 
 """
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -215,7 +216,7 @@ class Transport:
             wanted = self._trust(urlsplit(url).netloc, verify=verify)
             key = (proxy, wanted)
             if key not in self._managers:
-                self._managers[key] = connections.pool_manager(proxy, trust.context(wanted))
+                self._managers[key] = connections.pool_manager(proxy, _context(url, wanted))
             return self._managers[key]
 
     def _trust(self, host: str, *, verify: bool) -> trust.Trust:
@@ -226,6 +227,22 @@ class Transport:
                 directories=endpoint.certificate_directories(host, self._environ),
             )
         return self._trusts[host, verify]
+
+
+def _context(url: str, wanted: trust.Trust) -> ssl.SSLContext:
+    """Make the TLS context.
+
+    Raises:
+        ExchangeError: A file of certificates cannot be used; named are all that were to be read.
+    """
+    try:
+        return trust.context(wanted)
+    except OSError as error:
+        files = filter(
+            None, (wanted.bundle, *map(str, wanted.authorities), *(str(own) for own, _ in wanted.identities))
+        )
+        reason = f"the certificates in {', '.join(files)} cannot be used: {error}"
+        raise ExchangeError(reason, method="CONNECT", url=url, fault=Fault.TLS) from error
 
 
 def _read_up_to(response: urllib3.BaseHTTPResponse, limit: int) -> bytes:

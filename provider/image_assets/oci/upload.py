@@ -99,7 +99,7 @@ class Upload:
         self._dialect = dialect
         self._access = Access.push(repository_path)
         self._meter = _Meter(progress)
-        self._patience = Patience(session.limits.retrying)
+        self._patience = Patience(session.limits)
         self._digest = source.digest
         self._size = source.size
         self._point: _Point | None = None

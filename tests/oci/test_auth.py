@@ -1,0 +1,253 @@
+"""Signing in: challenges, scopes, tokens, and who never sees a credential (distribution token spec; R30, R36)."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from image_assets.credentials import Credential, StaticKeychain
+from image_assets.errors import RegistryError
+from image_assets.oci import NoKeychain, digest_of
+from image_assets.oci.tokens import usable_realm
+from tests.fakes.registry import Auth, FakeRegistry, Rules, answer
+from tests.fakes.registry_auth import basic_header
+from tests.oci.conftest import ROBOT, NewClient, Starter
+from tests.oci.samples import CONFIG, known, noise, push_image
+
+BLOB = noise(5000)
+
+
+def tokens_asked(registry: FakeRegistry) -> list[str]:
+    return [seen.query.get("scope", "") for seen in registry.seen if seen.path == "/token"]
+
+
+def test_a_password_goes_with_every_request_after_the_challenge(start: Starter, new_client: NewClient) -> None:
+    """RFC 7617."""
+    registry = start(auth=Auth("basic"))
+    push_image(new_client(registry), "app", "v1")
+    first, *others = registry.seen
+    assert (first.path, "authorization" in first.headers) == ("/v2/", False)
+    assert {seen.headers["authorization"] for seen in others} == {basic_header("robot", "secret")}
+
+
+@pytest.mark.parametrize("kind", ["basic", "bearer"])
+def test_a_wrong_password_is_one_error_that_names_the_user(start: Starter, new_client: NewClient, kind: str) -> None:
+    registry = start(auth=Auth(kind))
+    wrong = StaticKeychain({registry.host: replace(ROBOT, password="guess")})
+    with pytest.raises(RegistryError, match=r'\(UNAUTHORIZED\); the credentials for "robot" at .* were used') as caught:
+        new_client(registry, wrong).head_manifest("app", "v1")
+    assert (caught.value.status, caught.value.temporary) == (401, False)
+    assert "guess" not in str(caught.value)
+    assert len(registry.seen) < 8
+
+
+def test_without_a_credential_the_error_says_so(start: Starter, new_client: NewClient) -> None:
+    registry = start(auth=Auth("basic"))
+    with pytest.raises(RegistryError, match=f"no credentials were found for {registry.host}"):
+        new_client(registry, NoKeychain()).list_tags("app")
+
+
+def test_anybody_gets_a_token_to_pull_where_that_is_allowed(start: Starter, new_client: NewClient) -> None:
+    registry = start(auth=Auth("bearer", users={"robot": "secret", "": ""}, readers=frozenset({""})))
+    push_image(new_client(registry), "app", "v1")
+    anonymous = new_client(registry, NoKeychain())
+    assert anonymous.head_manifest("app", "v1") is not None
+    with pytest.raises(RegistryError, match="UNAUTHORIZED"):
+        anonymous.upload_blob("app", known(BLOB))
+
+
+def test_tokens_are_asked_for_once_for_each_scope(start: Starter, new_client: NewClient) -> None:
+    """Token spec, "Resource Scope"."""
+    registry = start(auth=Auth("bearer"))
+    client = new_client(registry)
+    for _ in range(3):
+        push_image(client, "team/app", "v1")
+        client.head_manifest("team/app", "v1")
+    assert tokens_asked(registry) == ["repository:team/app:pull,push", "repository:team/app:pull"]
+
+
+def test_a_mount_asks_for_both_repositories_in_one_token(start: Starter, new_client: NewClient) -> None:
+    registry = start(auth=Auth("bearer"))
+    client = new_client(registry)
+    client.upload_blob("one", known(BLOB))
+    assert client.upload_blob("two", known(BLOB), mount_from=["one"]).mounted
+    asked = [seen.path for seen in registry.seen if seen.path == "/token"]
+    assert len(asked) == 2
+
+
+def test_a_mount_that_is_not_allowed_becomes_an_upload(strict: FakeRegistry, new_client: NewClient) -> None:
+    strict.fail("POST", "mount=", answer(403, "DENIED"))
+    client = new_client(strict)
+    client.upload_blob("one", known(BLOB))
+    assert not client.upload_blob("two", known(BLOB), mount_from=["one"]).mounted
+    assert digest_of(BLOB) in strict.store.blobs["two"]
+
+
+def test_a_token_is_renewed_before_it_ends(start: Starter, new_client: NewClient) -> None:
+    registry = start(auth=Auth("bearer", life=0.01))
+    client = new_client(registry)
+    for _ in range(3):
+        client.list_tags("app")
+        threading.Event().wait(0.02)
+    refused = [seen for seen in registry.calls() if "authorization" not in seen.headers]
+    assert (len(tokens_asked(registry)), refused) == (3, [])
+
+
+def test_many_threads_ask_for_one_token(start: Starter, new_client: NewClient) -> None:
+    registry = start(auth=Auth("bearer"))
+    client = new_client(registry)
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: client.list_tags("app"), range(24)))
+    assert len(tokens_asked(registry)) == 1
+
+
+def test_an_identity_token_is_posted_and_never_shown(start: Starter, new_client: NewClient) -> None:
+    """Token spec, "OAuth2 Token Authentication": grant_type=refresh_token."""
+    registry = start(auth=Auth("bearer", identity_tokens=frozenset({"long-secret"})))
+    keychain = StaticKeychain({registry.host: Credential("<token>", identity_token="long-secret")})
+    push_image(new_client(registry, keychain), "app", "v1")
+    assert {seen.method for seen in registry.seen if seen.path == "/token"} == {"POST"}
+    assert all("long-secret" not in str(seen) for seen in registry.seen)
+
+
+def test_a_refused_identity_token_says_why(start: Starter, new_client: NewClient) -> None:
+    registry = start(auth=Auth("bearer"))
+    keychain = StaticKeychain({registry.host: Credential("<token>", identity_token="long-secret")})
+    with pytest.raises(RegistryError, match=r"POST http.*/token: .*no such token") as caught:
+        new_client(registry, keychain).list_tags("app")
+    assert "long-secret" not in str(caught.value)
+
+
+@dataclass
+class Rotating:
+    """A keychain whose password changes."""
+
+    passwords: list[str]
+    asked: int = field(default=0)
+
+    def resolve(self, registry: str, repository: str) -> Credential:
+        self.asked += 1
+        return Credential("robot", self.passwords[min(self.asked, len(self.passwords)) - 1])
+
+
+@pytest.mark.parametrize("kind", ["basic", "bearer"])
+def test_a_password_that_has_expired_is_fetched_again(start: Starter, new_client: NewClient, kind: str) -> None:
+    """R12: a login is fetched when it is used."""
+    registry = start(auth=Auth(kind))
+    keychain = Rotating(["expired", "secret"])
+    client = new_client(registry, keychain)
+    assert [client.list_tags("app") for _ in range(5)] == [[]] * 5
+    assert keychain.asked == 2
+
+
+def test_a_keychain_is_asked_once_for_many_threads(start: Starter, new_client: NewClient) -> None:
+    registry = start(auth=Auth("basic"))
+    keychain = Rotating(["secret"])
+    client = new_client(registry, keychain)
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: client.list_tags("app"), range(24)))
+    assert keychain.asked == 1
+
+
+def test_an_open_registry_asks_no_keychain(strict: FakeRegistry, new_client: NewClient) -> None:
+    keychain = Rotating(["secret"])
+    new_client(strict, keychain).list_tags("app")
+    assert keychain.asked == 0
+
+
+def test_two_registries_with_different_logins_at_the_same_time(start: Starter, new_client: NewClient) -> None:
+    """R30."""
+    registries = [start(auth=Auth("bearer", users={f"user{n}": f"secret{n}"})) for n in range(2)]
+    logins = {r.host: Credential(f"user{n}", f"secret{n}") for n, r in enumerate(registries)}
+
+    def push(registry: FakeRegistry) -> str:
+        return push_image(new_client(registry, StaticKeychain(logins)), "app", "v1")
+
+    with ThreadPoolExecutor(2) as pool:
+        assert len(set(pool.map(push, registries))) == 1
+
+
+CHALLENGES = {
+    "none": "Negotiate",
+    "garbage": '"=,;',
+    "no realm": 'Bearer service="x"',
+    "empty": " ",
+    "endless": "Bearer " + "a=b," * 5000,
+}
+
+
+@pytest.mark.parametrize("challenge", CHALLENGES.values(), ids=CHALLENGES)
+def test_a_challenge_that_makes_no_sense_is_one_error(start: Starter, new_client: NewClient, challenge: str) -> None:
+    registry = start(auth=Auth("bearer", challenge=challenge))
+    with pytest.raises(RegistryError, match="UNAUTHORIZED"):
+        new_client(registry).list_tags("app")
+    assert len(registry.seen) < 6
+
+
+def test_of_several_challenges_the_token_is_taken(start: Starter, new_client: NewClient) -> None:
+    """RFC 9110, section 11.6.1: one header may hold several challenges."""
+    registry = start(auth=Auth("bearer"))
+    registry.auth.challenge = f'Negotiate, Basic realm="x, y", Bearer realm="{registry.origin}/token", service = "s"'
+    assert new_client(registry).list_tags("app") == []
+
+
+def test_a_realm_without_tls_does_not_get_the_password_of_a_registry_with_it() -> None:
+    assert not usable_realm("http://auth.example.com/token", "https://registry.example.com/v2/")
+    assert not usable_realm("ftp://auth.example.com/token", "http://registry.example.com/v2/")
+    assert usable_realm("https://auth.example.com/token", "https://registry.example.com/v2/")
+    assert usable_realm("http://auth.local/token", "http://registry.local/v2/")
+    assert usable_realm("http://localhost:5001/token", "https://localhost:5000/v2/")
+
+
+BODIES = [b"", b"[]", b"nonsense", b'{"token": 5}', b'{"token": "a\\nb"}', b'{"expires_in": 5}', b"{" * 100_000]
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_token_server_that_gives_no_token_is_one_error(start: Starter, new_client: NewClient, body: bytes) -> None:
+    registry = start(auth=Auth("bearer"))
+    registry.fail("GET", "/token", answer(200, body=body), times=10)
+    with pytest.raises(RegistryError, match="the answer holds no token"):
+        new_client(registry).list_tags("app")
+
+
+def test_another_host_never_sees_who_we_are(start: Starter, new_client: NewClient) -> None:
+    """'Pulling blobs': the answer may be a redirect, as ECR's to S3 and Hub's to its CDN."""
+    other = start()
+    registry = start(Rules(blob_host=other.origin), Auth("basic"))
+    other.store = registry.store
+    client = new_client(registry)
+    client.upload_blob("app", CONFIG)
+    assert b"".join(client.get_blob("app", CONFIG.digest)) == CONFIG.content
+    assert [sorted({"authorization", "cookie"} & seen.headers.keys()) for seen in other.seen] == [[]]
+
+
+def test_a_challenge_of_another_host_is_not_answered(start: Starter, new_client: NewClient) -> None:
+    other = start()
+    registry = start(Rules(blob_host=other.origin), Auth("basic"))
+    client = new_client(registry)
+    client.upload_blob("app", CONFIG)
+    other.fail("GET", "/data/", answer(401, WWW_Authenticate='Basic realm="give it to me"'), times=10)
+    with pytest.raises(RegistryError, match="401"):
+        list(client.get_blob("app", CONFIG.digest))
+    assert not [seen for seen in other.seen if "authorization" in seen.headers]
+
+
+def test_an_upload_that_goes_to_another_host_goes_without_a_credential(start: Starter, new_client: NewClient) -> None:
+    """'Pushing blobs': Location may name any host."""
+    other = start()
+    registry = start(auth=Auth("basic"))
+    other.fail("PUT", "/store", answer(201))
+    registry.fail("POST", "/uploads/", answer(202, Location=f"{other.origin}/store?signature=secret"))
+    new_client(registry).upload_blob("app", CONFIG)
+    assert [(seen.path, "authorization" in seen.headers) for seen in other.seen] == [("/store", False)]
+
+
+def test_a_signed_query_is_not_in_the_error(start: Starter, new_client: NewClient) -> None:
+    registry = start()
+    registry.fail("POST", "/uploads/", answer(202, Location=f"{registry.origin}/store?X-Signature=secret"))
+    registry.fail("PUT", "/store", answer(403, body=b"<Error>AccessDenied</Error>"), times=10)
+    with pytest.raises(RegistryError, match=r"PUT http.*/store\?\.\.\.: Forbidden \(403\)") as caught:
+        new_client(registry).upload_blob("app", CONFIG)
+    assert "secret" not in str(caught.value)
+    assert "secret" not in caught.value.url
