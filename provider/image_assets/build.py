@@ -123,7 +123,7 @@ def try_build(spec: BuildSpec, task: Task, environ: Mapping[str, str] | None = N
     """
     engine = probe(spec.executable, spec.builder, task, environ)
     tried = replace(spec, cache_to=())
-    if engine.program.dialect.can(Feature.PROGRESS):
+    if engine.program.dialect.can(Feature.BUILD_ONLY):
         with Job(tried, engine, task) as job:
             return job.run(ToNowhere())
     image = _build_here(tried, engine, task)

@@ -31,7 +31,7 @@ class ToRegistry:
 
 @dataclass(frozen=True)
 class ToNowhere:
-    """Build, and keep only the builder's cache."""
+    """Build, and keep only the builder's cache, or an image without a name where the program knows no other way."""
 
 
 Output = ToStore | ToRegistry | ToNowhere
@@ -176,8 +176,7 @@ def _output_flags(output: Output, dialect: Dialect) -> tuple[str, ...]:
         case ToRegistry(repository, metadata_file):
             return ("--metadata-file", str(metadata_file), "--output", _push_by_digest(repository))
         case ToNowhere():
-            # Podman has no such output; what it leaves has no name.
-            return ("--output", "type=cacheonly") if dialect.can(Feature.PROGRESS) else ()
+            return ("--output", "type=cacheonly") if dialect.can(Feature.BUILD_ONLY) else ()
 
 
 def _push_by_digest(repository: str) -> str:

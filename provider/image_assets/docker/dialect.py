@@ -9,6 +9,8 @@ class Feature(Enum):
 
     PROGRESS = auto()
     """`--progress=plain`, in BuildKit's format."""
+    BUILD_ONLY = auto()
+    """`--output type=cacheonly`: a build that leaves no image."""
     BUILDERS = auto()
     """Builders by name, and attestations to be switched off."""
     BUILD_CONTEXTS = auto()
@@ -57,12 +59,12 @@ _INSTALL_BUILDX = "install docker's buildx component (https://docs.docker.com/go
 
 BUILDX = Dialect(
     title="docker with buildx",
-    features=frozenset({Feature.PROGRESS, Feature.BUILDERS, Feature.BUILD_CONTEXTS}),
+    features=frozenset({Feature.PROGRESS, Feature.BUILD_ONLY, Feature.BUILDERS, Feature.BUILD_CONTEXTS}),
     environment=_DOCKER,
 )
 EMBEDDED = Dialect(
     title="docker without buildx",
-    features=frozenset({Feature.PROGRESS}),
+    features=frozenset({Feature.PROGRESS, Feature.BUILD_ONLY}),
     cache_from=frozenset({"registry"}),
     cache_to=frozenset({"inline"}),
     environment=_DOCKER,
