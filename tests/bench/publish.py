@@ -1,6 +1,6 @@
 """How long publishing an archive takes, beside `skopeo copy` and `docker load` with `docker push`, in the same run.
 
-python -m tests.bench.publish [--megabytes 900] [--docker] [--images 20] [--huge 5000]
+python -m tests.bench.publish [--megabytes 900] [--docker] [--only-docker] [--images 20] [--huge 5000]
 
 The archive is made of real files of this machine. The registry is a real one, on this machine. Prints a table of
 seconds, megabytes of memory and ratios.
@@ -22,8 +22,9 @@ from pathlib import Path
 
 from image_assets.archive import open_archive
 from image_assets.oci import NoKeychain, RegistryClient
-from image_assets.publish import KnownBlobs, send, write_tag
+from image_assets.publish import KnownBlobs, send, send_local, write_tag
 from image_assets.task import Task
+from tests.fakes.cli_image import CliImage, docker
 from tools.kit import docker_engine
 from tools.kit import registry as local_registry
 
@@ -44,17 +45,24 @@ def real_files(root: Path) -> Iterator[Path]:
 def write_layer(path: Path, files: Iterator[Path], size: int) -> str:
     """Write one layer of about that size, and return its digest."""
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        while tar.offset < size:
-            file = next(files)
-            if len(str(file)) < 100:
+        for file in files:
+            if tar.offset >= size:
+                break
+            if len(str(file)) < 100 and tar.offset + file.stat().st_size < size * 1.02:
                 tar.add(file, recursive=False)
     with path.open("rb") as layer:
         return hashlib.file_digest(layer, "sha256").hexdigest()
 
 
-def make_archive(folder: Path, megabytes: int, seed: str = "", shares: tuple[float, ...] = SHARES) -> Path:
-    """Write a docker-save archive of real files."""
-    files = real_files(ROOT)
+def make_archive(
+    folder: Path,
+    megabytes: int,
+    seed: str = "",
+    shares: tuple[float, ...] = SHARES,
+    files: Iterator[Path] | None = None,
+) -> Path:
+    """Write a docker-save archive of real files, or of the next ones."""
+    files = files or real_files(ROOT)
     layers = [folder / f"layer-{at}.tar" for at in range(len(shares))]
     digests = [
         write_layer(path, files, int(megabytes * 1e6 * share)) for path, share in zip(layers, shares, strict=True)
@@ -127,13 +135,50 @@ def skopeo(archive: Path, registry: str, repository: str) -> float:
     )
 
 
-def docker(archive: Path, registry: str) -> float:
+def load_and_push(archive: Path, registry: str) -> float:
     """Load and push with docker."""
     name = f"{registry}/docker:1"
     seconds = timed("docker", "load", "-q", "-i", str(archive))
     seconds += timed("docker", "tag", "bench:1", name) + timed("docker", "push", "-q", name)
     timed("docker", "image", "rm", "-f", name, "bench:1")
     return seconds
+
+
+def local(
+    image: CliImage, registry: str, repository: str, memory: Path, engine_has: dict[str, int] | None = None
+) -> float:
+    """Publish an image of the docker engine with the provider's code."""
+    task = Task(debug=lambda line: print(" " * 10, line))
+    client = RegistryClient(registry, NoKeychain(), task)
+    started = time.monotonic()
+    sent = send_local(image, client, repository, task, KnownBlobs(memory), engine_has or {})
+    write_tag(client, repository, str(started), sent, task)
+    return time.monotonic() - started
+
+
+def engine(folder: Path, registry: str, megabytes: int) -> None:
+    """Print how images of the docker engine get to the registry, through our client and by the engine's own push."""
+    archive = make_archive(folder, megabytes, "engine", (1.0,))
+    docker("load", "-q", "-i", str(archive))
+    archive.unlink()
+    pushed, ours = f"{registry}/pushed:1", folder / "memory-engine"
+    docker("tag", "bench:1", pushed)
+    base = CliImage.of("bench:1")
+    through_us = local(base, registry, "local", ours)
+    by_engine = timed("docker", "push", "-q", pushed)
+    row(f"docker push, one new layer of {megabytes} MB", by_engine)
+    row("provider, the same (saved through our client)", through_us, by_engine)
+    (folder / "context").mkdir()
+    (folder / "context" / "Dockerfile").write_text(f"FROM {pushed}\nCOPY Dockerfile /added\n")
+    docker("build", "-q", "-t", f"{registry}/pushed:2", str(folder / "context"))
+    small = CliImage.of(f"{registry}/pushed:2")
+    row("provider, small layer, base sent by our client", local(small, registry, "local", ours))
+    known = {base.diff_ids[0]: base.size}
+    row("provider, small layer, base known to the engine", local(small, registry, "pushed", folder / "none", known))
+    (folder / "context" / "Dockerfile").write_text(f"FROM {pushed}\nCOPY Dockerfile /again\n")
+    docker("build", "-q", "-t", f"{registry}/pushed:3", str(folder / "context"))
+    row("docker push, small layer, base known to it", timed("docker", "push", "-q", f"{registry}/pushed:3"))
+    docker("image", "rm", "-f", "bench:1", pushed, f"{registry}/pushed:2", f"{registry}/pushed:3")
 
 
 def row(what: str, seconds: float, other: float | None = None, memory: int | None = None) -> None:
@@ -173,7 +218,7 @@ def compare(folder: Path, registry: str, options: argparse.Namespace) -> None:
     Path(f"{archive}.gz").unlink()
     if options.docker:
         with docker_engine.running():
-            pushed = docker(archive, registry)
+            pushed = load_and_push(archive, registry)
         row("docker load, docker push", pushed)
         row("provider, as above", ours, pushed)
     archive.unlink()
@@ -181,14 +226,14 @@ def compare(folder: Path, registry: str, options: argparse.Namespace) -> None:
 
 def many(folder: Path, registry: str, images: int) -> None:
     """Print how 20 images at once compare with the same bytes in one."""
-    archives = []
+    archives, files = [], real_files(ROOT)
     for at in range(images):
         (folder / str(at)).mkdir()
-        archives.append(make_archive(folder / str(at), 30, str(at), (1.0,)))
+        archives.append(make_archive(folder / str(at), 30, str(at), (1.0,), files))
     whole = make_archive(folder, 30 * images, shares=tuple(1 / images for _ in range(images)))
     one = publish(whole, registry, "whole", folder / "m1")
     row(f"provider, {30 * images} MB as one image", one)
-    row(f"provider, {images} images at once, same layer", publish_many(archives, registry, folder / "m2"), one)
+    row(f"provider, {images} images of 30 MB at once", publish_many(archives, registry, folder / "m2"), one)
 
 
 def huge(folder: Path, registry: str, megabytes: int) -> None:
@@ -205,6 +250,7 @@ def main() -> None:
     parser.add_argument("--docker", action="store_true", help="compare with docker load and push too (slow)")
     parser.add_argument("--images", type=int, default=0, help="publish so many images at once too")
     parser.add_argument("--huge", type=int, default=0, help="publish an archive of so many megabytes too")
+    parser.add_argument("--only-docker", action="store_true", help="measure only images of the docker engine")
     parser.add_argument("--child", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -214,7 +260,11 @@ def main() -> None:
         folder = Path(name)
         (folder / "registry").mkdir()
         with local_registry.running(folder / "registry") as running:
-            compare(folder, running.address, options)
+            if not options.only_docker and options.megabytes:
+                compare(folder, running.address, options)
+            if options.docker or options.only_docker:
+                with docker_engine.running():
+                    engine(folder, running.address, options.megabytes)
             if options.images:
                 many(folder, running.address, options.images)
             if options.huge:

@@ -8,9 +8,8 @@ import zstandard
 
 from image_assets.archive import open_archive
 from image_assets.oci import Limits, NoKeychain, RegistryClient
-from image_assets.publish import KnownBlobs, Sent, holds, send, send_local, write_tag
+from image_assets.publish import KnownBlobs, LocalImage, Sent, holds, send, send_local, write_tag
 from image_assets.task import Task
-from tests.fakes.engine import FakeLocalImage
 from tests.support.registry import Registry
 
 #: So that a test of a registry that fails does not take minutes.
@@ -39,7 +38,7 @@ class Publisher:
         with open_archive(self.write(content), image) as archive:
             return send(archive, self.client(), repository, self.task, KnownBlobs(self.memory))
 
-    def send_local(self, image: FakeLocalImage, repository: str, engine_has: Mapping[str, int] | None = None) -> Sent:
+    def send_local(self, image: LocalImage, repository: str, engine_has: Mapping[str, int] | None = None) -> Sent:
         return send_local(image, self.client(), repository, self.task, KnownBlobs(self.memory), engine_has or {})
 
     def tag(self, content: bytes, repository: str, tag: str) -> str:

@@ -17,9 +17,9 @@ from enum import Enum
 #: Bytes per second at which the engine packs and sends a new layer.
 _ENGINE_RATE = 18_000_000
 #: Bytes per second at which `docker save` gives an image, new or not.
-_SAVE_RATE = 180_000_000
+_SAVE_RATE = 100_000_000
 #: Bytes per second at which our client packs and sends what comes out.
-_CLIENT_RATE = 250_000_000
+_CLIENT_RATE = 200_000_000
 #: Seconds that each takes for nothing.
 _ENGINE_START = 0.3
 _CLIENT_START = 0.2
