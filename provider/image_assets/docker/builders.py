@@ -4,7 +4,6 @@ The files are those of github.com/docker/buildx `store`: `current`, `defaults/` 
 `BUILDX_CONFIG`, else `buildx` beside docker's configuration. Every docker context is a builder of the driver `docker`.
 """
 
-import difflib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -110,6 +109,8 @@ def _contexts(environ: Mapping[str, str]) -> set[str]:
 
 
 def _missing(name: str, environ: Mapping[str, str]) -> BuildError:
+    import difflib  # noqa: PLC0415 - only a mistake needs it, every start would pay for it
+
     store = _store(environ) / "instances"
     known = sorted({_DEFAULT} | _contexts(environ) | {path.name for path in store.glob("*")})
     close = difflib.get_close_matches(name, known, n=1)

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import threading
-import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -125,7 +124,7 @@ class Store:
 
 def new_holder() -> str:
     """Return a name, used once, that holds a built image and tells who does."""
-    return f"{_HOLDER}:{os.getpid()}-{uuid.uuid4().hex}"
+    return f"{_HOLDER}:{os.getpid()}-{os.urandom(8).hex()}"
 
 
 def _facts(image: Mapping[str, Any]) -> ImageFacts:
