@@ -48,6 +48,8 @@ def _start() -> "subprocess.Popen[bytes]":
     """Start dockerd in the background and wait until it answers."""
     if os.geteuid() != 0 or not shutil.which("dockerd"):
         raise EngineMissingError("no docker engine answers: start docker (dockerd), or set DOCKER_HOST")
+    # One left by a killed engine would keep the next from starting once its number is another process's.
+    _PIDFILE.unlink(missing_ok=True)
     with _LOG.open("wb") as log:
         command = ["dockerd", f"--pidfile={_PIDFILE}"]
         daemon = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
