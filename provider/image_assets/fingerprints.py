@@ -53,7 +53,7 @@ class Fingerprints:
     def __init__(self, settings: Settings, base: Path) -> None:
         self.settings = settings
         self.base = base
-        self.cache: DigestCache | None = None
+        self.cache = digest_cache(settings)
         self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "fingerprint")
         self.begun: dict[str, Future[Taken]] = {}
         self.lock = threading.Lock()
@@ -90,11 +90,11 @@ class Fingerprints:
         return take(make_plan(inputs, self.settings, self.base), task, self.cache)
 
 
-def cache_file(settings: Settings) -> Path:
-    """Return where digests are remembered (XDG Base Directory Specification)."""
+def digest_cache(settings: Settings) -> DigestCache | None:
+    """Return where digests are remembered: the user's own cache, or one in a directory of its own."""
     if settings.cache_directory:
-        return Path(settings.cache_directory) / "digests"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "image-assets" / "digests"
+        return DigestCache(Path(settings.cache_directory) / "digests")
+    return DigestCache.of_user()
 
 
 def take(plan: Plan, task: Task, cache: DigestCache | None) -> Taken:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_assets.fingerprints import Fingerprints
+from image_assets.origins import Origins
 from image_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 class Outside:
     """Makes the one set of registry clients and the one queue of builds that all images share."""
 
-    def __init__(self, settings: Settings, base: Path, fingerprints: Fingerprints) -> None:
-        self._make = partial(_load, settings, base, fingerprints)
+    def __init__(self, settings: Settings, base: Path, fingerprints: Fingerprints, origins: Origins) -> None:
+        self._make = partial(_load, settings, base, fingerprints, origins)
         self._made: tuple[Registries, Releases] | None = None
         self._lock = threading.Lock()
 
@@ -40,9 +41,11 @@ class Outside:
             return self._made
 
 
-def _load(settings: Settings, base: Path, fingerprints: Fingerprints) -> "tuple[Registries, Releases]":
+def _load(
+    settings: Settings, base: Path, fingerprints: Fingerprints, origins: Origins
+) -> "tuple[Registries, Releases]":
     from image_assets.registries import Registries  # noqa: PLC0415 - see above
     from image_assets.release import Releases  # noqa: PLC0415 - see above
 
     registries = Registries(settings)
-    return registries, Releases(settings, base, registries, fingerprints)
+    return registries, Releases(settings, base, registries, fingerprints, origins)

@@ -15,6 +15,7 @@ from image_assets.errors import AssetError, InputError, Problem
 from image_assets.fingerprints import Fingerprints
 from image_assets.handover import Handover, without_secrets
 from image_assets.inputs import ASSET_FIELDS, Inputs, asset_problems, input_problems, parse_stored
+from image_assets.origins import Origins
 from image_assets.outputs import WRITTEN_TAGS, Target, forecast, known_target, published, repository_outputs
 from image_assets.outside import Outside
 from image_assets.plan import location_problems
@@ -36,7 +37,8 @@ class PublishedImage:
         self.base = base
         self.fingerprints = Fingerprints(settings, base)
         self.handover = Handover()
-        self.outside = Outside(settings, base, self.fingerprints)
+        self.origins = Origins()
+        self.outside = Outside(settings, base, self.fingerprints, self.origins)
 
     def begin(self, kind: str, values: Values) -> None:
         """Check the inputs of an asset component, and start reading what its image's `check` will ask for.
@@ -62,6 +64,7 @@ class PublishedImage:
     def diff(self, job: Job, old: State, news: Values) -> tuple[Change, ...]:
         """Compare inputs, and if so configured ask whether the image is still there."""
         found = changes(old.inputs, news)
+        self.note_origin(old)
         if found:
             job.task.info(explain(found, old.inputs, news))
         elif self.settings.check_published == "always" and self.is_gone(job, old):
@@ -159,6 +162,12 @@ class PublishedImage:
             target = stored_target(old)
             client = self.client_of(job, old, target)
             retire(client, target, tuple(old.outputs.get(WRITTEN_TAGS, ())), old.outputs["imageDigest"], job.task)
+
+    def note_origin(self, old: State) -> None:
+        """Remember where a stored image is, in case the program now wants it in another repository too."""
+        fingerprint, digest = plain(old.inputs.get("fingerprint")), old.outputs.get("imageDigest")
+        if isinstance(fingerprint, str) and digest:
+            self.origins.note(fingerprint, stored_target(old).repository, digest)
 
     def is_gone(self, job: Job, old: State) -> bool:
         """Say whether the registry clearly lacks the image; any trouble counts as no."""

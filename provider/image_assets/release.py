@@ -9,18 +9,31 @@ the tag, checked
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_assets.build import Built, PushedByDigest, build, try_build
 from image_assets.context import describe_change, staged
-from image_assets.errors import ChangedDuringBuildError
+from image_assets.errors import ChangedDuringBuildError, RegistryError
 from image_assets.fingerprints import Fingerprints
 from image_assets.oci import Descriptor, RegistryClient
+from image_assets.origins import Origins
 from image_assets.plan import main_context
-from image_assets.publish import Expected, Sent, add_tags, check_tag, holds, send, send_local, write_tag
+from image_assets.publish import (
+    Expected,
+    KnownBlobs,
+    Sent,
+    Source,
+    add_tags,
+    check_tag,
+    copy,
+    holds,
+    send,
+    send_local,
+    write_tag,
+)
 from image_assets.recipe import build_spec
 from image_assets.registries import Registries
 from image_assets.settings import Settings
@@ -46,11 +59,15 @@ class Published:
 class Releases:
     """Publishes images: each reference once at a time, and only so many builds at once."""
 
-    def __init__(self, settings: Settings, base: Path, registries: Registries, fingerprints: Fingerprints) -> None:
+    def __init__(
+        self, settings: Settings, base: Path, registries: Registries, fingerprints: Fingerprints, origins: Origins
+    ) -> None:
         self.settings = settings
         self.base = base
         self.registries = registries
         self.fingerprints = fingerprints
+        self.origins = origins
+        self.known = known_blobs(settings)
         self.builds = threading.BoundedSemaphore(settings.max_concurrent_builds)
         self.locks: dict[str, threading.Lock] = {}
         self.lock = threading.Lock()
@@ -59,9 +76,11 @@ class Releases:
         """Make the registry serve the image under its tags."""
         target, task = wanted.target, wanted.job.task
         client = self.registries.client(target.repository, task, wanted.login)
-        with self.one_at_a_time(str(target)):
+        # By fingerprint, not by reference: whoever comes second finds the tag, or an image to copy.
+        with self.one_at_a_time(wanted.fingerprint):
             found = client.head_manifest(target.repository.full_path, target.tag)
             done = self.accept(wanted, client, found) if found else self.make(wanted, client)
+        self.origins.note(wanted.fingerprint, target.repository, done.digest)
         extra = add_tags(client, target.repository.full_path, done.digest, wanted.inputs.extra_tags, task)
         return Published(done.digest, (*done.written, *extra))
 
@@ -90,14 +109,29 @@ class Releases:
 
     def sent(self, wanted: Wanted, client: RegistryClient) -> AbstractContextManager[tuple[Sent, Expected | None]]:
         """Send an image without its tag, and keep what writing the tag may still need."""
-        return self.archive_sent(wanted, client) if wanted.inputs.tarball_file else self.build_sent(wanted, client)
+        if wanted.inputs.tarball_file:
+            return self.archive_sent(wanted, client)
+        copied = self.copied(wanted, client)
+        return nullcontext((copied, None)) if copied else self.build_sent(wanted, client)
+
+    def copied(self, wanted: Wanted, client: RegistryClient) -> Sent | None:
+        """Copy the image from where this program has it already; None if that does not work."""
+        target, task = wanted.target, wanted.job.task
+        for origin in () if wanted.inputs.asset_hash else self.origins.of(wanted.fingerprint, target.repository):
+            source = self.registries.client(origin.repository, task, wanted.login)
+            try:
+                found = Source(source, origin.repository.full_path, origin.digest or "")
+                return copy(found, client, target.repository.full_path, task, self.known)
+            except RegistryError as error:
+                task.debug(f"{origin} could not be copied: {error}")
+        return None
 
     @contextmanager
     def archive_sent(self, wanted: Wanted, client: RegistryClient) -> Iterator[tuple[Sent, Expected | None]]:
         """Send an archive's image."""
         path = wanted.target.repository.full_path
         with self.archive(wanted) as archive:
-            yield send(archive, client, path, wanted.job.task), holds(archive, client, path)
+            yield send(archive, client, path, wanted.job.task, self.known), holds(archive, client, path)
 
     def archive(self, wanted: Wanted) -> "AbstractContextManager[Archive]":
         """Open the archive."""
@@ -114,7 +148,7 @@ class Releases:
             if isinstance(built, PushedByDigest):
                 yield Sent(client.get_manifest(path, built.digest), ()), None
             else:
-                yield send_local(built, client, path, task), None
+                yield send_local(built, client, path, task, self.known), None
         finally:
             built.discard()
 
@@ -155,9 +189,16 @@ class Releases:
             self.builds.release()
 
     @contextmanager
-    def one_at_a_time(self, reference: str) -> Iterator[None]:
-        """Hold everybody else who publishes the same reference in this process."""
+    def one_at_a_time(self, fingerprint: str) -> Iterator[None]:
+        """Hold everybody else who publishes the same content in this process."""
         with self.lock:
-            lock = self.locks.setdefault(reference, threading.Lock())
+            lock = self.locks.setdefault(fingerprint, threading.Lock())
         with lock:
             yield
+
+
+def known_blobs(settings: Settings) -> KnownBlobs:
+    """Return what is remembered of blobs: the user's own memory, or one in a directory of its own."""
+    if settings.cache_directory:
+        return KnownBlobs(Path(settings.cache_directory) / "blobs.json")
+    return KnownBlobs.of_user()

@@ -133,3 +133,27 @@ def test_the_providers_configuration_counts(
     assert registry_with_auth.tags(repository_name) == []
     project.set_config("image-assets:buildOutput", "loud")
     assert "must be one of quiet, normal, full" in project.preview(check=False).text
+
+
+def test_one_content_is_built_once_for_all_its_repositories(
+    new_project: NewProject,
+    registry: Registry,
+    registry_with_auth: Registry,
+    repository_name: str,
+    tmp_path: Path,
+) -> None:
+    """R44, R33: two repositories, one build, one digest; a third one later builds nothing."""
+    places = [f"{registry.address}/{repository_name}/{n}" for n in range(2)]
+    elsewhere = f"{registry_with_auth.address}/{repository_name}"
+    login = {"registryAuth": {"username": USER, "password": PASSWORD}}
+    two = "resources:\n" + "".join(asset(f"a{n}", "app", place) for n, place in enumerate(places))
+    project = new_project(two)
+    write_files(project.folder / "app", {"Dockerfile": "FROM scratch\nCOPY . /\n"})
+    calls = counted(project, tmp_path / "count")
+    project.up()
+    project.write(two + asset("a2", "app", elsewhere, **login))
+    project.up()
+    assert len([line for line in calls.read_text().splitlines() if "build " in line and "--file" in line]) == 1
+    tag = registry.tags(f"{repository_name}/0")[0]
+    digests = {registry.digest(f"{repository_name}/{n}", tag) for n in range(2)}
+    assert digests == {registry_with_auth.digest(repository_name, tag)}

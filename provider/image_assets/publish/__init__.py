@@ -9,10 +9,11 @@ Row by row, each file using only those above it:
     known · feed
     destination     one repository
     layers          one layer: verified, compressed
-    send · local    an image
+    send · local · copy    an image
     tags
 """
 
+from image_assets.publish.copy import Source, copy
 from image_assets.publish.known import KnownBlobs
 from image_assets.publish.local import send_local
 from image_assets.publish.model import LocalImage, Sent
@@ -24,8 +25,10 @@ __all__ = [
     "KnownBlobs",
     "LocalImage",
     "Sent",
+    "Source",
     "add_tags",
     "check_tag",
+    "copy",
     "holds",
     "send",
     "send_local",
