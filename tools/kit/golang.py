@@ -64,7 +64,8 @@ def build(program: Program) -> None:
     say(f"building {program.name} (some minutes, once)")
     # Static, because a bare machine has no C compiler; these tags are what the projects release with.
     flags = ["-trimpath", "-tags", "osusergo grpcnotrace", "-ldflags", program.ldflags, "-o", str(program.executable)]
-    run([_go(), "build", *flags, program.package], cwd=program.folder, environ={"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"})
+    environ = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}
+    run([_go(), "build", *flags, program.package], cwd=program.folder, environ=environ)
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(wanted)
 
