@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from image_assets.components.grant_checks import grant_problems, refuse, twin_problems
+from image_assets.components.grant_checks import account_text, grant_problems, refuse, twin_problems
 from image_assets.errors import InputError
 
 
@@ -25,6 +25,11 @@ def test_each_kind_of_grantee_is_taken(grantee: dict[str, str]) -> None:
     assert _told("grantPull", name="g", **grantee) == {}
 
 
+def test_an_account_may_be_the_number_that_yaml_makes_of_it() -> None:
+    assert _told("grantPull", name="g", accountId=2.1e10) == {}
+    assert account_text(21098765432.0) == "021098765432"
+
+
 def test_two_grantees_in_one_grant_are_refused() -> None:
     told = _told("grantPull", name="g", role="r", service="x.amazonaws.com")
     assert told == {"": "give exactly one of role, service, accountId, arn, not role and service"}
@@ -38,7 +43,8 @@ def test_a_grant_to_nobody_is_refused() -> None:
     ("grantee", "value", "reason"),
     [
         ("accountId", "12345", "12 digits"),
-        ("accountId", 123456789012, "must be a string"),
+        ("accountId", True, "must be a string"),
+        ("accountId", 1e13, "12 digits"),
         ("arn", "builder", "is not an ARN"),
         ("service", "lambda", "write lambda.amazonaws.com"),
         ("role", "", "not empty"),

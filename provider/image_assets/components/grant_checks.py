@@ -81,16 +81,23 @@ def _grantee_problems(args: Mapping[str, Any], path: str, prefix: str) -> Iterat
 def _who_problems(kind: str, who: Any, path: str) -> Iterator[Problem]:
     if isinstance(who, pulumi.Output):
         return
+    who = account_text(who) if kind == "accountId" else who
     if not isinstance(who, str) or not who:
         yield Problem(path, "must be a string, not empty")
     elif kind == "accountId" and not (len(who) == 12 and who.isdigit()):
-        yield Problem(path, f'"{who}" is not an AWS account: write its 12 digits, in quotes')
+        yield Problem(path, f'"{who}" is not an AWS account: write its 12 digits')
     elif kind == "arn" and not who.startswith("arn:"):
         yield Problem(
             path, f'"{who}" is not an ARN: write arn:aws:iam::ACCOUNT:role/NAME, or use `role` or `accountId`'
         )
     elif kind == "service" and "." not in who:
         yield Problem(path, f'"{who}" is not a service principal: write {who}.amazonaws.com')
+
+
+def account_text(account: Any) -> Any:
+    """Return an account's 12 digits: YAML takes them for a number even in quotes, once they went through a variable."""
+    is_number = isinstance(account, int | float) and not isinstance(account, bool)
+    return f"{int(account):012d}" if is_number else account
 
 
 def _action_problems(actions: Any, path: str) -> Iterator[Problem]:

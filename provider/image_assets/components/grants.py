@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import pulumi
 
 from image_assets import policy
-from image_assets.components.grant_checks import GRANTEES, TWINS, grant_problems, refuse, twin_problems
+from image_assets.components.grant_checks import GRANTEES, TWINS, account_text, grant_problems, refuse, twin_problems
 from image_assets.components.origin import Origin
 from image_assets.components.stack_aws import handed_on
 from image_assets.ecr import Aws, AwsSettings, EcrKeychain
@@ -161,7 +161,7 @@ def statement_for(kind: str, who: str, arn: RepositoryArn, actions: Sequence[str
         return {**statement, "Condition": policy.lambda_condition(arn.partition, arn.region, arn.account)}
     principal = {
         "service": {"Service": who},
-        "accountId": policy.account_principal(who, arn.partition),
+        "accountId": policy.account_principal(account_text(who), arn.partition),
         "arn": {"AWS": who},
     }[kind]
     return policy.allow(principal, actions)

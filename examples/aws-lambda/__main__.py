@@ -1,0 +1,39 @@
+"""A Lambda function from an image that this program builds, in an ECR repository of its own."""
+
+import json
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_image_assets as assets
+
+image = assets.DockerImageAsset(
+    "greeter",
+    directory="./function",
+    build_args={"BASE": pulumi.Config().require("base")},
+)
+# Lambda would add the permission itself, if whoever deploys may change repositories' policies; here the program does.
+grant = image.grant_pull(name="lambda", service="lambda.amazonaws.com")
+
+role = aws.iam.Role(
+    "greeter",
+    assume_role_policy=json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+            ],
+        }
+    ),
+)
+function = aws.lambda_.Function(
+    "greeter",
+    package_type="Image",
+    image_uri=image.image_uri,
+    role=role.arn,
+    timeout=10,
+    # The image's address makes it wait for the image, this for the grant.
+    opts=pulumi.ResourceOptions(depends_on=[grant.grant_id.apply(lambda _: image)]),
+)
+
+pulumi.export("imageUri", image.image_uri)
+pulumi.export("function", function.name)
