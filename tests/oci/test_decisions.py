@@ -148,10 +148,19 @@ def test_what_a_registry_says_is_shown_on_one_line(
     assert len(refusal.text) < 1100
 
 
-@pytest.mark.parametrize(("status", "codes", "fault"), [
-    (429, (), Fault.BUSY), (503, (), Fault.BUSY), (500, ("UNKNOWN",), Fault.BUSY), (403, ("TOOMANYREQUESTS",), Fault.BUSY),
-    (401, ("UNAUTHORIZED",), Fault.FINAL), (404, (), Fault.FINAL), (400, ("MANIFEST_INVALID",), Fault.FINAL), (501, (), Fault.FINAL),
-])  # fmt: skip
+KINDS = [
+    (429, (), Fault.BUSY),
+    (503, (), Fault.BUSY),
+    (500, ("UNKNOWN",), Fault.BUSY),
+    (403, ("TOOMANYREQUESTS",), Fault.BUSY),
+    (401, ("UNAUTHORIZED",), Fault.FINAL),
+    (404, (), Fault.FINAL),
+    (400, ("MANIFEST_INVALID",), Fault.FINAL),
+    (501, (), Fault.FINAL),
+]
+
+
+@pytest.mark.parametrize(("status", "codes", "fault"), KINDS)
 def test_a_table_says_what_may_pass(status: int, codes: tuple[str, ...], fault: Fault) -> None:
     assert fault_of(status, codes) is fault
 
@@ -192,10 +201,19 @@ def test_a_retry_after_lengthens_the_pause_within_the_budget() -> None:
     assert patience.pause_after(failure(Fault.BUSY, 11.0)) is None
 
 
-@pytest.mark.parametrize(("value", "seconds"), [
-    (None, None), ("7", 7.0), ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0), ("Thu, 01 Jan 2015 00:00:10 GMT", 10.0), ("soon", None), ("", None),
-    ("-5", None), ("9" * 400, float("inf")),
-])  # fmt: skip
+RETRY_AFTER = [
+    (None, None),
+    ("7", 7.0),
+    ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0),
+    ("Thu, 01 Jan 2015 00:00:10 GMT", 10.0),
+    ("soon", None),
+    ("", None),
+    ("-5", None),
+    ("9" * 400, float("inf")),
+]
+
+
+@pytest.mark.parametrize(("value", "seconds"), RETRY_AFTER)
 def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
     """RFC 9110, section 10.2.3."""
     assert seconds_to_wait(value, now=lambda: 1420070400.0) == seconds

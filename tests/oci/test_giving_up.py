@@ -1,5 +1,6 @@
 """What goes wrong and does not pass: one error, in bounded time, that says what the registry said (R12, R39)."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -208,6 +209,24 @@ def test_a_cancelled_upload_ends_though_the_registry_stops_reading(new_client: N
         place = Place(f"127.0.0.1:{server.getsockname()[1]}", NoKeychain())
         with pytest.raises(CancelledByUserError):
             new_client(place, task=task, limits=Limits()).upload_blob("app", known(BLOB))
+
+
+def test_a_connection_that_is_not_made_ends_with_the_cancellation(new_client: NewClient) -> None:
+    """A full backlog: the system answers no further connection, as a firewall that drops packets."""
+    with socket.socket() as server, contextlib.ExitStack() as waiting:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(3):
+            early = waiting.enter_context(socket.socket())
+            early.setblocking(False)
+            early.connect_ex(server.getsockname())
+        task = Task()
+        threading.Timer(0.3, task.cancelled.set).start()
+        began = time.monotonic()
+        place = Place(f"127.0.0.1:{server.getsockname()[1]}", NoKeychain())
+        with pytest.raises(CancelledByUserError):
+            new_client(place, task=task, limits=Limits(connect=20)).list_tags("app")
+    assert time.monotonic() - began < 3
 
 
 def test_a_cancelled_download_ends_at_once(strict: FakeRegistry, new_client: NewClient) -> None:

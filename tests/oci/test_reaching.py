@@ -54,7 +54,7 @@ def test_the_environments_authorities_are_trusted(
 
 
 def test_an_unknown_authority_is_one_error_at_once(far: FakeRegistry, proxy: FakeProxy, new_client: NewClient) -> None:
-    with pytest.raises(RegistryError, match="TLS failed: .*certificate verify failed") as caught:
+    with pytest.raises(RegistryError, match=r"TLS failed: .*certificate verify failed") as caught:
         new_client(far, environ=environ(proxy)).list_tags("app")
     assert (len(proxy.seen), caught.value.temporary) == (1, False)
 
@@ -94,7 +94,7 @@ def test_a_registrys_own_authority_and_our_own_certificate_are_found_in_certs_d(
 
 
 def test_a_bundle_that_is_not_there_is_named(far: FakeRegistry, proxy: FakeProxy, new_client: NewClient) -> None:
-    with pytest.raises(RegistryError, match="/nonexistent/ca.pem"):
+    with pytest.raises(RegistryError, match=r"/nonexistent/ca\.pem cannot be used"):
         new_client(far, environ=environ(proxy, SSL_CERT_FILE="/nonexistent/ca.pem")).list_tags("app")
 
 

@@ -3,6 +3,8 @@
 import http.client
 import socket
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from typing import Any, BinaryIO
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
@@ -12,6 +14,7 @@ from urllib3.util import make_headers, parse_url
 from image_assets.oci.watchdog import Watch
 
 _CONNECTIONS_KEPT = 16
+_LISTEN_EVERY = 0.1
 
 
 class _Lines:
@@ -59,6 +62,34 @@ class _Current(threading.local):
 current = _Current()
 
 
+def _made(connect: Callable[[], socket.socket], watch: Watch) -> socket.socket:
+    """Connect in a thread of its own, which is left behind if need be: looking up a name cannot be interrupted.
+
+    Raises:
+        TimeoutError: The watch ended before.
+    """
+    outcome: Future[socket.socket] = Future()
+    threading.Thread(target=_settle, args=(outcome, connect), name="registry connection", daemon=True).start()
+    while not wait((outcome,), timeout=_LISTEN_EVERY).done:
+        if watch.ended:
+            outcome.add_done_callback(_drop)
+            raise TimeoutError("no connection in time")
+    return outcome.result()
+
+
+def _settle(outcome: Future[socket.socket], connect: Callable[[], socket.socket]) -> None:
+    try:
+        outcome.set_result(connect())
+    except BaseException as error:  # noqa: BLE001 - whoever waits for the outcome raises it
+        outcome.set_exception(error)
+
+
+def _drop(outcome: Future[socket.socket]) -> None:
+    """Close a connection that came too late."""
+    if not outcome.exception():
+        outcome.result().close()
+
+
 class _Watched(HTTPConnection):
     """A connection that hands a duplicate of its socket to the watch of each exchange it serves."""
 
@@ -66,7 +97,7 @@ class _Watched(HTTPConnection):
     _handle: socket.socket | None = None
 
     def _new_conn(self) -> socket.socket:
-        made = super()._new_conn()
+        made = _made(super()._new_conn, current.watch) if current.watch else super()._new_conn()
         # A duplicate stays good when TLS takes the socket over, and while an answer outlives its connection.
         self._handle = made.dup()
         self._attach()

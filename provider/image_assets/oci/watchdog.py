@@ -16,7 +16,12 @@ _IDLE_LOOKS = 25
 
 
 class Watch:
-    """The bounds of one exchange."""
+    """The bounds of one exchange.
+
+    Attributes:
+        expired: Whether its time was over before it ended.
+        ended: Whether it must not go on: its time is over, or the user cancelled.
+    """
 
     def __init__(self, seconds: float, clock: Callable[[], float], forget: Callable[["Watch"], None]) -> None:
         self._clock = clock
@@ -28,6 +33,7 @@ class Watch:
         self._left = seconds
         self._seconds = seconds
         self.expired = False
+        self.ended = False
 
     @property
     def seconds(self) -> float:
@@ -66,6 +72,7 @@ class Watch:
         if not late and not cancelled:
             return
         with self._lock:
+            self.ended = True
             self.expired = self.expired or late
             if self._handle is not None:
                 # The other end may have closed already.
