@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from image_assets.archive import Passing, SavedImage, open_archive
 from image_assets.errors import ArchiveError
-
 from tests.fakes.images import (
     MadeImage,
     an_image,

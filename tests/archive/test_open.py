@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from image_assets.archive import LayoutImage, SavedImage, open_archive
 from image_assets.errors import InputError
-
 from tests.fakes.images import (
     an_image,
     docker_save,

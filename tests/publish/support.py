@@ -42,7 +42,7 @@ class Publisher:
         return send_local(image, self.client(), repository, self.task, KnownBlobs(self.memory), engine_has or {})
 
     def tag(self, content: bytes, repository: str, tag: str) -> str:
-        """Send, write the tag only over the same image, and return what it holds."""
+        """Send, write the tag, and return what it holds."""
         with open_archive(self.write(content)) as archive:
             client = self.client()
             sent = send(archive, client, repository, self.task, KnownBlobs(self.memory))

@@ -1,16 +1,19 @@
 """Tags are written last, checked, and never moved (R5, R27, R39)."""
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 
+from image_assets.archive import open_archive
 from image_assets.errors import CancelledByUserError, RegistryError
-from image_assets.publish import Sent, add_tags, write_tag
+from image_assets.publish import Sent, add_tags, check_tag, holds, write_tag
 from image_assets.task import Task
-from tests.fakes.images import an_image, docker_save, oci_layout
-from tests.fakes.registry import FakeRegistry, Rules, answer
+from tests.fakes.images import MadeImage, an_image, docker_save, oci_layout, tar_of
+from tests.fakes.registry import FakeRegistry, Rules, answer, silence
 from tests.publish.support import Publisher, digest
 from tests.support.registry import Registry
 
@@ -153,3 +156,30 @@ def test_a_cancelled_deployment_writes_no_tag(tmp_path: Path) -> None:
         with pytest.raises(CancelledByUserError):
             write_tag(publisher.client(), "a/b", "t", sent, cancelled)
         assert registry.calls("PUT", "/manifests/t") == []
+
+
+def test_a_tag_that_was_found_is_checked_before_anything_is_sent(tmp_path: Path) -> None:
+    with FakeRegistry() as registry:
+        publisher = Publisher(registry.host, tmp_path)
+        publisher.tag(docker_save(ONE), "a/b", "t")
+        client = publisher.client()
+        found = client.head_manifest("a/b", "t")
+        assert found
+        for image, right in ((ONE, True), (OTHER, False)):
+            with open_archive(publisher.write(docker_save(image, mtime=5))) as archive:
+                expected = holds(archive, client, "a/b")
+            assert expected(found) is right
+        with pytest.raises(RegistryError, match="not overwritten"):
+            check_tag(found, "a/b:t", expected)
+
+
+def test_a_cancelled_upload_ends_soon(tmp_path: Path) -> None:
+    big = MadeImage((tar_of({"x": bytes(3_000_000)}),))
+    with FakeRegistry() as registry:
+        registry.fail("PATCH", "/uploads/", silence())
+        publisher = Publisher(registry.host, tmp_path)
+        threading.Timer(0.5, publisher.task.cancelled.set).start()
+        started = time.monotonic()
+        with pytest.raises(CancelledByUserError):
+            publisher.send(docker_save(big), "a/b")
+        assert time.monotonic() - started < 4
