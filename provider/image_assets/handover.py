@@ -21,6 +21,11 @@ class Handover:
         """Return the login that the program gave, empty if none or in another process (refresh, destroy)."""
         return self.kept[urn].registry_auth if urn in self.kept else EMPTY
 
+    def all_auths(self) -> dict[str, Mapping[str, str]]:
+        """Return every login that the program gave, by registry."""
+        kept = [inputs for inputs in list(self.kept.values()) if inputs.registry_auth and inputs.destination]
+        return {inputs.destination.registry: inputs.registry_auth for inputs in kept if inputs.destination}
+
     def build_secrets(self, urn: str, stored: Inputs) -> Mapping[str, Mapping[str, str]]:
         """Return the build secrets with their values."""
         return self.kept[urn].build_secrets if urn in self.kept else stored.build_secrets

@@ -111,6 +111,7 @@ class PublishedImage:
             outline=rows_of(values),
             login=self.login(job, inputs),
             build_secrets=self.handover.build_secrets(job.urn, inputs),
+            other_auths=self.handover.all_auths(),
             hidden=secret_texts(values.get("buildArgs")),
         )
 

@@ -1,15 +1,20 @@
 """From an image's inputs to what the builder is asked for."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from image_assets.context import Staged
 from image_assets.custom_resource import Job
 from image_assets.docker import BuildSpec, CacheOption, SecretSource
-from image_assets.oci.keychain import Credential
+from image_assets.ecr_names import parse_host
+from image_assets.errors import CloudError
+from image_assets.inputs import Inputs
+from image_assets.oci.keychain import Credential, Keychain
 from image_assets.plan import is_local, platforms_of
-from image_assets.registries import Registries
+from image_assets.registries import Registries, credential
 from image_assets.settings import Settings
 from image_assets.wanted import Wanted
 
@@ -35,7 +40,7 @@ def build_spec(wanted: Wanted, context: Staged, base: Path, settings: Settings, 
         labels={**origin_labels(wanted.job), **inputs.labels},
         executable=builder.get("executable", "docker"),
         builder=builder.get("name"),
-        credentials=credentials(wanted, registries),
+        credentials=credentials(wanted, texts_of(inputs, context.dockerfile), registries),
         hidden=wanted.hidden,
         shown_context=base / (inputs.directory or ""),
         shown_dockerfile=base / (inputs.directory or "") / inputs.file,
@@ -64,9 +69,40 @@ def origin_labels(job: Job) -> dict[str, str]:
     return {"io.pulumi.project": job.project, "io.pulumi.stack": job.stack, "io.pulumi.resource": job.name}
 
 
-def credentials(wanted: Wanted, registries: Registries) -> Mapping[str, Credential]:
-    """Return the logins that the builder needs: for base images, and to push."""
+def credentials(wanted: Wanted, texts: Iterable[str], registries: Registries) -> Mapping[str, Credential]:
+    """Return the logins that the builder needs: to push, for base images and for caches.
+
+    ECR's are looked up for each of its hosts that the Dockerfile or an option names; docker's own are in its
+    configuration already.
+    """
     repository = wanted.target.repository
     keychain = registries.keychain(repository, wanted.job.task, wanted.login)
-    own = keychain.resolve(repository.registry, repository.full_path)
-    return {**registries.configured, **({repository.registry: own} if own else {})}
+    named = {repository.registry: repository.full_path, **dict.fromkeys(ecr_hosts(texts), "")}
+    found = {registry: login_for(keychain, registry, path) for registry, path in named.items()}
+    return {
+        **{registry: credential(auth) for registry, auth in wanted.other_auths.items()},
+        **registries.configured,
+        **{registry: login for registry, login in found.items() if login},
+    }
+
+
+def login_for(keychain: Keychain, registry: str, path: str) -> Credential | None:
+    """Return a login if there is one; if it is missed, the builder's own error tells more."""
+    with suppress(CloudError):
+        return keychain.resolve(registry, path)
+    return None
+
+
+def ecr_hosts(texts: Iterable[str]) -> set[str]:
+    """Return the hosts of ECR that are named anywhere in some texts."""
+    return {word for text in texts for word in re.findall(r"[\w.-]+", text) if parse_host(word)}
+
+
+def texts_of(inputs: Inputs, dockerfile: Path) -> Iterator[str]:
+    """Yield what may name an image: the Dockerfile, arguments, named contexts and cache backends."""
+    with suppress(OSError, ValueError):
+        yield dockerfile.read_text(encoding="utf-8")
+    yield from inputs.build_args.values()
+    yield from inputs.build_contexts.values()
+    for option in (*inputs.cache_from, *inputs.cache_to):
+        yield from option.get("params", {}).values()

@@ -34,6 +34,7 @@ class Wanted:
         outline: The rows behind the fingerprint.
         login: What the inputs say about reaching the registry.
         build_secrets: The build secrets with their values.
+        other_auths: The logins that other assets of the program were given, by registry: it may be built on them.
         hidden: Values of build arguments that are secret.
     """
 
@@ -44,4 +45,5 @@ class Wanted:
     outline: Mapping[str, str]
     login: Login
     build_secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
+    other_auths: Mapping[str, Mapping[str, str]] = field(default_factory=empty, repr=False)
     hidden: tuple[str, ...] = field(default=(), repr=False)

@@ -157,3 +157,21 @@ def test_one_content_is_built_once_for_all_its_repositories(
     tag = registry.tags(f"{repository_name}/0")[0]
     digests = {registry.digest(f"{repository_name}/{n}", tag) for n in range(2)}
     assert digests == {registry_with_auth.digest(repository_name, tag)}
+
+
+def test_an_image_can_be_built_on_another_of_the_program(
+    new_project: NewProject, registry_with_auth: Registry, repository_name: str
+) -> None:
+    """R17: the second image's base is the first, which only the first one's own login opens."""
+    login = {"registryAuth": {"username": USER, "password": PASSWORD}}
+    repository = f"{registry_with_auth.address}/{repository_name}"
+    project = new_project(
+        "resources:\n"
+        + asset("base", "base", f"{repository}/base", **login)
+        + asset("app", "app", f"{repository}/app", buildArgs={"BASE": "${base.imageUri}"}, **login)
+    )
+    write_files(project.folder, {"base/Dockerfile": "FROM scratch\nLABEL of=base\nCOPY . /\n"})
+    write_files(project.folder, {"app/Dockerfile": "ARG BASE\nFROM $BASE\nCOPY . /app/\n"})
+    project.up()
+    tag = registry_with_auth.tags(f"{repository_name}/app")[0]
+    assert registry_with_auth.config(f"{repository_name}/app", tag)["config"]["Labels"]["of"] == "base"
