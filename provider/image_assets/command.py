@@ -24,7 +24,8 @@ from image_assets.errors import AssetError, CancelledByUserError
 _CAPTURE: Final = 4 << 20
 """Bytes kept of each output; of more, the last ones."""
 _CHUNK: Final = 64 << 10
-_LONGEST_LINE: Final = 16 << 10
+_LONGEST_LINE: Final = 1 << 20
+"""Bytes without an end of line that are kept together: a listener may look for a text that must not be cut."""
 _TICK: Final = 0.1
 """Seconds between two looks at the clock and at the user's wish to cancel."""
 _GRACE: Final = 1.0

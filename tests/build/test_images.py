@@ -320,3 +320,15 @@ def test_a_push_leaves_nothing_in_the_engines_store(
     own.discard()
     assert image.image_id not in flavour.docker("images", "--all", "--no-trunc", "--format", "{{.ID}}")
     assert own.image_id not in flavour.docker("images", "--all", "--no-trunc", "--format", "{{.ID}}")
+
+
+def test_attestations_come_only_when_asked_for(
+    new_flavour: NewFlavour, context: Path, destination: Repository, registry: Registry
+) -> None:
+    """R22."""
+    flavour = new_flavour("remote")
+    image = built(flavour, spec_for(flavour, context, flags=("--provenance=true",)), destination, Task())
+    assert isinstance(image, PushedByDigest)
+    assert image.media_type in INDEXES
+    platforms = [entry["platform"]["os"] for entry in registry.manifest(destination.path, image.digest)["manifests"]]
+    assert sorted(platforms) == ["linux", "unknown"]

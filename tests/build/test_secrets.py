@@ -48,7 +48,7 @@ def run_with(*checks: str) -> str:
     return f"{BASE}RUN {mounts} : {uuid.uuid4()} && {' && '.join(checks)}\n"
 
 
-PRINTED = run_with(*(f"busybox cat /run/secrets/{name} && echo" for name in "abc"), "busybox wc -c /run/secrets/d")
+PRINTED = run_with(*(f"busybox cat /run/secrets/{name} && echo" for name in "abcd"), "busybox wc -c /run/secrets/d")
 
 
 def with_variable(flavour: Flavour) -> Flavour:

@@ -1,6 +1,7 @@
 """The whole output of one build: a private file, which only a failure leaves behind."""
 
 import os
+import re
 import tempfile
 from collections import deque
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+_STEERING: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
+"""Colours, titles and other control sequences (ECMA-48), and stray control characters."""
 _SHOWN: Final = 2000
 """Lines kept for whoever wants to see the output of a success."""
 
@@ -36,11 +39,14 @@ class BuildLog:
         self._last: deque[str] = deque(maxlen=_SHOWN)
 
     def add(self, line: str) -> str:
-        """Keep a line, and return it without secrets."""
+        """Keep a line without secrets, and return it without what would steer a terminal, too."""
         clean = self._redact(line)
         self._file.write(clean + "\n")
-        self._last.append(clean)
-        return clean
+        plain = _STEERING.sub("", clean.rstrip("\r").rpartition("\r")[2])
+        # Without what stood between them, two halves may be a secret.
+        plain = self._redact(plain)
+        self._last.append(plain)
+        return plain
 
     def text(self) -> str:
         """Return the last lines."""

@@ -21,7 +21,7 @@ _HOLDER: Final = "image-assets.invalid/held"
 """The repository of the names that keep images from being pruned: no registry can have that host (RFC 2606)."""
 _TIMEOUT: Final = 60.0
 """Seconds for the engine to answer about an image; it may be busy with other builds."""
-_LEAVE_TIMEOUT: Final = 3.0
+_LEAVE_TIMEOUT: Final = 2.0
 """Seconds for letting an image go after the user cancelled."""
 
 
