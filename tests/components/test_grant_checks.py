@@ -32,11 +32,11 @@ def test_an_account_may_be_the_number_that_yaml_makes_of_it() -> None:
 
 def test_two_grantees_in_one_grant_are_refused() -> None:
     told = _told("grantPull", name="g", role="r", service="x.amazonaws.com")
-    assert told == {"": "give exactly one of role, service, accountId, arn, not role and service"}
+    assert told == {"service": "give exactly one of role, service, accountId, arn, not role and service"}
 
 
 def test_a_grant_to_nobody_is_refused() -> None:
-    assert _told("grantPush", name="g")[""].endswith("not none")
+    assert _told("grantPush", name="g")["name"].endswith("not none")
 
 
 @pytest.mark.parametrize(

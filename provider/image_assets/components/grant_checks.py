@@ -31,6 +31,8 @@ def twin_problems(twins: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield everything that is wrong with declared grants."""
     names: dict[Any, str] = {}
     for key, grants in twins.items():
+        if isinstance(grants, pulumi.Output):
+            continue
         if not isinstance(grants, list):
             yield Problem(key, "must be a list")
             continue
@@ -73,7 +75,9 @@ def _name_problems(name: Any, path: str) -> Iterator[Problem]:
 def _grantee_problems(args: Mapping[str, Any], path: str, prefix: str) -> Iterator[Problem]:
     given = [kind for kind in GRANTEES if args.get(kind) is not None]
     if len(given) != 1:
-        yield Problem(path, f"give exactly one of {', '.join(GRANTEES)}, not {' and '.join(given) or 'none'}")
+        # The engine prints the value at the path, so it had better be a small one.
+        where = f"{prefix}{given[-1]}" if given else path or "name"
+        yield Problem(where, f"give exactly one of {', '.join(GRANTEES)}, not {' and '.join(given) or 'none'}")
     for kind in given:
         yield from _who_problems(kind, args[kind], f"{prefix}{kind}")
 

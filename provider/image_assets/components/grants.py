@@ -60,8 +60,14 @@ def call_method(component: Any, method: str, args: Arguments) -> dict[str, pulum
 
 
 def take_twins(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Take the grants out of a component's inputs."""
-    return {key: inputs.pop(key) for key in TWINS if inputs.get(key) is not None}
+    """Take the grants out of a component's inputs, before anything is made.
+
+    Raises:
+        InputError: With every problem of the grants that are known.
+    """
+    twins = {key: inputs.pop(key) for key in TWINS if inputs.get(key) is not None}
+    refuse(twin_problems(twins))
+    return twins
 
 
 def declared_grants(component: Any, twins: Mapping[str, Any]) -> None:

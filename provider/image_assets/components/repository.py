@@ -8,6 +8,7 @@ import pulumi
 from pulumi_aws import ecr
 
 from image_assets import lifecycle
+from image_assets.components.grant_checks import TWINS, twin_problems
 from image_assets.components.grants import declared_grants, take_twins
 from image_assets.components.origin import Origin
 from image_assets.ecr_names import arn_of, name_problem, repository_name
@@ -141,6 +142,7 @@ def _problems(inputs: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("retention", "give exactly one of keepLast and minAgeDays: ECR's rules cannot say both")
     if isinstance(encryption, dict) and encryption.get("kmsKey") and encryption.get("type") == "AES256":
         yield Problem("encryption.kmsKey", "contradicts type AES256: write KMS or KMS_DSSE as the type")
+    yield from twin_problems({key: inputs[key] for key in TWINS if inputs.get(key) is not None})
 
 
 def _is_plain(value: Any) -> bool:

@@ -1,0 +1,86 @@
+"""What ECR programs are refused, and how it reads: on the real engine."""
+
+import pytest
+
+from tests.conftest import NewContext, NewProject
+from tests.fakes.ecr_front import EcrFront
+
+ELSEWHERE = """
+resources:
+  api:
+    type: image-assets:DockerImageAsset
+    properties:
+      directory: {context}
+      repository: ghcr.io/me/app
+      pullPrincipals:
+        - {{name: a, {grantee}}}
+"""
+
+
+@pytest.mark.parametrize("grantee", ["service: lambda.amazonaws.com", "role: builder"])
+def test_a_grant_on_a_repository_that_is_not_ecr_says_so(
+    new_project: NewProject, busybox_context: NewContext, grantee: str
+) -> None:
+    """R8: a grant that does nothing is impossible."""
+    project = new_project(ELSEWHERE.format(context=busybox_context(), grantee=grantee))
+    refused = project.preview(check=False)
+    assert refused.code
+    assert '"ghcr.io/me/app" is not an Amazon ECR repository' in refused.text
+    assert "Traceback" not in refused.text
+    assert "prematurely" not in refused.text
+
+
+BAD = """
+resources:
+  images:
+    type: image-assets:ImageRepository
+    properties:
+      repositoryName: Bad_Name_
+      retention: {keepLast: 3, minAgeDays: 4}
+      pullPrincipals:
+        - {name: a, role: r, service: s.amazonaws.com}
+        - {name: a, accountId: "1"}
+      resourcePolicyStatements:
+        - {name: b, statement: {Effect: Allow}}
+"""
+
+
+def test_all_bad_inputs_of_a_repository_are_told_at_once(new_project: NewProject, aws: EcrFront) -> None:
+    project = new_project(BAD)
+    project.environ.update(aws.environ)
+    refused = project.preview(check=False)
+    for path in (
+        "repositoryName",
+        "retention",
+        "pullPrincipals[0]",
+        "pullPrincipals[1].name",
+        "accountId",
+        "Principal",
+    ):
+        assert path in refused.text
+    assert "Traceback" not in refused.text
+
+
+METHODS = """
+import pulumi
+import pulumi_image_assets as assets
+
+repo = assets.ImageRepository("repo")
+repo.grant_pull(name="twice", account_id="210987654321")
+repo.{method}
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ('grant_push(name="x", role="r", arn="arn:aws:iam::1:role/r")', "give exactly one of role, service"),
+        ('grant_pull(name="twice", account_id="111122223333")', "repo-twice"),
+    ],
+)
+def test_a_bad_call_is_refused(new_project: NewProject, aws: EcrFront, method: str, said: str) -> None:
+    project = new_project(METHODS.format(method=method), "python")
+    project.environ.update(aws.environ)
+    refused = project.preview(check=False)
+    assert refused.code
+    assert said in refused.text
