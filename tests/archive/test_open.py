@@ -1,5 +1,9 @@
 """Archives of every shape are opened by their content, and named by the image's identity (issue: archives; R10)."""
 
+import gzip
+import os
+import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +12,7 @@ import pytest
 from image_assets.archive import LayoutImage, SavedImage, open_archive
 from image_assets.errors import InputError
 from tests.fakes.images import (
+    MadeImage,
     an_image,
     docker_save,
     docker_save_blobs,
@@ -167,3 +172,32 @@ def test_what_is_no_file_is_an_input_error(tmp_path: Path, make: object) -> None
     make(tmp_path / "x")
     with pytest.raises(InputError, match="tarballFile"):
         identity(tmp_path / "x")
+
+
+def aged(path: Path) -> Path:
+    """Wait until a change could not hide behind the clock's tick."""
+    time.sleep(2.1)
+    return path
+
+
+def test_a_packed_archive_is_unpacked_once_as_long_as_it_is_the_same_file(tmp_path: Path) -> None:
+    big = MadeImage((tar_of({"noise": random.Random(1).randbytes(30_000_000)}),))
+    path = aged(written(tmp_path, gzip.compress(docker_save(big), 1)))
+    first = seconds_of(path)
+    assert seconds_of(path) < first / 3
+
+
+def seconds_of(path: Path) -> float:
+    started = time.monotonic()
+    identity(path)
+    return time.monotonic() - started
+
+
+def test_a_packed_archive_that_changed_is_read_again(tmp_path: Path) -> None:
+    path = aged(written(tmp_path, gzip.compress(docker_save(an_image("one")), 1)))
+    assert identity(path) == an_image("one").digest
+    status = path.stat()
+    content = gzip.compress(docker_save(an_image("two")), 1)
+    path.write_bytes(content + bytes(0))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert identity(path) == an_image("two").digest

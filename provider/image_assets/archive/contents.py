@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from image_assets.archive.documents import MAX_DOCUMENT_BYTES
+from image_assets.archive.memo import Memo
 from image_assets.archive.packing import MAGIC_BYTES, Packing, packing_of, unpacked
 from image_assets.archive.refusal import refuse
 from image_assets.archive.stream import CHUNK_BYTES, ChunkBytes, FileBytes, TarBytes
@@ -100,6 +101,24 @@ class PlainContents:
         return all(a == b for a, b in zip(self.read(one), self.read(other), strict=True))
 
 
+@dataclass(frozen=True)
+class Headers:
+    """What one pass over a packed tar gives.
+
+    Attributes:
+        index: The members.
+        documents: The content of what looks like JSON, by offset.
+        starts: The first bytes of every file, by offset.
+    """
+
+    index: Index
+    documents: Mapping[int, bytes]
+    starts: Mapping[int, bytes]
+
+
+_REMEMBERED: Memo[Headers] = Memo()
+
+
 class PackedContents:
     """A tar that must be unpacked from its start each time."""
 
@@ -108,13 +127,11 @@ class PackedContents:
     def __init__(self, source: FileBytes, packing: Packing) -> None:
         self._source = source
         self._packing = packing
-        self._documents: dict[int, bytes] = {}
-        self._kept_bytes = 0
-        self._starts: dict[int, bytes] = {}
-        tar = self._open()
-        self._index = index(self._keeping(tar), self._same)
-        # The end of the packing holds its checksum: a truncated file must fail here, not in mid-upload.
-        tar.drain()
+        key = source.key()
+        headers = _REMEMBERED.get(key) or self._read_headers()
+        # Only if nobody wrote meanwhile.
+        _REMEMBERED.put(key if key == source.key() else None, headers)
+        self._index, self._documents, self._starts = headers.index, headers.documents, headers.starts
 
     def find(self, name: str) -> Member | None:
         """Return the file of that name, links followed."""
@@ -148,25 +165,44 @@ class PackedContents:
         packed = self._source.range(0, self._source.size)
         return ChunkBytes(unpacked(self._packing, packed))
 
-    def _keeping(self, tar: ChunkBytes) -> Iterator[Member]:
-        """Pass the members on, and remember the content of those that look like JSON."""
-        for member in members(tar):
-            if member.kind is Kind.FILE:
-                self._keep(member, tar)
-            yield member
-
-    def _keep(self, member: Member, tar: TarBytes) -> None:
-        """Remember a document; a layer starts with a file name or a magic number, not with a bracket."""
-        start = self._starts[member.offset] = tar.read(min(member.size, MAGIC_BYTES))
-        if start[:1] in (b"{", b"[") and member.size <= MAX_DOCUMENT_BYTES:
-            self._documents[member.offset] = start + tar.read(member.size - len(start))
-            self._kept_bytes += member.size
-        if self._kept_bytes > _MAX_KEPT_BYTES:
-            raise refuse(f"holds more than {_MAX_KEPT_BYTES >> 20} MiB of JSON documents", member.name)
+    def _read_headers(self) -> Headers:
+        """Unpack everything once."""
+        tar = self._open()
+        keeper = _Keeper(tar)
+        found = index(keeper.members(), self._same)
+        # The end of the packing holds its checksum: a truncated file must fail here, not in mid-upload.
+        tar.drain()
+        return Headers(found, keeper.documents, keeper.starts)
 
     def _same(self, one: Member, other: Member) -> bool:
         """Compare two files of the same size, which takes two more passes: no tool writes such archives."""
         return all(a == b for a, b in zip(_evenly(self.read(one)), _evenly(self.read(other)), strict=True))
+
+
+class _Keeper:
+    """Keeps what is wanted of a tar that passes by."""
+
+    def __init__(self, tar: TarBytes) -> None:
+        self._tar = tar
+        self._kept_bytes = 0
+        self.documents: dict[int, bytes] = {}
+        self.starts: dict[int, bytes] = {}
+
+    def members(self) -> Iterator[Member]:
+        """Pass the members on, after a look at their content."""
+        for member in members(self._tar):
+            if member.kind is Kind.FILE:
+                self._keep(member)
+            yield member
+
+    def _keep(self, member: Member) -> None:
+        """Remember a document; a layer starts with a file name or a magic number, not with a bracket."""
+        start = self.starts[member.offset] = self._tar.read(min(member.size, MAGIC_BYTES))
+        if start[:1] in (b"{", b"[") and member.size <= MAX_DOCUMENT_BYTES:
+            self.documents[member.offset] = start + self._tar.read(member.size - len(start))
+            self._kept_bytes += member.size
+        if self._kept_bytes > _MAX_KEPT_BYTES:
+            raise refuse(f"holds more than {_MAX_KEPT_BYTES >> 20} MiB of JSON documents", member.name)
 
 
 def contents_of(source: FileBytes) -> Contents:

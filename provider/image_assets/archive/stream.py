@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Protocol
 
+from image_assets.archive.memo import Key, key_of
 from image_assets.archive.refusal import refuse
 
 #: One read of content: large enough that a system call costs nothing beside hashing, small enough to stay in cache.
@@ -29,6 +30,10 @@ class FileBytes:
         self._descriptor = descriptor
         self.size = os.fstat(descriptor).st_size
         self.position = 0
+
+    def key(self) -> Key | None:
+        """Return what tells whether the file is still the same."""
+        return key_of(self._descriptor)
 
     def read(self, size: int) -> bytes:
         """Return the next bytes of the file."""
