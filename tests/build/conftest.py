@@ -118,10 +118,11 @@ def flavour(request: pytest.FixtureRequest, new_flavour: NewFlavour) -> Flavour:
     return new_flavour(request.param)
 
 
-@pytest.fixture(params=["embedded", "remote"])
+@pytest.fixture(params=["local", "remote"])
 def either(request: pytest.FixtureRequest, new_flavour: NewFlavour) -> Flavour:
     """One program that leaves the image in a store, and one that pushes it, where no more can differ."""
-    return new_flavour(request.param)
+    local = "embedded" if old_docker() else "buildx"
+    return new_flavour(local if request.param == "local" else request.param)
 
 
 @pytest.fixture
