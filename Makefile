@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
-SOURCES := provider/image_assets tests tests/support/bin/pulumi-language-python tools/kit tools/setup tools/demo tools/with-docker __main__.py
+SOURCES := provider/image_assets tests tests/support/bin/pulumi-language-python tools/kit tools/setup tools/demo tools/with-docker __main__.py examples
 
 .PHONY: help setup demo test bench fuzz check schema clean
 
