@@ -9,12 +9,13 @@ Row by row, each file using only those above it:
     known · feed
     destination     one repository
     layers          one layer: verified, compressed
-    send · local · copy    an image
+    send · local · copy · learn    an image
     tags
 """
 
 from image_assets.publish.copy import Source, copy
 from image_assets.publish.known import KnownBlobs
+from image_assets.publish.learn import learn
 from image_assets.publish.local import send_local
 from image_assets.publish.model import LocalImage, Sent
 from image_assets.publish.send import send
@@ -30,6 +31,7 @@ __all__ = [
     "check_tag",
     "copy",
     "holds",
+    "learn",
     "send",
     "send_local",
     "write_tag",
