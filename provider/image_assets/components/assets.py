@@ -1,12 +1,16 @@
 """The two asset components: an image, and the repository it lives in."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from image_assets.components.grants import declared_grants, take_twins
 from image_assets.components.origin import Origin
+from image_assets.components.stack_aws import handed_on
+
+if TYPE_CHECKING:
+    from image_assets.components.repository import ImageRepository
 
 IMAGE_OUTPUTS = (
     "imageUri",
@@ -61,22 +65,22 @@ class ImageAsset(pulumi.ComponentResource):
         """Make the children."""
         twins = take_twins(inputs)
         children = pulumi.ResourceOptions(parent=self)
-        if inputs.get("repository") is None:
-            inputs["repository"], children.depends_on = self.own_repository()
-        image = PublishedImage(self.name, {**inputs, **self.handed_on()}, self.origin.child(children))
+        own = self.own_repository() if inputs.get("repository") is None else None
+        if own:
+            inputs["repository"] = own.repository_url
+            children.depends_on = [own]
+        image = PublishedImage(self.name, {**inputs, "aws": handed_on() or None}, self.origin.child(children))
         self.outputs = {name: image.output(name) for name in IMAGE_OUTPUTS}
+        if own:
+            # An emulator's host does not tell the ARN, but whoever made the repository knows it.
+            self.outputs["repositoryArn"] = own.outputs["repositoryArn"]
         self.__dict__.update(self.outputs)
         self.register_outputs(self.outputs)
         declared_grants(self, twins)
 
-    def own_repository(self) -> tuple[pulumi.Output[str], list[pulumi.Resource]]:
+    def own_repository(self) -> "ImageRepository":
         """Make an ECR repository for this asset alone."""
         from image_assets.components.repository import ImageRepository  # noqa: PLC0415 - loads pulumi_aws
 
-        repository = ImageRepository(self.name, {}, self.origin.child(pulumi.ResourceOptions(parent=self)), self.origin)
-        return repository.repository_url, [repository]
-
-    def handed_on(self) -> dict[str, Any]:
-        """Return what the stack's `aws:` configuration says about reaching ECR."""
-        aws = {key: value for key in ("region", "profile") if (value := pulumi.Config("aws").get(key))}
-        return {"aws": aws} if aws else {}
+        opts = self.origin.child(pulumi.ResourceOptions(parent=self))
+        return ImageRepository(self.name, {}, opts, self.origin)

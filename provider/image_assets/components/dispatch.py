@@ -47,7 +47,7 @@ class Components(pulumi.provider.Provider):
     def configure(self, settings: Settings, reference: str) -> None:
         """Make components by this provider instance from now on."""
         self.settings = settings
-        self.origin = Origin(reference)
+        self.origin = Origin(reference, settings.aws)
 
     def construct(
         self,

@@ -1,9 +1,13 @@
 """Which provider instance a component was made by, so that its children are made by the same one."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 from pulumi.resource import DependencyProviderResource
+
+from image_assets.shapes import empty
 
 
 @dataclass(frozen=True)
@@ -12,9 +16,11 @@ class Origin:
 
     Attributes:
         reference: `URN::ID` of the provider resource, as Configure told it; empty if unknown.
+        aws: The provider's `aws` configuration.
     """
 
     reference: str = ""
+    aws: Mapping[str, Any] = field(default_factory=empty)
 
     def child(self, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
         """Return options that make a child of this package by this very instance.
