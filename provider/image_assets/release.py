@@ -144,6 +144,8 @@ class Releases:
         """Build an image and send it; some builders have done so themselves."""
         path, task = wanted.target.repository.full_path, wanted.job.task
         built = self.build(wanted)
+        if self.settings.build_output == "full":
+            task.info(built.report.output)
         try:
             if isinstance(built, PushedByDigest):
                 yield Sent(client.get_manifest(path, built.digest), ()), None

@@ -131,6 +131,8 @@ def test_the_providers_configuration_counts(
     project.refresh(expect_no_changes=True)
     project.destroy()
     assert registry_with_auth.tags(repository_name) == []
+    project.set_config("image-assets:buildOutput", "full")
+    assert "COPY . /" in project.up().messages("info")
     project.set_config("image-assets:buildOutput", "loud")
     assert "must be one of quiet, normal, full" in project.preview(check=False).text
 
