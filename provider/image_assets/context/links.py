@@ -10,6 +10,28 @@ from image_assets.context.place import Place
 from image_assets.context.spec import FollowSymlinks
 from image_assets.errors import InputError
 
+_MOST_LINKS: Final = 40
+
+
+def resolve_within(root: str, path: str) -> str | None:
+    """Return where a path leads if `root` were `/`: no link leaves it. None if links go round in a circle."""
+    pending = path.split("/")[::-1]
+    found: list[str] = []
+    links = 0
+    while pending and links <= _MOST_LINKS:
+        part = pending.pop()
+        here = os.path.join(root, *found, part)  # noqa: PTH118 - text
+        if part == "..":
+            found = found[:-1]
+        elif os.path.islink(here):  # noqa: PTH114 - text
+            links += 1
+            text = os.readlink(here)  # noqa: PTH115 - text
+            found = [] if text.startswith("/") else found
+            pending.extend(text.split("/")[::-1])
+        elif part not in ("", "."):
+            found.append(part)
+    return os.path.join(root, *found) if links <= _MOST_LINKS else None  # noqa: PTH118 - text
+
 
 class Links:
     """The policy of one context; the names and meanings are those of CDK's `SymlinkFollowMode`.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image_assets.context.faults import refused_pattern
+from image_assets.context.links import resolve_within
 from image_assets.context.spec import ContextSpec
 from image_assets.errors import InputError
 from image_assets.ignore.ignorefile import BadPatternError, read_exclude, read_lines, read_raw_exclude, read_raw_lines
@@ -26,26 +27,36 @@ class IgnoreFile:
 def ignore_file(spec: ContextSpec) -> IgnoreFile:
     """Find and read the ignore file: `<Dockerfile>.dockerignore` beside it, or else the root's `.dockerignore`.
 
-    An empty file is as good as none, to BuildKit too: an empty `<Dockerfile>.dockerignore` does not win. Source:
-    https://docs.docker.com/build/concepts/context/#filename-and-location
+    Source: https://docs.docker.com/build/concepts/context/#filename-and-location
 
     Raises:
         InputError: It is there but cannot be read.
     """
-    own = spec.dockerfile.with_name(spec.dockerfile.name + ".dockerignore") if spec.dockerfile else None
-    for candidate in filter(None, (own, spec.root / ".dockerignore")):
-        content = _content(candidate)
-        if content:
-            return IgnoreFile(candidate.name, content)
-    return IgnoreFile()
+    beside = spec.dockerfile
+    own = _content(beside.parent, beside.name + ".dockerignore") if beside is not None else None
+    if beside is not None and own is not None:
+        return IgnoreFile(beside.name + ".dockerignore", own)
+    return IgnoreFile(content=_content(spec.root, ".dockerignore") or b"")
 
 
-def _content(path: Path) -> bytes | None:
-    """Return the file's bytes, or None if there is no such file."""
+def has_empty_ignore_file(spec: ContextSpec) -> bool:
+    """Say whether the ignore file in force is the Dockerfile's own, and empty: some frontends take it for none."""
+    file = ignore_file(spec)
+    return file.name != IgnoreFile.name and not file.content
+
+
+def _content(directory: Path, name: str) -> bytes | None:
+    """Return the file's bytes, or None if there is no such file.
+
+    BuildKit resolves a link with the directory as root, as nothing outside has been sent to it.
+    """
+    path = resolve_within(str(directory), name)
     try:
-        return path.read_bytes() if path.is_file() else None
+        return Path(path).read_bytes() if path is not None and Path(path).is_file() else None
     except OSError as fault:
-        raise InputError.single("directory", f"cannot read the ignore file {path}: {fault.strerror}") from fault
+        raise InputError.single(
+            "directory", f"cannot read the ignore file {directory / name}: {fault.strerror}"
+        ) from fault
 
 
 def top_level(spec: ContextSpec) -> Level:

@@ -17,7 +17,7 @@ from pathlib import Path
 from image_assets.context.dockerfile_content import read_dockerfile
 from image_assets.context.faults import unusable
 from image_assets.context.place import Places
-from image_assets.context.rules import ignore_file
+from image_assets.context.rules import has_empty_ignore_file, ignore_file
 from image_assets.context.selection import open_tree
 from image_assets.context.spec import ContextSpec
 from image_assets.context.stage import fill
@@ -25,7 +25,7 @@ from image_assets.task import Task
 
 # BuildKit takes an empty ignore file for none, and then looks for the context's own.
 _IGNORES_NOTHING = b"# nothing is left out\n"
-_EXCLUDE_HEADING = "# exclude"
+_EXCLUDE_HEADING = "# patterns of `exclude`"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def staged(spec: ContextSpec, task: Task | None = None) -> Iterator[Staged]:
     Raises:
         InputError: Something of the context cannot be read, or there is no room for a tree of its own.
     """
-    if _is_used_in_place(spec) and not spec.exclude:
+    if _is_used_in_place(spec) and not spec.exclude and not has_empty_ignore_file(spec):
         yield Staged(spec.root, spec.dockerfile or spec.root / "Dockerfile")
         return
     with contextlib.ExitStack() as stack:
