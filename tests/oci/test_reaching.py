@@ -1,19 +1,22 @@
 """How a registry is reached: plain HTTP, TLS with known and unknown certificates, proxies, redirects, start-up."""
 
 import os
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from image_assets.errors import RegistryError
+from image_assets.errors import CancelledByUserError, RegistryError
 from image_assets.oci import Limits, NoKeychain, RegistryClient
 from image_assets.task import Task
 from tests.fakes.certificates import Certificates, make_certificates
 from tests.fakes.proxy import FakeProxy
-from tests.fakes.registry import FakeRegistry, answer
+from tests.fakes.registry import FakeRegistry, Fault, answer, drip, silence
 from tests.oci.conftest import NewClient, Place, Starter
 from tests.oci.samples import push_image
 
@@ -96,6 +99,27 @@ def test_a_registrys_own_authority_and_our_own_certificate_are_found_in_certs_d(
 def test_a_bundle_that_is_not_there_is_named(far: FakeRegistry, proxy: FakeProxy, new_client: NewClient) -> None:
     with pytest.raises(RegistryError, match=r"/nonexistent/ca\.pem cannot be used"):
         new_client(far, environ=environ(proxy, SSL_CERT_FILE="/nonexistent/ca.pem")).list_tags("app")
+
+
+@pytest.mark.parametrize("fault", [silence(), drip(0.1)], ids=["silence", "one byte at a time"])
+def test_a_cancelled_exchange_over_tls_ends_at_once(
+    far: FakeRegistry, proxy: FakeProxy, new_client: NewClient, fault: Fault
+) -> None:
+    far.fail("GET", "/tags/", fault, times=9)
+    task = Task()
+    threading.Timer(0.4, task.cancelled.set).start()
+    began = time.monotonic()
+    with pytest.raises(CancelledByUserError):
+        new_client(far, environ=environ(proxy), insecure=True, task=task, limits=Limits()).list_tags("app")
+    assert time.monotonic() - began < 3
+
+
+def test_a_tls_handshake_that_never_ends_is_given_up(new_client: NewClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, FakeProxy(f"127.0.0.1:{silent.getsockname()[1]}") as proxy:
+        began = time.monotonic()
+        with pytest.raises(RegistryError):
+            new_client(Place(FAR, NoKeychain()), environ=environ(proxy), limits=Limits(connect=0.5)).list_tags("app")
+    assert time.monotonic() - began < 10
 
 
 def test_a_proxy_gets_the_login_of_its_url(

@@ -1,6 +1,5 @@
 """Asking one registry: finds out how it is reached, signs in, follows redirects, tries again where that may help."""
 
-import email.utils
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -210,6 +209,8 @@ def seconds_to_wait(value: str | None, now: Callable[[], float] = time.time) -> 
         return None
     if value.strip().isdecimal():
         return float(value)
+    import email.utils  # noqa: PLC0415 - it loads much, and few registries write a date
+
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now())
     except (ValueError, OverflowError):

@@ -23,6 +23,7 @@ from image_assets.oci.session import Session
 _OCTETS: Final = {"Content-Type": "application/octet-stream"}
 _PATCHED: Final = frozenset({200, 201, 202, 204})
 _STORED: Final = frozenset({200, 201, 204})
+_STANDING: Final = frozenset({200, 202, 204})
 _CREATED: Final = 201
 # "This way of sending is not for me", as against "this blob is wrong".
 _WAY_REFUSED: Final = frozenset({405, 411, 413, 415, 416, 501})
@@ -120,7 +121,7 @@ class Upload:
         try:
             answer = self._session.ask(lambda: self._opening(query), access)
         except ExchangeError as error:
-            if error.status is None:
+            if error.status is None or error.temporary:
                 raise
             # Who may not read there may still write here.
             return None
@@ -269,7 +270,7 @@ class Upload:
     def _standing(self) -> _Point | None:
         """Ask how much arrived (spec, "Pushing a blob in chunks", upload status); None means to start anew."""
         point = self._point
-        answer = self._answered(Request("GET", point.location, expect=frozenset({204}))) if point else None
+        answer = self._answered(Request("GET", point.location, expect=_STANDING)) if point else None
         taken = _end_of(answer) if answer else None
         # An empty upload and one of a single byte both say "0-0": neither is worth going on with.
         if point is None or answer is None or taken is None or taken <= 1:
