@@ -161,3 +161,41 @@ def test_an_interrupt_ends_the_process_at_once(plugin: Plugin, number: signal.Si
         plugin.process.send_signal(number)
         plugin.process.wait(10)
     assert time.monotonic() - began < 5
+
+
+def test_building_on_preview_builds_and_pushes_nothing(
+    program: Path, docker_engine: None, registry: Registry, repository_name: str
+) -> None:
+    """R23."""
+    news = {
+        "directory": "app",
+        "repository": f"{registry.address}/{repository_name}",
+        "buildOnPreview": True,
+        "cacheTo": [{"type": "registry", "params": {"ref": f"{registry.address}/{repository_name}:cache"}}],
+    }
+    with plugins.running(program) as plugin:
+        plugin.configure()
+        assert plugin.create(news, preview=True)["imageDigest"] is UNKNOWN
+        (program / "app" / "Dockerfile").write_text("FROM scratch\nCOPY nothing /\n")
+        with pytest.raises(RefusedError, match="nothing"):
+            plugin.create(news, preview=True)
+    assert registry.requests(repository_name) == []
+
+
+def test_an_image_that_vanished_has_no_known_digest_in_a_preview(
+    program: Path, registry: Registry, repository_name: str
+) -> None:
+    """R42: what is built again may have another digest."""
+    news = {"directory": "app", "repository": f"{registry.address}/{repository_name}"}
+    with plugins.running(program) as plugin:
+        plugin.configure(checkPublished="always")
+        inputs, _ = plugin.check(news)
+        known = {"imageDigest": "sha256:1", "imageDigestUri": "x@sha256:1"}
+        outputs = {**plugin.create(news, preview=True), **known}
+        assert plugin.diff(inputs, inputs, outputs) == ["fingerprint"]
+        request = pb.UpdateRequest(
+            urn=URN, news=wire.encode(inputs), old_inputs=wire.encode(inputs), olds=wire.encode(outputs), preview=True
+        )
+        foretold = wire.decode(plugin.call("Update", request).properties)
+    assert foretold["imageDigest"] is UNKNOWN
+    assert foretold["imageUri"] == outputs["imageUri"]

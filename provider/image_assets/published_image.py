@@ -38,6 +38,7 @@ class PublishedImage:
         self.fingerprints = Fingerprints(settings, base)
         self.handover = Handover()
         self.origins = Origins()
+        self.gone: set[str] = set()
         self.outside = Outside(settings, base, self.fingerprints, self.origins)
 
     def begin(self, kind: str, values: Values) -> None:
@@ -69,6 +70,7 @@ class PublishedImage:
             job.task.info(explain(found, old.inputs, news))
         elif self.settings.check_published == "always" and self.is_gone(job, old):
             job.task.info("the image is no longer in the registry and will be published again")
+            self.gone.add(job.urn)
             return (Change("fingerprint"),)
         return found
 
@@ -89,7 +91,7 @@ class PublishedImage:
         target = known_target(inputs, plain(values["fingerprint"]))
         if job.preview:
             self.build_ahead(job, inputs, target, values)
-            return self.kept_digest(outputs, before)
+            return outputs if job.urn in self.gone else kept_digest(outputs, before)
         if target is None:
             raise InputError.single("repository", "is still unknown when the image must be published")
         published_now = self.outside.releases.publish(self.wanted(job, inputs, target, values))
@@ -122,12 +124,6 @@ class PublishedImage:
     def client_of(self, job: Job, old: State, target: Target) -> "RegistryClient":
         """Return a client for the registry of a stored image."""
         return self.outside.registries.client(target.repository, job.task, self.login(job, parse_stored(old.inputs)))
-
-    def kept_digest(self, outputs: dict[str, Any], before: Values) -> dict[str, Any]:
-        """Return the forecast; the digest is known if the image stays the same."""
-        if before.get("imageUri") == outputs["imageUri"] and before.get("imageDigest"):
-            return published(outputs, before["imageDigest"], tuple(before.get(WRITTEN_TAGS, ())))
-        return outputs
 
     def read(self, job: Job, old: State) -> State | None:
         """Ask the registry; only a clear "no such manifest" means gone, any trouble leaves the state as it is."""
@@ -213,6 +209,13 @@ def all_texts(value: Any) -> tuple[str, ...]:
     if isinstance(value, dict):
         return tuple(text for item in value.values() for text in all_texts(item))
     return (value,) if isinstance(value, str) else ()
+
+
+def kept_digest(outputs: dict[str, Any], before: Values) -> dict[str, Any]:
+    """Return the forecast; the digest is known if the image stays the same."""
+    if before.get("imageUri") == outputs["imageUri"] and before.get("imageDigest"):
+        return published(outputs, before["imageDigest"], tuple(before.get(WRITTEN_TAGS, ())))
+    return outputs
 
 
 def stored_target(old: State) -> Target:
