@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from image_assets.context import ContextSpec, staged
+from image_assets.context import ContextSpec
 from image_assets.errors import InputError
-from tests.context.buildkit import COPY_ALL, BuildFailedError, BuildKit, Entry
+from tests.context.buildkit import BuildFailedError, BuildKit, Entry
 from tests.context.cases import Case, make_case
 from tests.context.looking import counted
 

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
 
 import pytest
 
@@ -20,36 +19,16 @@ from image_assets.context.content import open_regular
 from image_assets.context.place import Place
 from image_assets.errors import InputError
 from tests.context.looking import content_of, counted, digest_of, fingerprint_of
+from tests.context.opened import opened
 
 _LIBRARY = os.pathsep.join(filter(None, sys.path))
-_opened: list[str] = []
-_listening = threading.Event()
-
-
-def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    if _listening.is_set() and event in ("open", "os.scandir", "os.listdir"):
-        _opened.append(str(arguments[0]))
-
-
-sys.addaudithook(_hear)
-
-
-@contextlib.contextmanager
-def opened() -> Iterator[list[str]]:
-    """Note what is opened or listed meanwhile."""
-    _opened.clear()
-    _listening.set()
-    try:
-        yield _opened
-    finally:
-        _listening.clear()
 
 
 def make_socket(path: Path) -> None:
     """Leave a socket behind; its path may be long."""
     with socket.socket(socket.AF_UNIX) as made, tempfile.TemporaryDirectory() as short:
         made.bind(f"{short}/s")
-        os.rename(f"{short}/s", path)
+        Path(f"{short}/s").rename(path)
 
 
 def test_odd_entries_are_hashed_in_no_time_and_without_opening_any(root: Path) -> None:
@@ -159,7 +138,7 @@ def test_any_name_counts_by_its_bytes(root: Path, name: bytes) -> None:
 def test_names_that_differ_in_case_only_are_two(root: Path) -> None:
     (root / "a").write_text("1")
     (root / "A").write_text("2")
-    assert len(counted(ContextSpec(root))) == len(os.listdir(root))
+    assert len(counted(ContextSpec(root))) == len(list(root.iterdir()))
 
 
 def make_deep(root: Path, name: str, depth: int) -> None:

@@ -6,7 +6,7 @@ from image_assets.ignore.rules import Level, Verdict
 
 
 def included(level: Level, paths: Iterable[str]) -> set[str]:
-    """Return the paths that count; those that end in `/` are directories, which must be listed before what is in them."""
+    """Return the paths that count; those that end in `/` are directories."""
     return {path for path in paths if _counts(level, path) is Verdict.COUNTS}
 
 
