@@ -47,6 +47,7 @@ DEMO_PACKAGES = (
     Package("busybox-static", Path("/bin/busybox").exists),
 )
 TEST_PACKAGES = (
+    Package("procps", _has("ps")),
     Package("skopeo", _has("skopeo")),
     Package("podman", _has("podman"), optional=True),
     Package("runc", _has("runc"), optional=True),
