@@ -178,7 +178,18 @@ def test_a_source_that_fails_is_not_taken_for_the_network(
 ) -> None:
     with pytest.raises(type(error), match=str(error)):
         new_client(strict).upload_blob("app", _Failing(error))
-    assert len(strict.calls("PATCH")) == 1
+    assert len(strict.calls("POST")) == 1
+
+
+@pytest.mark.parametrize("size", [len(BLOB) - 1, len(BLOB) + 1], ids=["longer", "shorter"])
+def test_content_of_another_length_than_announced_is_one_error_at_once(
+    strict: FakeRegistry, new_client: NewClient, size: int
+) -> None:
+    began = time.monotonic()
+    with pytest.raises(RegistryError, match="bytes that were announced"):
+        new_client(strict, limits=Limits()).upload_blob("app", Stream(BLOB, digest=digest_of(BLOB), size=size))
+    assert time.monotonic() - began < 3
+    assert strict.store.blobs == {}
 
 
 STUCK = {

@@ -174,7 +174,7 @@ class RegistryClient:
     ) -> Uploaded:
         upload = Upload(self._session, repository_path, source, progress, self._dialect)
         for other in mount_from if source.digest else ():
-            if mounted := upload.mount(other):
+            if other != repository_path and (mounted := upload.mount(other)):
                 return mounted
         return upload.run()
 

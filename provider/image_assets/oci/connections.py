@@ -13,7 +13,8 @@ from urllib3.util import make_headers, parse_url
 
 from image_assets.oci.watchdog import Watch
 
-_CONNECTIONS_KEPT = 16
+# More than any number of uploads at once: what does not fit is closed after use, with a warning on standard error.
+_CONNECTIONS_KEPT = 64
 _LISTEN_EVERY = 0.1
 
 

@@ -7,7 +7,7 @@ import contextlib
 import ssl
 import threading
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +28,7 @@ from image_assets.oci import connections, endpoint, trust
 from image_assets.oci.exchange import Answer, Body, Request
 from image_assets.oci.faults import ExchangeError, Fault
 from image_assets.oci.limits import LARGEST_ANSWER, LARGEST_ERROR, Limits
+from image_assets.oci.outgoing import Outgoing, SourceFailedError
 from image_assets.oci.watchdog import Watch, Watchdog
 from image_assets.task import Task
 
@@ -48,47 +49,6 @@ _FAULTS: tuple[tuple[type[Exception], Fault, str], ...] = (
     (HTTPError, Fault.RESET, "the connection broke"),
     (OSError, Fault.RESET, "the connection broke"),
 )
-
-
-class _SourceFailedError(Exception):
-    """What reads the content to be sent failed, and not the network; urllib3 lets this one through as it is."""
-
-    def __init__(self, failure: BaseException) -> None:
-        super().__init__(str(failure))
-        self.failure = failure
-
-
-@dataclass
-class _Reading:
-    """The reading side of one body on its way out."""
-
-    body: Body
-    watch: Watch
-    task: Task
-    stall: float
-    within: float
-
-    def pieces(self) -> Iterator[bytes | memoryview]:
-        """Give the content in pieces small enough to be cancelled between."""
-        for chunk in self._chunks():
-            view = memoryview(chunk)
-            for start in range(0, len(view), _PIECE):
-                self.task.check()
-                self.watch.allow(self.stall)
-                yield view[start : start + _PIECE]
-                self.body.sent(min(_PIECE, len(view) - start))
-            self.watch.pause()
-        self.watch.allow(self.within)
-
-    def _chunks(self) -> Iterator[bytes]:
-        """Read the source; its failures must not look like the network's (both may be `OSError`)."""
-        self.watch.pause()
-        try:
-            yield from self.body.read()
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            raise _SourceFailedError(error) from error
 
 
 class Transport:
@@ -118,7 +78,7 @@ class Transport:
             finishing.callback(watch.finish)
             try:
                 answer, streaming = self._answer(request, watch, verify=verify)
-            except _SourceFailedError as error:
+            except SourceFailedError as error:
                 failure = error.failure
             else:
                 if streaming:
@@ -147,7 +107,9 @@ class Transport:
         limits = self._limits
         within = request.within or limits.answer
         reading = (
-            _Reading(request.body, watch, self._task, limits.stall, within) if isinstance(request.body, Body) else None
+            Outgoing(request, request.body, watch, self._task, limits.stall, within)
+            if isinstance(request.body, Body)
+            else None
         )
         connections.current.watch = watch
         try:

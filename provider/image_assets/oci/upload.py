@@ -5,9 +5,8 @@ in one PATCH (what `docker push` does, so every registry takes it), then pieces.
 registry says it stopped, or else from the start.
 """
 
-import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode, urlsplit
@@ -18,6 +17,7 @@ from image_assets.oci.exchange import Answer, Body, Request
 from image_assets.oci.faults import ExchangeError, Fault
 from image_assets.oci.model import BlobSource, Uploaded
 from image_assets.oci.patience import Patience
+from image_assets.oci.reading import Meter, Reader
 from image_assets.oci.session import Session
 
 _OCTETS: Final = {"Content-Type": "application/octet-stream"}
@@ -62,27 +62,6 @@ class _Point:
     least: int = 0
 
 
-class _Meter:
-    """Counts what was sent, and tells the listener what counts towards the blob."""
-
-    def __init__(self, listener: Callable[[int], None]) -> None:
-        self._listener = listener
-        self._position = 0
-        self.sent = 0
-
-    def advance(self, count: int) -> None:
-        """Take note of bytes that went out."""
-        self.sent += count
-        self._position += count
-        self._listener(count)
-
-    def move_to(self, position: int) -> None:
-        """Take note that the upload goes on from here."""
-        if position != self._position:
-            self._listener(position - self._position)
-        self._position = position
-
-
 class Upload:
     """One blob on its way to one repository; used by one thread, once."""
 
@@ -99,7 +78,7 @@ class Upload:
         self._source = source
         self._dialect = dialect
         self._access = Access.push(repository_path)
-        self._meter = _Meter(progress)
+        self._meter = Meter(progress)
         self._patience = Patience(session.limits)
         self._digest = source.digest
         self._size = source.size
@@ -181,7 +160,7 @@ class Upload:
 
     def _in_patch(self, point: _Point) -> Uploaded:
         """Send all in one PATCH, then close."""
-        reader = _Reader(self._source)
+        reader = Reader(self._source)
         body = Body(reader.read, self._source.size, self._meter.advance)
         point = self._patch(
             point, Request("PATCH", point.location, headers=_OCTETS, body=body, expect=_PATCHED), reader
@@ -190,7 +169,7 @@ class Upload:
 
     def _in_chunks(self, point: _Point, chunk: int) -> Uploaded:
         """Send pieces one after the other (spec, "Pushing a blob in chunks")."""
-        reader = _Reader(self._source)
+        reader = Reader(self._source)
         for piece in reader.pieces(max(chunk, point.least), skip=point.offset):
             point = self._point = self._chunk(point, piece)
         return self._close_as(reader, point)
@@ -202,7 +181,7 @@ class Upload:
         request = Request("PATCH", point.location, headers=headers, body=body, expect=_PATCHED)
         return self._patched(request, self._session.once(request, self._access), point, end)
 
-    def _patch(self, point: _Point, request: Request, reader: "_Reader") -> _Point:
+    def _patch(self, point: _Point, request: Request, reader: Reader) -> _Point:
         answer = self._session.once(request, self._access)
         return self._patched(request, answer, point, reader.size)
 
@@ -213,7 +192,7 @@ class Upload:
             raise _failed(request, f"the registry has {taken} bytes of the {end} that were sent", Fault.LOST)
         return _Point(_location(answer, default=point.location), end, point.least)
 
-    def _close_as(self, reader: "_Reader", point: _Point) -> Uploaded:
+    def _close_as(self, reader: Reader, point: _Point) -> Uploaded:
         """Close an upload with the digest of what was sent."""
         self._digest = self._source.digest or reader.digest
         self._size = reader.size
@@ -285,44 +264,6 @@ class Upload:
             return self._session.once(request, self._access)
         except ExchangeError:
             return None
-
-
-class _Reader:
-    """Reads a source for one try, computing the digest that the source does not know."""
-
-    def __init__(self, source: BlobSource) -> None:
-        self._source = source
-        self._hash = hashlib.sha256()
-        self.size = 0
-
-    @property
-    def digest(self) -> str:
-        """The digest of what was read so far."""
-        return f"sha256:{self._hash.hexdigest()}"
-
-    def read(self) -> Iterator[bytes]:
-        """Read from the start; what an earlier reading computed is forgotten."""
-        self._hash = hashlib.sha256()
-        self.size = 0
-        hashing = self._source.digest is None
-        for chunk in self._source.read():
-            if hashing:
-                self._hash.update(chunk)
-            self.size += len(chunk)
-            yield chunk
-
-    def pieces(self, length: int, skip: int) -> Iterator[bytes]:
-        """Read pieces of the same length (the last may be shorter), without the first bytes."""
-        kept = bytearray()
-        for chunk in self.read():
-            dropped = min(skip, len(chunk))
-            skip -= dropped
-            kept += memoryview(chunk)[dropped:]
-            while len(kept) >= length:
-                yield bytes(kept[:length])
-                del kept[:length]
-        if kept:
-            yield bytes(kept)
 
 
 def _opened(answer: Answer) -> _Point:
