@@ -111,6 +111,11 @@ def test_times_modes_order_and_ignored_files_have_no_influence(root: Path, chang
     assert digest_of(made) == before
 
 
+def replace(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.write_bytes(content)
+
+
 INFLUENCES: dict[str, Callable[[Path], object]] = {
     "a byte": lambda root: (root / "src" / "a.py").write_bytes(b"print('hallo')\n"),
     "a byte of a large file": lambda root: (root / "src.txt").write_bytes(b"x" * 299_999 + b"y"),
@@ -120,11 +125,8 @@ INFLUENCES: dict[str, Callable[[Path], object]] = {
     "a new empty directory": lambda root: (root / "empty" / "more").mkdir(),
     "a file less": lambda root: (root / "src" / "größe").unlink(),
     "another name": lambda root: (root / "src.txt").rename(root / "src.text"),
-    "a file in place of a link to the same": lambda root: (
-        (root / "link").unlink(),
-        (root / "link").write_bytes(b"print('hello')\n"),
-    ),
-    "a file in place of a FIFO": lambda root: ((root / "pipe").unlink(), (root / "pipe").touch()),
+    "a file in place of a link to the same": lambda root: replace(root / "link", b"print('hello')\n"),
+    "a file in place of a FIFO": lambda root: replace(root / "pipe", b""),
 }
 
 

@@ -78,8 +78,7 @@ def _patterns(number: int) -> list[str]:
 
 
 def _is_common(pattern: str) -> bool:
-    """Leave out where minimatch is at odds with its own documentation: a `\\` in a pattern like `*a\\b`, and several
-    `**` before a name with a leading dot."""
+    """Leave out where minimatch contradicts its own rules: backslashes behind a star, two `**` before a dot."""
     return bool(pattern.strip("!")) and "\\" not in pattern and pattern.count("**") < 2
 
 

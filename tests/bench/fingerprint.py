@@ -1,0 +1,215 @@
+"""How fast a context is fingerprinted: ratios to a bare walk of the same tree in the same run, and to AWS CDK's.
+
+Each figure is the least of several runs, each in a process of its own. Trees are made once, in a temporary folder,
+and read once before they are measured. `--full` adds the tree of 1,000,000 files.
+"""
+
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+_ROUNDS = 3
+_FILES = 100_000
+_BYTES = 412_000_000
+_SELF = [sys.executable, __file__]
+"""The provider is installed in the interpreter that runs this."""
+_CDK = """
+const {FileSystem, IgnoreMode} = require("aws-cdk-lib");
+const begun = process.hrtime.bigint();
+FileSystem.fingerprint(process.argv[2], {ignoreMode: IgnoreMode.DOCKER});
+console.log(Number(process.hrtime.bigint() - begun) / 1e9, process.resourceUsage().maxRSS);
+"""
+
+Measured = tuple[float, float]
+"""Seconds and MB."""
+
+
+def bare(root: str) -> None:
+    """List, read and hash, and nothing else."""
+    import hashlib  # noqa: PLC0415 - only in the measured process
+
+    pending = [root]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                else:
+                    hashlib.sha256(Path(entry.path).read_bytes()).digest()
+
+
+def ours(root: str, cache: str = "", exclude: str = "") -> None:
+    """Take the fingerprint."""
+    from image_assets.context import ContextSpec, DigestCache, fingerprint  # noqa: PLC0415 - its import is measured
+    from image_assets.task import Task  # noqa: PLC0415 - as above
+
+    spec = ContextSpec(Path(root), exclude=tuple(filter(None, exclude.split("\n"))))
+    fingerprint((), {"": spec}, Task(), DigestCache(Path(cache)) if cache else None)
+
+
+def in_memory(root: str) -> None:
+    """Hash as many bytes as the files have, from memory, on all cores."""
+    import hashlib  # noqa: PLC0415 - only in the measured process
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - as above
+
+    content = bytes(1 << 20)
+    sizes = [path.stat().st_size for path in Path(root).rglob("*") if path.is_file()]
+
+    def one(size: int) -> None:
+        digest = hashlib.sha256()
+        for _ in range(size >> 20):
+            digest.update(content)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(one, sizes))
+
+
+MEASURED: dict[str, Callable[..., None]] = {"bare": bare, "ours": ours, "in_memory": in_memory}
+
+
+def run_measured(name: str, arguments: Sequence[str]) -> None:
+    """Run one of the above and print what it took."""
+    begun = time.perf_counter()
+    MEASURED[name](*arguments)
+    seconds = time.perf_counter() - begun
+    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def _once(command: Sequence[str], folder: Path | None = None) -> Measured:
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
+    seconds, kilobytes = done.stdout.split()
+    return float(seconds), float(kilobytes) / 1024
+
+
+def best(*command: str, rounds: int = _ROUNDS) -> Measured:
+    """Return the least of several runs."""
+    return min(_once([*_SELF, *command]) for _ in range(rounds))
+
+
+def make_tree(root: Path, count: int, size: int) -> Path:
+    """Make many files of log-normal sizes, 25 a directory."""
+    source = random.Random(1)
+    noise = source.randbytes(1 << 20)
+    sizes = [min(source.lognormvariate(7.2, 1.5), 900_000) for _ in range(count)]
+    factor = size / sum(sizes)
+    for number, part in enumerate(sizes):
+        folder = number // 25
+        parent = root / f"p{folder % 40}" / f"q{folder // 40 % 10}" / f"dir{folder}"
+        if number % 25 == 0:
+            parent.mkdir(parents=True)
+        start = source.randrange(1000)
+        (parent / f"file_{number}.js").write_bytes(b"%d" % number + noise[start : start + int(part * factor)])
+    return root
+
+
+def make_large(root: Path) -> Path:
+    """Make 200 files, 925 MB together."""
+    root.mkdir()
+    noise = random.Random(2).randbytes(925_000_000 // 200)
+    for number in range(200):
+        (root / f"model-{number}").write_bytes(b"%d" % number + noise)
+    return root
+
+
+def patterns() -> str:
+    """Make 200 patterns of the usual sorts, none of which leaves anything out."""
+    sorts = (
+        "**/none{}",
+        "none{}",
+        "**/*.none{}",
+        "none{}/**",
+        "*.none{}",
+        "**/none{}/*.js",
+        "x*{}y",
+        "**/no?e{}",
+        "a/b{}/c",
+        "!**/keep{}",
+    )
+    return "\n".join(sorts[number % len(sorts)].format(number) for number in range(200))
+
+
+def row(name: str, measured: Measured, base: Measured, wanted: str) -> None:
+    """Print one line of the table."""
+    print(f"| {name} | {measured[0]:.2f} s | {measured[0] / base[0]:.2f} | {wanted} | {measured[1]:.0f} MB |")
+
+
+def small_files(folder: Path) -> None:
+    """Measure 100,000 files."""
+    tree = make_tree(folder / "tree", _FILES, _BYTES)
+    cache = folder / "cache" / "digests"
+    base = best("bare", str(tree))
+    row("bare scandir + SHA-256 walk, 100,000 files, 412 MB", base, base, "")
+    cold = best("ours", str(tree))
+    row("fingerprint, cold", cold, base, "at most 1.3")
+    best("ours", str(tree), str(cache), rounds=1)
+    warm = best("ours", str(tree), str(cache))
+    row("fingerprint, unchanged, with the digest cache", warm, cold, "of cold: at most 0.33")
+    row("fingerprint, 200 patterns", best("ours", str(tree), "", patterns()), cold, "of cold: at most 2")
+    against_cdk(folder, tree, cold)
+    add_ignored(tree, 900_000)
+    row("fingerprint, with 900,000 more files in ignored directories", best("ours", str(tree)), cold, "of cold: 1")
+
+
+def against_cdk(folder: Path, tree: Path, cold: Measured) -> None:
+    """Measure `FileSystem.fingerprint` of aws-cdk-lib, where npm can install it."""
+    project = folder / "cdk"
+    project.mkdir()
+    install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "aws-cdk-lib", "constructs"]
+    if not shutil.which("npm") or subprocess.run(install, cwd=project, check=False, capture_output=True).returncode:
+        print("| aws-cdk-lib | npm cannot install it here | | | |")
+        return
+    (project / "fingerprint.js").write_text(_CDK)
+    measured = min(_once(["node", "fingerprint.js", str(tree)], project) for _ in range(_ROUNDS))
+    row("aws-cdk-lib FileSystem.fingerprint, docker mode", measured, cold, "of cold: at least 3")
+
+
+def add_ignored(tree: Path, count: int) -> None:
+    """Add empty files in directories that the ignore file leaves out."""
+    (tree / ".dockerignore").write_text("**/node_modules\n")
+    for number in range(count):
+        folder = tree / f"p{number % 40}" / "node_modules" / f"d{number // 1000}"
+        if number % 1000 < 40:
+            folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"f{number}").touch()
+
+
+def large_files(folder: Path) -> None:
+    """Measure 200 files of 925 MB."""
+    tree = make_large(folder / "large")
+    base = best("in_memory", str(tree))
+    row("SHA-256 of 925 MB in memory, all cores", base, base, "")
+    row("fingerprint, 200 files, 925 MB", best("ours", str(tree)), base, "at most 1.2")
+
+
+def million(folder: Path) -> None:
+    """Measure 1,000,000 small files: memory, and time by the file."""
+    tree = make_tree(folder / "million", 1_000_000, 500_000_000)
+    tenth = make_tree(folder / "tenth", 100_000, 50_000_000)
+    base = best("ours", str(tenth))
+    row("fingerprint, 100,000 files, 50 MB", base, base, "")
+    row("fingerprint, 1,000,000 files, 500 MB", best("ours", str(tree), rounds=1), base, "10; memory below 500 MB")
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"fingerprint, {os.cpu_count()} cores, Python {sys.version.split()[0]}\n")
+    print("| work | time | ratio | reach | memory |\n| --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        small_files(Path(folder))
+        large_files(Path(folder))
+        if "--full" in sys.argv:
+            million(Path(folder))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1 and sys.argv[1] in MEASURED:
+        run_measured(sys.argv[1], sys.argv[2:])
+    else:
+        main()
