@@ -1,12 +1,14 @@
 """Images of the real docker engine, published by our client and by the engine itself."""
 
 import random
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from image_assets.publish import write_tag
+from image_assets.archive import open_archive
+from image_assets.publish import KnownBlobs, send, write_tag
 from tests.fakes.cli_image import CliImage, docker
 from tests.publish.support import Publisher, digest, plain_layers
 from tests.support.registry import Registry
@@ -56,3 +58,26 @@ def test_both_ways_publish_the_same_layers(
     written = write_tag(publisher.client(), third, "t", theirs, publisher.task)
     assert written.digest == registry.digest(third, "t")
     assert plain_layers(registry, third, "t") == plain_layers(registry, repository_name, digest(ours))
+
+
+@pytest.mark.parametrize("written_by", ["docker", "skopeo docker-archive", "skopeo oci-archive"])
+def test_archives_of_the_real_tools_are_published(
+    publisher: Publisher, registry: Registry, repository_name: str, image: CliImage, written_by: str
+) -> None:
+    """R10: what docker, skopeo (and with it podman and buildah) write; the image stays the same for the engine."""
+    path = publisher.directory / "saved.tar"
+    docker("save", "-o", str(path), f"{repository_name}:built")
+    if written_by != "docker":
+        other = publisher.directory / "copied.tar"
+        target = f"{written_by.split()[1]}:{other}:{repository_name}:built"
+        subprocess.run(["skopeo", "copy", "-q", f"docker-archive:{path}", target], check=True)
+        path = other
+    with open_archive(path) as archive:
+        sent = send(archive, publisher.client(), repository_name, publisher.task, KnownBlobs(publisher.memory))
+        if "oci" not in written_by:
+            assert archive.identity == image.image_id
+    write_tag(publisher.client(), repository_name, "t", sent, publisher.task)
+    reference = f"{registry.address}/{repository_name}:t"
+    docker("pull", "-q", reference)
+    assert CliImage.of(reference).diff_ids == image.diff_ids
+    docker("image", "rm", reference)

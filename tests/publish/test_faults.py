@@ -83,3 +83,14 @@ def test_a_registry_that_never_recovers_is_one_error_and_no_tag(tmp_path: Path, 
         assert time.monotonic() - started < 40
         registry.heal()
         assert publisher.client().list_tags("a/b") == []
+
+
+def test_what_was_sent_before_a_failure_is_not_sent_again(tmp_path: Path) -> None:
+    with FakeRegistry() as registry:
+        registry.fail("PUT", "/manifests/", answer(403, "DENIED"))
+        publisher = Publisher(registry.host, tmp_path)
+        with pytest.raises(RegistryError):
+            publisher.send(docker_save(IMAGE), "a/b")
+        before = len(registry.calls("PATCH", "/uploads/"))
+        publisher.send(docker_save(IMAGE), "a/b")
+        assert len(registry.calls("PATCH", "/uploads/")) == before

@@ -2,12 +2,15 @@
 
 import gzip
 import json
+import os
+import random
 from collections.abc import Callable
 
 import pytest
 
+from image_assets.archive import open_archive
 from image_assets.errors import ArchiveError
-from image_assets.publish import KnownBlobs
+from image_assets.publish import KnownBlobs, send
 from tests.fakes.images import (
     MadeImage,
     an_image,
@@ -183,3 +186,18 @@ def test_progress_tells_bytes_done_and_all_bytes(publisher: Publisher, repositor
     publisher.send(docker_save(big), repository_name)
     assert publisher.lines[0] == "pushing 0/6 MB"
     assert len(publisher.lines) <= 3
+
+
+@pytest.mark.parametrize("pack", ["plain", "gzip"])
+def test_an_archive_that_is_cut_while_it_is_sent_is_refused(
+    publisher: Publisher, registry: Registry, repository_name: str, pack: str
+) -> None:
+    big = MadeImage((tar_of({"noise": random.Random(5).randbytes(6_000_000)}),))
+    path = publisher.write(packed(docker_save(big), pack))
+    with open_archive(path) as archive:
+        os.truncate(path, 3_000_000)
+        with pytest.raises(ArchiveError, match="truncated"):
+            send(archive, publisher.client(), repository_name, publisher.task, KnownBlobs(publisher.memory))
+    assert [
+        one for one in registry.requests(repository_name) if one.method == "PUT" and "/manifests/" in one.path
+    ] == []

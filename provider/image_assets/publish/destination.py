@@ -7,6 +7,9 @@ from image_assets.oci import BytesSource, RegistryClient, Uploaded
 from image_assets.publish.jobs import Jobs, transfer_slot
 from image_assets.publish.known import KnownBlobs
 
+#: Repositories that are asked for one blob: each refusal costs a request, and some registries refuse always.
+_MOST_MOUNTS = 2
+
 
 @dataclass(frozen=True)
 class Content:
@@ -71,7 +74,7 @@ class Destination:
     def _mounted(self, digest: str) -> bool:
         """Try the repositories that are known to have had the blob."""
         places = self.known.places(self.client.registry, digest)
-        others = tuple(place for place in places if place != self.path)
+        others = tuple(place for place in places if place != self.path)[:_MOST_MOUNTS]
         try:
             return bool(others) and self.client.upload_blob(self.path, Content(_refuse, digest), others).mounted
         except _NotMountedError:

@@ -13,7 +13,7 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -139,6 +139,15 @@ class KnownBlobs:
             Path(name).unlink()
             raise
         self._stamp = _stamp(self._path)
+
+
+@contextlib.contextmanager
+def saving(known: KnownBlobs) -> Iterator[None]:
+    """Save in the end, also of what fails: what was sent by then need not be sent again."""
+    try:
+        yield
+    finally:
+        known.save()
 
 
 def _read(path: Path) -> tuple[dict[str, KnownLayer], dict[str, list[str]]]:

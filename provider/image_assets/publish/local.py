@@ -22,7 +22,7 @@ from image_assets.publish.compress import variant
 from image_assets.publish.destination import Destination
 from image_assets.publish.feed import Read, feed
 from image_assets.publish.jobs import Jobs, jobs_of
-from image_assets.publish.known import KnownBlobs, KnownLayer
+from image_assets.publish.known import KnownBlobs, KnownLayer, saving
 from image_assets.publish.layers import ANY, Raw, recounted, send_layer
 from image_assets.publish.manifests import SentConfig, image_manifest
 from image_assets.publish.model import LocalImage, Sent
@@ -68,19 +68,18 @@ def send_local(  # noqa: PLR0913, PLR0917 - what `send` takes, and what the engi
         CancelledByUserError: The user cancelled.
     """
     known = known or KnownBlobs.of_user()
-    with jobs_of(task) as jobs:
+    with saving(known), jobs_of(task) as jobs:
         sender = _LocalSender(image, Destination(client, repository_path, known, jobs), task)
         sender.ask()
-        route = faster_route(sender.load(engine_has))
+        load = sender.load(engine_has)
+        route = faster_route(load)
         task.debug(f"{image.image_id}: {route.value}")
         if route is Route.ENGINE:
             return Sent(None, (), partial(_push, image, client, known))
         try:
-            manifest = sender.send()
+            return Sent(sender.send(Progress(task, load.new_to_client)), ())
         except ArchiveError as error:
             raise within(_LABEL, error) from error
-    known.save()
-    return Sent(manifest, ())
 
 
 class _LocalSender:
@@ -94,7 +93,7 @@ class _LocalSender:
         self._found: dict[str, KnownLayer] = {}
         self._missing: set[str] = set()
         self._sending: list[Future[tuple[str, KnownLayer] | None]] = []
-        self._progress = Progress(task, image.size)
+        self._progress = Progress(task)
 
     def ask(self) -> None:
         """Find out which layers the registry has."""
@@ -113,8 +112,9 @@ class _LocalSender:
             new_to_client=unknown_bytes(total, len(diff_ids), ours),
         )
 
-    def send(self) -> Manifest:
+    def send(self, progress: Progress) -> Manifest:
         """Send what is missing; return the manifest, which the registry has then."""
+        self._progress = progress
         config = self._config_there() if self._is_complete() else None
         for _ in range(_MAX_PASSES):
             if config is not None:

@@ -13,7 +13,7 @@ from image_assets.oci import Manifest, RegistryClient
 from image_assets.publish.destination import Content, Destination
 from image_assets.publish.feed import feed
 from image_assets.publish.jobs import jobs_of, one_at_a_time
-from image_assets.publish.known import KnownBlobs, KnownLayer
+from image_assets.publish.known import KnownBlobs, KnownLayer, saving
 from image_assets.publish.layers import Raw, counted, recounted, send_layer
 from image_assets.publish.manifests import SentConfig, image_manifest
 from image_assets.publish.model import Sent
@@ -49,12 +49,11 @@ def send(
         CancelledByUserError: The user cancelled.
     """
     known = known or KnownBlobs.of_user()
-    with jobs_of(task) as jobs:
+    with saving(known), jobs_of(task) as jobs:
         sender = _Sender(archive, Destination(client, repository_path, known, jobs), task)
         manifest = (
             sender.saved(archive.image) if isinstance(archive.image, SavedImage) else sender.layout(archive.image)
         )
-    known.save()
     return Sent(manifest, archive.platforms)
 
 
