@@ -1,6 +1,6 @@
 """Signing in: challenges, scopes, tokens, and who never sees a credential (distribution token spec; R30, R36)."""
 
-import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -85,11 +85,11 @@ def test_a_mount_that_is_not_allowed_becomes_an_upload(strict: FakeRegistry, new
 
 
 def test_a_token_is_renewed_before_it_ends(start: Starter, new_client: NewClient) -> None:
-    registry = start(auth=Auth("bearer", life=0.01))
+    registry = start(auth=Auth("bearer", says=0.05))
     client = new_client(registry)
     for _ in range(3):
         client.list_tags("app")
-        threading.Event().wait(0.02)
+        time.sleep(0.06)
     refused = [seen for seen in registry.calls() if "authorization" not in seen.headers]
     assert (len(tokens_asked(registry)), refused) == (3, [])
 
