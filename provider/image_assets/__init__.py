@@ -1,6 +1,22 @@
 """The image-assets provider: source or archive in, an image named by its content out.
 
-Start reading in `published_image`, the resource that takes every decision about an image.
+Start reading in `published_image`, the resource that takes every decision about an image. The way of the data:
+
+    server, wire        Pulumi's protocol in and out; `components` make the children of an asset
+    published_image     check, diff, create, read, update, delete
+      inputs            wire values to frozen inputs, by the table in `fields` and the types in `shapes`
+      plan              absolute paths, and the options that count
+      fingerprints      what reaches the builder (`context`, `ignore`), or an archive's image (`archive`)
+      diff              what an update would change
+      outputs           what is known of the image, in a preview too
+      release           the tag exists, or: build or open, send, check again, tag
+        recipe, build   the builder and its command line (`docker`, `command`)
+        publish         blobs and manifests, and the tag last
+        registries      clients (`oci`) with the logins that apply (`credentials`, `ecr`)
+      retire            removing a tag of one's own
+    repository_policy   one statement in the policy of an ECR repository (`policy`, `policy_document`)
+
+A file imports only from rows above its own; `tests/test_layout.py` has the rows.
 """
 
 __version__ = "0.1.0"
