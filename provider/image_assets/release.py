@@ -80,7 +80,7 @@ class Releases:
         with self.one_at_a_time(wanted.fingerprint):
             found = client.head_manifest(target.repository.full_path, target.tag)
             done = self.accept(wanted, client, found) if found else self.make(wanted, client)
-        self.origins.note(wanted.fingerprint, target.repository, done.digest)
+            self.origins.note(wanted.fingerprint, target.repository, done.digest)
         extra = add_tags(client, target.repository.full_path, done.digest, wanted.inputs.extra_tags, task)
         return Published(done.digest, (*done.written, *extra))
 
