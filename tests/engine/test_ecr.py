@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import NewContext, NewProject
 from tests.fakes.ecr_front import ACCOUNT, REGION, EcrFront
+from tests.support.events import UNKNOWN
 from tests.support.paths import REPO
 from tests.support.project import Project
 
@@ -155,9 +156,10 @@ outputs:
 def test_an_asset_without_a_repository_owns_one_and_its_grants_are_real(
     new_project: NewProject, busybox_context: NewContext, aws: EcrFront, repository_name: str
 ) -> None:
-    """R4, R5, R8, R12, R31, R36, R47."""
+    """R4, R5, R8, R12, R31, R36, R47: on an AWS that only the stack's `aws:` configuration tells of."""
     project = new_project(ASSET.format(context=busybox_context()), name=repository_name.replace("/", "-"))
-    project.environ.update(aws.environ)
+    project.environ.update({name: value for name, value in aws.environ.items() if name != "AWS_ENDPOINT_URL"})
+    project.set_config("aws:endpoints[0].ecr", aws.endpoint)
     preview = project.preview()
     name = f"{project.name}-dev-api"
     assert preview.outputs["imageUri"].startswith(f"{aws.address}/{name}:")
@@ -224,3 +226,100 @@ def disturb(aws: EcrFront, repository: str) -> None:
         {"Version": "2008-10-17", "Statement": [*kept, {**lambdas, "Sid": "LambdaECRImageRetrievalPolicy"}]}
     )
     aws.client("ecr").set_repository_policy(repositoryName=repository, policyText=text)
+
+
+# --- what becomes unknown, or goes away
+
+
+REPLACED = """
+resources:
+  images:
+    type: image-assets:ImageRepository
+    properties:
+      forceDelete: true
+      encryption: {{type: {encryption}}}
+      pullPrincipals: [{{name: sister, accountId: 210987654321}}]
+  api:
+    type: image-assets:DockerImageAsset
+    properties:
+      directory: {context}
+      repository: ${{images.repositoryUrl}}
+outputs:
+  imageUri: ${{api.imageUri}}
+  repositoryName: ${{images.repositoryName}}
+"""
+
+
+@pytest.mark.usefixtures("docker_engine")
+def test_a_replaced_repository_gets_its_images_and_statements_again(
+    new_project: NewProject, busybox_context: NewContext, aws: EcrFront, repository_name: str
+) -> None:
+    """The names stay the same, so nothing but the replacement says that the content is gone."""
+    context = busybox_context()
+    project = new_project(REPLACED.format(context=context, encryption="AES256"), name=repository_name.replace("/", "-"))
+    project.environ.update(aws.environ)
+    project.up()
+    outputs = project.stack_outputs()
+    project.write(REPLACED.format(context=context, encryption="KMS"))
+    project.up()
+    assert project.stack_outputs() == outputs
+    ecr, name = aws.client("ecr"), outputs["repositoryName"]
+    found = ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
+    assert found["encryptionConfiguration"]["encryptionType"] == "KMS"
+    assert [
+        tag for image in ecr.describe_images(repositoryName=name)["imageDetails"] for tag in image["imageTags"]
+    ] == [outputs["imageUri"].rpartition(":")[2]]
+    assert len(aws.statements(name)) == 1
+
+
+UNKNOWN_REGION = """
+resources:
+  role:
+    type: aws:iam:Role
+    properties: {{assumeRolePolicy: "x"}}
+  elsewhere:
+    type: pulumi:providers:aws
+    properties: {{region: "${{role.arn}}"}}
+  api:
+    type: image-assets:DockerImageAsset
+    properties:
+      directory: {context}
+      pullPrincipals: [{{name: lambda, service: lambda.amazonaws.com}}]
+    options: {{providers: ["${{elsewhere}}"]}}
+outputs:
+  imageUri: ${{api.imageUri}}
+  imageTag: ${{api.imageTag}}
+"""
+
+
+def test_under_an_aws_provider_that_is_unknown_yet_the_registry_is_unknown(
+    new_project: NewProject, busybox_context: NewContext, aws: EcrFront
+) -> None:
+    project = new_project(UNKNOWN_REGION.format(context=busybox_context()))
+    project.environ.update(aws.environ)
+    outputs = project.preview().outputs
+    assert outputs["imageUri"] == UNKNOWN
+    assert len(outputs["imageTag"]) == 32
+
+
+NO_LOGIN = """
+resources:
+  api:
+    type: image-assets:DockerImageAsset
+    properties:
+      directory: {context}
+      repository: {repository}
+"""
+
+
+def test_without_credentials_the_error_says_which_settings_were_looked_at(
+    new_project: NewProject, busybox_context: NewContext, aws: EcrFront
+) -> None:
+    project = new_project(NO_LOGIN.format(context=busybox_context(), repository=f"{aws.address}/api"))
+    keyless = {name: value for name, value in aws.environ.items() if "KEY" not in name}
+    project.environ.update(keyless, HOME=str(project.private))
+    refused = project.up(check=False)
+    assert refused.code
+    assert "ecr:GetAuthorizationToken on *: no AWS credentials" in refused.text
+    assert "AWS_PROFILE" in refused.text
+    assert "Traceback" not in refused.text

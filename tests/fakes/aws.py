@@ -17,7 +17,10 @@ def running(folder: Path) -> Iterator[EcrFront]:
     moto.start()
     host, port = moto.get_host_and_port()
     try:
-        with local_registry.running(folder) as upstream, serving(f"http://{host}:{port}", upstream.address) as front:
+        with (
+            local_registry.running(folder) as upstream,
+            serving(f"http://{host}:{port}", upstream.address, folder / "data") as front,
+        ):
             yield front
     finally:
         moto.stop()

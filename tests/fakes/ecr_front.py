@@ -9,6 +9,7 @@ import http.client
 import json
 import re
 import secrets
+import shutil
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from time import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -68,6 +70,7 @@ class EcrFront:
     Attributes:
         moto: moto's base URL.
         upstream: docker-registry's `localhost:PORT`.
+        storage: docker-registry's files.
         address: `localhost:PORT` of this front, both the AWS endpoint and the registry.
         seen: What was done, oldest first.
         allowed: The only actions allowed to the provider; None allows all.
@@ -77,6 +80,7 @@ class EcrFront:
 
     moto: str
     upstream: str
+    storage: Path
     address: str = ""
     seen: list[Seen] = field(default_factory=list)
     allowed: set[str] | None = None
@@ -124,6 +128,10 @@ class EcrFront:
             return []
         return list(json.loads(text)["Statement"])
 
+    def images(self, repository: str) -> Path:
+        """Return the folder of a repository's images."""
+        return self.storage / "docker" / "registry" / "v2" / "repositories" / repository
+
     def expire_tokens(self) -> None:
         """Let every token that was given out expire now."""
         with self.lock:
@@ -141,14 +149,15 @@ class EcrFront:
 
 
 @contextmanager
-def serving(moto: str, upstream: str) -> Iterator[EcrFront]:
+def serving(moto: str, upstream: str, storage: Path) -> Iterator[EcrFront]:
     """Serve the front on a free port.
 
     Args:
         moto: moto's base URL.
         upstream: `localhost:PORT` of a registry that lets everybody in.
+        storage: The folder of that registry's files.
     """
-    front = EcrFront(moto, upstream)
+    front = EcrFront(moto, upstream, storage)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"front": front}))
     front.address = f"localhost:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -203,6 +212,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(400, *_error(service, code, message))
             return
         status, headers, content = _pass_on(self.front.moto, self, body)
+        if status == 200 and action == "DeleteRepository":
+            shutil.rmtree(self.front.images(json.loads(body)["repositoryName"]), ignore_errors=True)
         if status == 200 and action in _CHANGED:
             content = json.dumps(_CHANGED[action](self.front, json.loads(content))).encode()
         self._send(status, headers, content)
@@ -216,6 +227,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         manifest = _MANIFEST.match(self.path)
         if manifest and self.command == "PUT" and not self._new_tag(manifest, body):
+            return
+        if manifest and self.command == "DELETE" and not manifest["reference"].startswith("sha256:"):
+            self._untag(manifest["name"], manifest["reference"])
             return
         if self.command == "GET" and _BLOB.match(self.path):
             # ECR's blobs are in S3, which refuses requests that carry another login.
@@ -271,6 +285,12 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self._refuse(400, "TAG_INVALID", said)
         return False
+
+    def _untag(self, name: str, tag: str) -> None:
+        """Take a single tag away, which ECR can and docker-registry cannot."""
+        self.front.client("ecr").batch_delete_image(repositoryName=name, imageIds=[{"imageTag": tag}])
+        shutil.rmtree(self.front.images(name) / "_manifests" / "tags" / tag)
+        self._send(202, {}, b"")
 
     def _record_image(self, manifest: re.Match[str], body: bytes) -> None:
         if not manifest["reference"].startswith("sha256:"):

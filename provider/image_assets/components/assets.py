@@ -69,6 +69,8 @@ class ImageAsset(pulumi.ComponentResource):
         if own:
             inputs["repository"] = own.repository_url
             children.depends_on = [own]
+        else:
+            inputs["repository"] = self.origin.behind(inputs["repository"])
         image = PublishedImage(self.name, {**inputs, "aws": handed_on() or None}, self.origin.child(children))
         self.outputs = {name: image.output(name) for name in IMAGE_OUTPUTS}
         if own:

@@ -17,10 +17,12 @@ class Origin:
     Attributes:
         reference: `URN::ID` of the provider resource, as Configure told it; empty if unknown.
         aws: The provider's `aws` configuration.
+        owned: The repositories that this process made components for, by URL.
     """
 
     reference: str = ""
     aws: Mapping[str, Any] = field(default_factory=empty)
+    owned: dict[str, pulumi.Resource] = field(default_factory=dict, compare=False, repr=False)
 
     def child(self, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
         """Return options that make a child of this package by this very instance.
@@ -32,3 +34,15 @@ class Origin:
             return opts
         own = pulumi.ResourceOptions(provider=DependencyProviderResource(self.reference))
         return pulumi.ResourceOptions.merge(opts, own)
+
+    def behind(self, url: pulumi.Input[str]) -> pulumi.Output[str]:
+        """Return a repository's URL with the dependency on the repository itself, if this program owns it.
+
+        Some languages know only that the URL comes from a component, which is never replaced. If the repository in it
+        is replaced, under the same name, its images must be published again.
+        """
+        return pulumi.Output.from_input(url).apply(self._depending)
+
+    def _depending(self, url: str) -> pulumi.Input[str]:
+        repository = self.owned.get(url)
+        return repository.urn.apply(lambda _: url) if repository else url

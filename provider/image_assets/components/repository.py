@@ -78,7 +78,7 @@ class ImageRepository(pulumi.ComponentResource):
             self.name,
             repository=self.repository.name,
             policy=pulumi.Output.from_input(retention or {}).apply(self._policy),
-            opts=pulumi.ResourceOptions(parent=self, replace_with=[self.repository]),
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _policy(self, retention: Mapping[str, Any]) -> str:
@@ -91,9 +91,13 @@ class ImageRepository(pulumi.ComponentResource):
     def _outputs(self, name: pulumi.Output[str]) -> dict[str, pulumi.Output[Any]]:
         early = pulumi.Output.all(registry_host(self), name).apply("/".join)
         # Known before the repository exists, and yet whoever uses it waits for the repository.
-        url = self.repository.urn.apply(lambda _: early)
+        url = self.repository.urn.apply(lambda _: early.apply(self._remembered))
         arn = url.apply(lambda known: self._arn(*known.split("/", 1)))
         return dict(zip(OUTPUTS, (url, name, arn), strict=True))
+
+    def _remembered(self, url: str) -> str:
+        self.origin.owned[url] = self.repository
+        return url
 
     def _arn(self, registry: str, path: str) -> pulumi.Input[str]:
         arn = arn_of(registry, path)
