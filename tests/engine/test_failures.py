@@ -60,8 +60,9 @@ def test_a_failing_step_shows_its_own_output(project: Project, registry: Registr
     assert "BOOM" in error
     assert "Dockerfile:4" in error
     assert re.search(r"docker.* build ", error)
-    log = Path(re.search(r"(/\S+\.log)", error)[1])  # type: ignore[index] - no log is a failed test
-    assert "BOOM" in log.read_text()
+    log = re.search(r"(/\S+\.log)", error)
+    assert log
+    assert "BOOM" in Path(log[1]).read_text()
     assert "Traceback" not in failed.text
     assert registry.tags(repository_name) == []
     assert registry.tags(f"{repository_name}-consumer") == []
