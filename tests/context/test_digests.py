@@ -200,3 +200,11 @@ def test_a_key_tells_apart_what_the_file_system_tells_apart(tmp_path: Path) -> N
     for name in ("a", "b"):
         (tmp_path / name).touch()
     assert key_of((tmp_path / "a").stat()) != key_of((tmp_path / "b").stat())
+
+
+def test_a_cache_inside_the_context_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    settle(tmp_path)
+    cache = DigestCache(tmp_path / "cache" / "digests")
+    assert digest_of(tmp_path, cache) == digest_of(tmp_path, cache)
+    assert not (tmp_path / "cache").exists()

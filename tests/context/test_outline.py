@@ -104,3 +104,10 @@ def test_editing_one_file_of_a_real_context_names_it(root: Path, count: int) -> 
     old = fingerprint_of(ContextSpec(root)).outline
     (root / "a.py").write_text("changed")
     assert str(describe_change(old, fingerprint_of(ContextSpec(root)).outline)) == "~ a.py"
+
+
+def test_the_rows_of_a_very_deep_tree_stay_short() -> None:
+    rows = outline(records(["d/" * 2000 + "file"]))
+    assert max(map(len, rows)) < 1000
+    changed = outline(records(["d/" * 2000 + "file"], "changed"))
+    assert len(describe_change(rows, changed).changed) == 1

@@ -150,3 +150,11 @@ def test_a_tree_that_cannot_be_staged_is_an_error_that_names_the_context(context
     make_deep(context, "long" * 60, 20)
     with pytest.raises(InputError, match="cannot prepare the build context"):
         staged(ContextSpec(context, context / "Dockerfile", "git")).__enter__()
+
+
+def test_temporary_files_never_lie_in_the_context(context: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (context / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(context / "tmp"))
+    with staged(ContextSpec(context, context / "Dockerfile", "git")) as given:
+        assert not given.directory.is_relative_to(context)
+        assert list((context / "tmp").iterdir()) == []

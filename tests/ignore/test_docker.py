@@ -145,3 +145,9 @@ def test_an_excluded_pattern_is_named_by_its_index() -> None:
 def test_a_line_longer_than_the_builder_takes_is_refused() -> None:
     with pytest.raises(BadPatternError, match="64 KiB"):
         rules("a" * 65536)
+
+
+def test_many_stars_do_not_take_for_ever() -> None:
+    level = rules("*a*a*a*a*a*a*a*a*a*a*a*a*a*b\n**/*?a[ab]*a*a*a*a*a*a*a*a*a*a*c")
+    assert level.judge("a" * 255) is rules("").judge("a")
+    assert left_out("*a*b*c?d*e", "aabbccxdde", "abcde", "xabcdabcxde") == {"aabbccxdde", "xabcdabcxde"}

@@ -3,11 +3,11 @@
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from typing import Final
 
 from image_assets.context.faults import changing, unreadable
 from image_assets.context.place import NO_FOLLOW, Place
-from image_assets.task import Task
 
 LARGE: Final = 256 * 1024
 """From this size on, in bytes, a file is hashed in a thread of its own."""
@@ -48,12 +48,12 @@ def small_digest(fd: int, status: os.stat_result, path: str) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def large_digest(fd: int, before: os.stat_result, path: str, task: Task) -> bytes:
+def large_digest(fd: int, before: os.stat_result, path: str, check: Callable[[], None]) -> bytes:
     """Return the SHA-256 of an open file of any size, in bounded memory.
 
     Raises:
         InputError: It cannot be read, or it changed meanwhile.
-        CancelledByUserError: The task was cancelled.
+        CancelledByUserError: `check` said so.
     """
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(_CHUNK))
@@ -63,7 +63,7 @@ def large_digest(fd: int, before: os.stat_result, path: str, task: Task) -> byte
         while size <= before.st_size and (count := os.readv(fd, [buffer])):
             digest.update(buffer[:count])
             size += count
-            task.check()
+            check()
     except OSError as fault:
         raise unreadable(path, fault) from fault
     after = os.fstat(fd)

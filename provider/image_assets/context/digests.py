@@ -64,6 +64,10 @@ class DigestCache:
         home = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME", ""), ".cache")  # noqa: PTH118 - text
         return cls(Path(home) / "image-assets" / "digests") if os.path.isabs(home) else None  # noqa: PTH117 - text
 
+    def is_inside(self, root: str) -> bool:
+        """Say whether the cache's file lies in a directory, of which no link is left to resolve."""
+        return os.path.realpath(self._path).startswith(root.rstrip("/") + "/")
+
     def known(self) -> Mapping[bytes, bytes]:
         """Return all digests by `key_of`; the file is read once."""
         with self._lock:

@@ -5,6 +5,7 @@ pool, where hashlib and read(2) run outside Python's global lock.
 """
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +15,11 @@ from image_assets.context.digests import SIZE_IN_KEY, DigestCache, is_settled, k
 from image_assets.context.faults import unreadable
 from image_assets.context.place import Place
 from image_assets.context.records import EXECUTABLE, FILE, file_record
+from image_assets.errors import CancelledByUserError
 from image_assets.task import Task
+
+_BATCH = 5000
+"""So many files are read between two looks at whether to go on."""
 
 
 class Files:
@@ -33,6 +38,7 @@ class Files:
         self._known = cache.known() if cache is not None else {}
         self._begun = time.time_ns()
         self._found: dict[bytes, bytes] = {}
+        self._abandoned = threading.Event()
         self._later: list[Future[bytes]] = []
         self.records: list[bytes] = []
 
@@ -48,13 +54,15 @@ class Files:
         Raises:
             InputError: One cannot be read, or changed meanwhile.
         """
-        if not names:
-            return 0
-        if not self._known:
-            return self._read_new(place, names, path, follow=follow)
-        unknown: list[str] = []
-        total = self._recall(place, names, path, unknown, follow=follow)
-        return total + self._read_new(place, unknown, path, follow=follow)
+        total = 0
+        for start in range(0, len(names), _BATCH):
+            self._check()
+            unknown = names[start : start + _BATCH]
+            if self._known:
+                recalled, unknown = self._recall(place, unknown, path, follow=follow)
+                total += recalled
+            total += self._read_new(place, unknown, path, follow=follow)
+        return total
 
     def finish(self) -> list[bytes]:
         """Wait for the large files, and return all records."""
@@ -65,13 +73,24 @@ class Files:
         return self.records
 
     def abandon(self) -> None:
-        """Start no more of the large files."""
+        """Read no more of the large files."""
+        self._abandoned.set()
         for future in self._later:
             future.cancel()
 
-    def _recall(self, place: Place, names: Sequence[str], path: str, unknown: list[str], *, follow: bool) -> int:
-        """Take from the cache what it knows, and note the rest; the time of a second run is spent in this loop."""
+    def _check(self) -> None:
+        """Stop here if the result is of no use any more."""
+        self._task.check()
+        if self._abandoned.is_set():
+            raise CancelledByUserError("another file cannot be read")
+
+    def _recall(self, place: Place, names: Sequence[str], path: str, *, follow: bool) -> tuple[int, list[str]]:
+        """Take from the cache what it knows; return the bytes of that, and the other names.
+
+        The time of a second run is spent in this loop.
+        """
         total = 0
+        unknown: list[str] = []
         append, recall = self.records.append, self._known.get
         start, fd = os.fsencode(path), place.fd
         for name, encoded in zip(names, _encode(names), strict=True):
@@ -85,7 +104,7 @@ class Files:
             else:
                 append(start + encoded + (EXECUTABLE if status.st_mode & 0o100 else FILE) + key[SIZE_IN_KEY] + digest)
                 total += status.st_size
-        return total
+        return total, unknown
 
     def _read_new(self, place: Place, names: Sequence[str], path: str, *, follow: bool) -> int:
         """Read what the cache does not know."""
@@ -114,10 +133,10 @@ class Files:
         return status, digest
 
     def _read_large(self, place: Place, name: str, path: str, follow: bool) -> bytes:  # noqa: FBT001 - for submit()
-        self._task.check()
+        self._check()
         fd, status = open_regular(place, name, path, follow=follow)
         try:
-            digest = large_digest(fd, status, path + name, self._task)
+            digest = large_digest(fd, status, path + name, self._check)
         finally:
             os.close(fd)
         self._remember(status, digest)

@@ -106,7 +106,7 @@ def fingerprint(
     limit = LIMIT // max(1, len(contexts))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         parts = [
-            _part(name, contexts[name], Files(pool, task, cache), task, limit)
+            _part(name, contexts[name], Files(pool, task, _usable(cache, contexts[name])), task, limit)
             for name in sorted(contexts, key=os.fsencode)
         ]
     return Fingerprint(
@@ -135,6 +135,11 @@ def _part(name: str, spec: ContextSpec, files: Files, task: Task, limit: int) ->
         reading,
         (*tree.notices, *heavy_directories(reading.weights), *emptied_files(reading.emptied)),
     )
+
+
+def _usable(cache: DigestCache | None, spec: ContextSpec) -> DigestCache | None:
+    """Do without a cache that lies in the context: to write it would change what is hashed."""
+    return None if cache is not None and cache.is_inside(os.path.realpath(spec.root)) else cache
 
 
 def _is_entry(spec: ContextSpec, records: Sequence[bytes]) -> bool:

@@ -19,6 +19,8 @@ LIMIT: Final = 1000
 """The most rows an outline has."""
 ROOT: Final = "./"
 """The row of a context whose root alone holds too many entries."""
+_LONGEST: Final = 512
+"""A directory with a longer path, in bytes, is never opened: the rows of a very deep tree would be megabytes."""
 _SHOWN: Final = 5
 _MODULUS: Final = 1 << 64
 _AFTER_SLASH: Final = b"0"
@@ -56,7 +58,9 @@ def _open_level(
     found = [
         (path, row, children)
         for path, row in level.items()
-        if row.end and (children := _children(records, path, row.start, row.end, limit - len(rows))) is not None
+        if row.end
+        and len(path) <= _LONGEST
+        and (children := _children(records, path, row.start, row.end, limit - len(rows))) is not None
     ]
     opened: dict[bytes, _Row] = {}
     for path, row, children in sorted(found, key=lambda one: (len(one[2]), one[0])):

@@ -9,6 +9,8 @@ from image_assets.context.files import Files
 from image_assets.context.records import directory_record, emptied_record, link_record, odd_record
 from image_assets.context.tree import Listing
 
+_LEVELS = 2
+
 
 @dataclass
 class Reading:
@@ -19,7 +21,7 @@ class Reading:
         files: How many regular files.
         bytes: Their sizes together.
         emptied: Paths of files that BuildKit sends without their content.
-        weights: For each directory listed (empty or ending in `/`): its own files' count and bytes.
+        weights: Files' count and bytes by the directory that holds them, its first two levels (ending in `/`, or `./`).
     """
 
     records: list[bytes] = field(default_factory=list)
@@ -27,6 +29,14 @@ class Reading:
     bytes: int = 0
     emptied: list[str] = field(default_factory=list)
     weights: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def weigh(self, directory: str, files: int, size: int) -> None:
+        """Note what a directory's own files weigh."""
+        self.files += files
+        self.bytes += size
+        top = "/".join(directory.split("/", _LEVELS)[:_LEVELS]).rstrip("/") + "/" if directory else "./"
+        before = self.weights.get(top, (0, 0))
+        self.weights[top] = (before[0] + files, before[1] + size)
 
 
 def read_entries(listings: Iterable[Listing], files: Files) -> Reading:
@@ -50,10 +60,7 @@ def _read_listing(listing: Listing, files: Files, reading: Reading) -> None:
     size = files.read(listing.place, listing.files, listing.path, follow=False)
     if listing.followed:
         size += files.read(listing.place, listing.followed, listing.path, follow=True)
-    count = len(listing.files) + len(listing.followed)
-    reading.files += count
-    reading.bytes += size
-    reading.weights[listing.path] = (count, size)
+    reading.weigh(listing.path, len(listing.files) + len(listing.followed), size)
     reading.emptied.extend(listing.path + name for name in listing.emptied)
     reading.records.extend(directory_record(os.fsencode(path[:-1])) for path in listing.directories)
     reading.records.extend(_link(listing, name) for name in listing.links)

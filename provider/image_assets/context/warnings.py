@@ -9,7 +9,6 @@ from image_assets.context.faults import shown
 HEAVY_BYTES: Final = 500_000_000
 HEAVY_FILES: Final = 100_000
 _NAMED: Final = 3
-_DEPTH: Final = 2
 
 
 def emptied_files(paths: Sequence[str]) -> tuple[str, ...]:
@@ -26,26 +25,17 @@ def heavy_directories(weights: Mapping[str, tuple[int, int]]) -> tuple[str, ...]
     """Return one warning that names the largest directories, if the context passes a threshold.
 
     Args:
-        weights: For each directory (empty or ending in `/`) the count and the bytes of its own files.
+        weights: For each directory the count and the bytes of the files in it; none lies in another.
     """
     files = sum(count for count, _ in weights.values())
     size = sum(size for _, size in weights.values())
     if files <= HEAVY_FILES and size <= HEAVY_BYTES:
         return ()
     by_size = size > HEAVY_BYTES
-    totals = _totals(weights, 1 if by_size else 0)
+    totals = Counter({path: weight[by_size] for path, weight in weights.items()})
     named = ", ".join(f"{shown(path)} ({_amount(total, by_size)})" for path, total in totals.most_common(_NAMED))
     advice = "leave out with the ignore file or `exclude` what the image does not need"
     return (f"the build context is large: {files:,} files, {_megabytes(size)}, mostly in {named}; {advice}",)
-
-
-def _totals(weights: Mapping[str, tuple[int, int]], column: int) -> Counter[str]:
-    """Add up by the first two levels."""
-    totals: Counter[str] = Counter()
-    for path, weight in weights.items():
-        top = "/".join(path.split("/")[:_DEPTH]).rstrip("/")
-        totals[f"{top}/" if top else "./"] += weight[column]
-    return totals
 
 
 def _amount(total: int, by_size: bool) -> str:  # noqa: FBT001 - local

@@ -46,7 +46,7 @@ class DockerRules:
         self._splits = [split(pattern) for pattern in patterns]
         self._groups: dict[tuple[int, ...], _Group] = {}
         self._by_directory: dict[str, list[int]] = {}
-        self._by_regexp: list[int] = []
+        self._by_regexp: dict[re.Pattern[str], list[int]] = {}
         self._anywhere: list[int] = []
         for index, one in enumerate(self._splits):
             self._file(index, one)
@@ -55,10 +55,10 @@ class DockerRules:
     def _file(self, index: int, one: Split) -> None:
         if one.directory is not None:
             self._by_directory.setdefault(one.directory, []).append(index)
-        elif one.directory_regexp is None:
-            self._anywhere.append(index)
+        elif one.directory_regexp is not None:
+            self._by_regexp.setdefault(one.directory_regexp, []).append(index)
         else:
-            self._by_regexp.append(index)
+            self._anywhere.append(index)
 
     def top(self) -> Level:
         """Return the rules at the root."""
@@ -68,7 +68,9 @@ class DockerRules:
         """Return the patterns that can match an entry of the directory (empty, or ending in `/`)."""
         shown = as_go_string(directory)
         active = [*self._anywhere, *self._by_directory.get(directory, _NOTHING)]
-        active += [index for index in self._by_regexp if self._splits[index].reaches(shown)]
+        for regexp, indices in self._by_regexp.items():
+            if regexp.match(shown):
+                active += indices
         key = tuple(sorted(active))
         found = self._groups.get(key)
         if found is None:

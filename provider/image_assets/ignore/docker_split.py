@@ -1,7 +1,7 @@
 """A docker pattern split into what judges the directory and what judges the name, where that changes no answer."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from image_assets.ignore.docker_pattern import DockerPattern, Kind
@@ -32,10 +32,6 @@ class Split:
     name: str | None = None
     extension: str | None = None
     name_regexp: re.Pattern[str] | None = None
-
-    def reaches(self, directory: str) -> bool:
-        """Say whether the pattern can match an entry of this directory, by `directory_regexp`."""
-        return self.directory_regexp is None or self.directory_regexp.match(directory) is not None
 
 
 def split(pattern: DockerPattern) -> Split:
@@ -123,4 +119,23 @@ def _text(nodes: Sequence[Node]) -> str | None:
 
 
 def _regexp(nodes: Sequence[Node]) -> re.Pattern[str]:
-    return re.compile("".join(node.text for node in nodes) + r"\Z", re.ASCII)
+    return re.compile("".join(_settled(nodes)) + r"\Z", re.ASCII)
+
+
+def _settled(nodes: Sequence[Node]) -> Iterator[str]:
+    """Write the nodes so that stars need no backtracking, which RE2 does not do either.
+
+    Between two stars the first place where the text fits is as good as any, so it is not left again.
+    """
+    position = 0
+    while position < len(nodes):
+        end = position + 1
+        if nodes[position].text == _ANY_NAME:
+            while end < len(nodes) and not (nodes[end].repeated or nodes[end].assertion):
+                end += 1
+            if end < len(nodes) and nodes[end].text == _ANY_NAME:
+                yield "(?>[^/]*?" + "".join(node.text for node in nodes[position + 1 : end]) + ")"
+                position = end
+                continue
+        yield nodes[position].text
+        position += 1

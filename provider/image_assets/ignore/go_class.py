@@ -54,7 +54,7 @@ def _part(text: str, position: int) -> tuple[str, int]:
         high, position = _bound(text, position + 1)
     if high < low:
         raise BadRegexpError(f"the range {low}-{high} runs backwards")
-    return f"{re.escape(low)}-{re.escape(high)}", position
+    return re.escape(low) if low == high else f"{re.escape(low)}-{re.escape(high)}", position
 
 
 def _posix(name: str, *, negated: bool) -> str:
