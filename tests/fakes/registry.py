@@ -29,6 +29,7 @@ __all__ = [
     "Rules",
     "Seen",
     "answer",
+    "cut",
     "drip",
     "header",
     "reset",
@@ -96,16 +97,27 @@ def truncate(count: int) -> Fault:
 
     def write(handler: "_Handler", content: bytes) -> None:
         handler.connection.sendall(content[:count])
+        handler.close_connection = True
+
+    return Fault(write=write)
+
+
+def cut(count: int) -> Fault:
+    """Do the same with a reset instead of an orderly end."""
+
+    def write(handler: "_Handler", content: bytes) -> None:
+        handler.connection.sendall(content[:count])
         _reset(handler)
 
     return Fault(write=write)
 
 
-def drip(pause: float = 0.05) -> Fault:
-    """Send the answer one byte at a time (slow loris)."""
+def drip(pause: float = 0.05, *, after: int = 0) -> Fault:
+    """Send the answer one byte at a time (slow loris), the first bytes at once."""
 
     def write(handler: "_Handler", content: bytes) -> None:
-        for byte in content:
+        handler.connection.sendall(content[:after])
+        for byte in content[after:]:
             handler.connection.sendall(bytes([byte]))
             if handler.owner.closing.wait(pause):
                 return

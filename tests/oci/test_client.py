@@ -88,6 +88,14 @@ def test_a_blob_is_there_after_a_mount_whether_the_registry_mounts_or_not(
     assert client.head_blob(second, digest_of(LAYER)) == len(LAYER)
 
 
+def test_a_mount_alone_sends_nothing(client: RegistryClient, repository_name: str) -> None:
+    """'Mounting a blob from another repository'; a registry that does not mount has nothing afterwards."""
+    client.upload_blob(f"{repository_name}/a", known(LAYER))
+    mounted = client.mount_blob(f"{repository_name}/b", digest_of(LAYER), [f"{repository_name}/a"])
+    assert client.head_blob(f"{repository_name}/b", digest_of(LAYER)) == (len(LAYER) if mounted else None)
+    assert not client.mount_blob(f"{repository_name}/b", digest_of(b"nowhere"), [f"{repository_name}/a"])
+
+
 def test_a_manifest_without_its_blobs_is_refused(client: RegistryClient, repository_name: str) -> None:
     """'Pushing Manifests': blobs come first; 'Error Codes': MANIFEST_BLOB_UNKNOWN."""
     with pytest.raises(RegistryError, match="MANIFEST_BLOB_UNKNOWN") as caught:

@@ -251,6 +251,16 @@ def test_a_cancelled_download_ends_at_once(strict: FakeRegistry, new_client: New
     assert time.monotonic() - began < 2
 
 
+def test_a_download_that_drips_is_given_up(strict: FakeRegistry, new_client: NewClient) -> None:
+    client = new_client(strict, limits=IMPATIENT)
+    client.upload_blob("app", known(BLOB))
+    strict.fail("GET", "/blobs/", drip(0.05, after=1000), times=99)
+    began = time.monotonic()
+    with pytest.raises(RegistryError, match="too little came for 1 s"):
+        list(client.get_blob("app", digest_of(BLOB)))
+    assert time.monotonic() - began < BOUND
+
+
 def test_threads_that_wait_for_one_ping_share_its_failure(strict: FakeRegistry, new_client: NewClient) -> None:
     strict.fail("GET", "^/v2/$", silence(), times=1000)
     client = new_client(strict, limits=IMPATIENT)

@@ -8,7 +8,7 @@ import pytest
 
 from image_assets.errors import RegistryError
 from image_assets.oci import RegistryClient, digest_of
-from tests.fakes.registry import Auth, FakeRegistry, Fault, Rules, answer, header, reset, reset_after, truncate
+from tests.fakes.registry import Auth, FakeRegistry, Fault, Rules, answer, cut, header, reset, reset_after, truncate
 from tests.oci.conftest import NewClient, Starter
 from tests.oci.samples import CONFIG, Stream, known, manifest, noise, push_image
 
@@ -24,7 +24,8 @@ STAGES = {
 FAULTS = {
     "reset": reset(),
     "reset after the request": truncate(0),
-    "answer cut": truncate(30),
+    "answer cut": cut(30),
+    "answer ended": truncate(30),
     "429": answer(429, "TOOMANYREQUESTS", Retry_After="0"),
     "408": answer(408),
     "500": answer(500, "UNKNOWN"),
@@ -87,7 +88,7 @@ def test_an_answer_may_break_off_at_every_single_byte(strict: FakeRegistry, new_
 
     def survive(count: int) -> None:
         blob = noise(40, str(count))
-        strict.fail("PUT", f"app/{count}/blobs/uploads/", truncate(count))
+        strict.fail("PUT", f"app/{count}/blobs/uploads/", (truncate, cut)[count % 2](count))
         client.upload_blob(f"app/{count}", known(blob))
         assert strict.store.blobs[f"app/{count}"] == {digest_of(blob): blob}
 
@@ -101,8 +102,9 @@ def test_a_head_may_break_off_at_every_single_byte(strict: FakeRegistry, new_cli
     whole = client.head_manifest("app", "v0")
 
     def survive(count: int) -> None:
-        strict.fail("HEAD", f"/manifests/v{count}$", truncate(count))
-        assert client.head_manifest("app", f"v{count}") == whole
+        for broken in (truncate, cut):
+            strict.fail("HEAD", f"/manifests/v{count}$", broken(count))
+            assert client.head_manifest("app", f"v{count}") == whole
 
     at_once(survive, range(220))
     assert not strict.calls("GET", "/manifests/")

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -45,6 +46,9 @@ class RegistryClient:
     Every method raises `RegistryError` if the registry refuses, fails or does not answer in time, and
     `CancelledByUserError` soon after the user cancelled. `repository_path` is the name inside the registry
     (`Repository.full_path`); `reference` is a tag or a digest.
+
+    Attributes:
+        registry: The registry, as it stands in image names.
     """
 
     def __init__(  # noqa: PLR0913 - what decides how a registry is reached
@@ -169,6 +173,14 @@ class RegistryClient:
         # The same blob twice at a time (two images of one program often share layers) is sent once.
         return self._uploads.run((repository_path, source.digest), call) if source.digest else call()
 
+    def mount_blob(self, repository_path: str, digest: str, mount_from: Sequence[str]) -> bool:
+        """Let the registry take a blob from another of its repositories; say whether one of these had it.
+
+        Spec: "Mounting a blob from another repository".
+        """
+        upload = Upload(self._session, repository_path, _NamedBlob(digest), _unheard, self._dialect)
+        return any(upload.mount(other) for other in mount_from if other != repository_path)
+
     def _upload(
         self, repository_path: str, source: BlobSource, mount_from: Sequence[str], progress: Callable[[int], None]
     ) -> Uploaded:
@@ -192,6 +204,18 @@ class RegistryClient:
             return Request("GET", url, expect=_FOUND)
 
         return self._session.ask(build, access)
+
+
+@dataclass(frozen=True)
+class _NamedBlob:
+    """A blob that only its digest is known of."""
+
+    digest: str
+    size: int | None = None
+
+    def read(self) -> Iterator[bytes]:
+        """Give nothing: it is not ours to send."""
+        return iter(())
 
 
 def _manifest_path(repository_path: str, reference: str) -> str:

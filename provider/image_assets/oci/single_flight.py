@@ -1,11 +1,11 @@
 """Many threads want the same thing: one fetches it, the others wait for that one's result or failure."""
 
-import contextlib
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
+from image_assets.errors import AssetError
 from image_assets.task import Task
 
 _LISTEN_EVERY = 0.2
@@ -30,7 +30,7 @@ class SingleFlight(Generic[_T]):
             flight = self._running.get(key)
             first = flight is None
             flight = self._running.setdefault(key, Future())
-        return self._fly(key, flight, call) if first else self._wait(flight)
+        return self._fly(key, flight, call) if first else self._wait(flight, call)
 
     def _fly(self, key: Hashable, flight: Future[_T], call: Callable[[], _T]) -> _T:
         try:
@@ -45,9 +45,9 @@ class SingleFlight(Generic[_T]):
             with self._lock:
                 del self._running[key]
 
-    def _wait(self, flight: Future[_T]) -> _T:
-        while not flight.done():
+    def _wait(self, flight: Future[_T], call: Callable[[], _T]) -> _T:
+        while not wait((flight,), timeout=_LISTEN_EVERY).done:
             self._task.check()
-            with contextlib.suppress(TimeoutError):
-                return flight.result(timeout=_LISTEN_EVERY)
-        return flight.result()
+        error = flight.exception()
+        # What the other thread brought along has failed, not what both want.
+        return call() if error and not isinstance(error, AssetError) else flight.result()

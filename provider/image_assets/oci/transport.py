@@ -234,7 +234,7 @@ def _headers(response: urllib3.BaseHTTPResponse) -> Mapping[str, str]:
 def _failure(request: Request, watch: Watch, error: Exception) -> ExchangeError:
     """Name the kind of a failure."""
     if watch.expired:
-        return _fault(request, Fault.TIMEOUT, f"nothing came for {watch.seconds:.0f} s")
+        return _fault(request, Fault.TIMEOUT, f"too little came for {watch.seconds:.0f} s")
     cause: Any = error.original_error if isinstance(error, ProxyError) else error
     _, fault, text = next((row for row in _FAULTS if isinstance(cause, row[0])), (None, Fault.RESET, "it failed"))
     return _fault(request, fault, f"{text}: {_reason(error)}")
