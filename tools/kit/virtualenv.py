@@ -25,7 +25,13 @@ def install() -> None:
     _pip("--require-hashes", "-r", str(_LOCK))
     # --no-build-isolation: the build backends are in the lock too.
     _pip("--no-deps", "--no-build-isolation", *(part for folder in projects for part in ("-e", str(folder))))
+    _compile()
     _STAMP.write_text(wanted)
+
+
+def _compile() -> None:
+    """Compile what is editable: pip does that for all else, and each start of the plugin would do it anew."""
+    run([VENV / "bin" / "python", "-m", "compileall", "-q", REPO / "provider", REPO / "sdk" / "python"])
 
 
 def _pip(*arguments: str) -> None:
