@@ -194,3 +194,10 @@ def test_a_client_that_is_not_used_yet_has_not_loaded_urllib3() -> None:
         [sys.executable, "-c", code], cwd=root, env={"PYTHONPATH": path}, capture_output=True, text=True, check=True
     )
     assert not {"'urllib3'", "'ssl'", "'http.client'", "'asyncio'"} & set(done.stdout.strip("[]\n").split(", "))
+
+
+def test_a_server_that_says_it_wants_tls_is_asked_with_it(strict: FakeRegistry, new_client: NewClient) -> None:
+    """Go's server answers plain HTTP on its TLS port with 400, so distribution does."""
+    strict.fail("GET", "^/v2/$", answer(400, body=b"Client sent an HTTP request to an HTTPS server."))
+    with pytest.raises(RegistryError, match=r"GET https://127\.0\.0\.1:\d+/v2/: TLS failed"):
+        new_client(strict).list_tags("app")
