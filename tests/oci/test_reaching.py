@@ -16,7 +16,7 @@ from image_assets.oci import Limits, NoKeychain, RegistryClient
 from image_assets.task import Task
 from tests.fakes.certificates import Certificates, make_certificates
 from tests.fakes.proxy import FakeProxy
-from tests.fakes.registry import FakeRegistry, Fault, answer, drip, silence
+from tests.fakes.registry import Auth, FakeRegistry, Fault, answer, drip, silence
 from tests.oci.conftest import NewClient, Place, Starter
 from tests.oci.samples import push_image
 
@@ -201,3 +201,13 @@ def test_a_server_that_says_it_wants_tls_is_asked_with_it(strict: FakeRegistry, 
     strict.fail("GET", "^/v2/$", answer(400, body=b"Client sent an HTTP request to an HTTPS server."))
     with pytest.raises(RegistryError, match=r"GET https://127\.0\.0\.1:\d+/v2/: TLS failed"):
         new_client(strict).list_tags("app")
+
+
+def test_a_password_is_not_sent_to_a_realm_without_tls(
+    far: FakeRegistry, proxy: FakeProxy, new_client: NewClient
+) -> None:
+    far.auth = Auth("bearer", realm="http://auth.example.test/token")
+    both = {**environ(proxy), "HTTP_PROXY": proxy.url}
+    with pytest.raises(RegistryError, match="which is not encrypted"):
+        new_client(far, environ=both, insecure=True).list_tags("app")
+    assert not [seen for seen in proxy.seen if "auth.example.test" in seen]
