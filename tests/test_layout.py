@@ -14,7 +14,7 @@ ROWS = (
     ("fields", "aws_errors"),
     ("inputs", "settings", "custom_resource", "oci"),
     ("credentials", "ecr", "archive", "context"),
-    ("plan", "handover", "diff", "docker", "origins"),
+    ("plan", "handover", "diff", "docker", "origins", "lookups"),
     ("fingerprints", "outputs", "build", "publish"),
     ("wanted",),
     ("registries", "retire"),

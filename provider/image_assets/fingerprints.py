@@ -10,7 +10,7 @@ from typing import Any
 
 from image_assets.context import DigestCache, Fingerprint, fingerprint
 from image_assets.errors import AssetError
-from image_assets.inputs import Inputs, parse_stored
+from image_assets.inputs import Inputs
 from image_assets.plan import Plan, fingerprint_is_known, make_plan
 from image_assets.settings import Settings
 from image_assets.task import Task
@@ -58,13 +58,14 @@ class Fingerprints:
         self.begun: dict[str, Future[Taken]] = {}
         self.lock = threading.Lock()
 
-    def begin(self, values: Mapping[str, Any]) -> None:
-        """Start taking the fingerprint of checked inputs, for which a Check will ask soon."""
-        inputs = parse_stored(values)
-        if fingerprint_is_known(inputs):
-            plan = make_plan(inputs, self.settings, self.base)
-            with self.lock:
-                self.begun[repr(plan)] = self.pool.submit(take, plan, Task(), self.cache)
+    def begin(self, inputs: Inputs) -> "Future[Taken] | None":
+        """Start taking the fingerprint of checked inputs, for which a Check will ask soon; None if it is unknown."""
+        if not fingerprint_is_known(inputs):
+            return None
+        plan = make_plan(inputs, self.settings, self.base)
+        with self.lock:
+            begun = self.begun[repr(plan)] = self.pool.submit(take, plan, Task(), self.cache)
+        return begun
 
     def of(self, inputs: Inputs, task: Task) -> Taken | None:
         """Return the fingerprint of inputs, None while something that counts is unknown.

@@ -5,6 +5,8 @@ Every decision about an image is one of the six methods below. `check` takes the
 `delete` leaves the registry alone unless told otherwise. In a preview nothing is built and the registry gets nothing.
 """
 
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +14,10 @@ from image_assets.context import describe_change
 from image_assets.custom_resource import Change, Job, State, Values
 from image_assets.diff import changes, option_names, rows_of
 from image_assets.errors import AssetError, InputError, Problem
-from image_assets.fingerprints import Fingerprints
+from image_assets.fingerprints import Fingerprints, Taken
 from image_assets.handover import Handover, without_secrets
 from image_assets.inputs import ASSET_FIELDS, Inputs, asset_problems, input_problems, parse_stored
+from image_assets.lookups import Lookups
 from image_assets.origins import Origins
 from image_assets.outputs import WRITTEN_TAGS, Target, forecast, known_target, published, repository_outputs
 from image_assets.outside import Outside
@@ -22,6 +25,7 @@ from image_assets.plan import location_problems
 from image_assets.reference import Reference
 from image_assets.settings import Settings
 from image_assets.shapes import plain
+from image_assets.task import Task
 from image_assets.values import UNKNOWN, Secret, reveal
 from image_assets.wanted import Login, Wanted
 
@@ -38,6 +42,7 @@ class PublishedImage:
         self.fingerprints = Fingerprints(settings, base)
         self.handover = Handover()
         self.origins = Origins()
+        self.lookups = Lookups()
         self.gone: set[str] = set()
         self.outside = Outside(settings, base, self.fingerprints, self.origins)
 
@@ -49,7 +54,22 @@ class PublishedImage:
         """
         if kind in ASSET_FIELDS:
             refuse((*asset_problems(kind, values), *location_problems(values, self.base)))
-            self.fingerprints.begin(values)
+            inputs = parse_stored(values)
+            begun = self.fingerprints.begin(inputs)
+            if begun and self.settings.check_published == "always":
+                begun.add_done_callback(partial(self.begin_lookup, inputs))
+
+    def begin_lookup(self, inputs: Inputs, taken: "Future[Taken]") -> None:
+        """Start asking the registry whether it has the image, which `diff` will want to know."""
+        target = None if taken.exception() else known_target(inputs, taken.result().fingerprint.digest)
+        if target:
+            login = Login(inputs.registry_auth, inputs.aws)
+            self.lookups.begin(str(target), partial(self.has, target, Task(), login))
+
+    def has(self, target: Target, task: Task, login: Login) -> bool:
+        """Ask the registry for a tag."""
+        client = self.outside.registries.client(target.repository, task, login)
+        return client.head_manifest(target.repository.full_path, target.tag) is not None
 
     def check(self, job: Job, olds: Values, news: Values) -> Values:  # noqa: ARG002 - the protocol's parameter
         """Return the inputs to store: the program's own without secret values, the fingerprint and its outline."""
@@ -169,8 +189,9 @@ class PublishedImage:
     def is_gone(self, job: Job, old: State) -> bool:
         """Say whether the registry clearly lacks the image; any trouble counts as no."""
         target = stored_target(old)
+        login = self.login(job, parse_stored(old.inputs))
         try:
-            return self.client_of(job, old, target).head_manifest(target.repository.full_path, target.tag) is None
+            return not self.lookups.answer(str(target), partial(self.has, target, job.task, login))
         except AssetError as error:
             job.task.warn(f"{target} could not be looked up: {error}")
             return False
