@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -85,24 +85,25 @@ def test_a_shared_repository_with_grants_by_methods_needs_only_the_documented_ac
     assert outputs["uris"] == preview.outputs["uris"]
     assert outputs["grant"].startswith(f"{outputs['url']}#TwoLambda")
     check_repository(aws, name)
+    state = ecr_project.state()
     assert granted(aws, name).keys() == {
         "arn:aws:iam::210987654321:root",
         "arn:aws:iam::111122223333:root",
-        role_arn(ecr_project),
+        role_arn(state),
         "*",
         "lambda.amazonaws.com",
     }
-    push, _login = role_statements(aws, ecr_project)
+    push, _login = role_statements(aws, state)
     assert "ecr:PutImage" in push["Action"]
     assert push["Resource"] == outputs["arn"]
-    providers = {r["type"]: r["provider"] for r in ecr_project.state() if r["type"].startswith("aws:")}
+    providers = {r["type"]: r["provider"] for r in state if r["type"].startswith("aws:")}
     assert "::elsewhere::" in providers["aws:ecr/repository:Repository"]
     assert "::elsewhere::" in providers["aws:iam/rolePolicy:RolePolicy"]
     ecr_project.up(expect_no_changes=True)
     aws.allowed = documented("destroy")
     ecr_project.destroy()
     aws.allowed = None
-    assert not any(token in json.dumps(ecr_project.state()) for token in aws.tokens)
+    assert not any(token in json.dumps(state) for token in aws.tokens)
 
 
 def check_repository(aws: EcrFront, name: str) -> None:
@@ -167,16 +168,17 @@ def test_an_asset_without_a_repository_owns_one_and_its_grants_are_real(
     outputs = project.stack_outputs()
     assert outputs["imageUri"] == preview.outputs["imageUri"]
     assert outputs["repositoryName"] == name
+    state = project.state()
     assert granted(aws, name) == {
         "lambda.amazonaws.com": ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
         "arn:aws:iam::210987654321:root": PULL,
-        role_arn(project): PULL,
+        role_arn(state): PULL,
         "*": ("ecr:DescribeImages",),
     }
-    here, login = role_statements(aws, project)
+    here, login = role_statements(aws, state)
     assert here["Resource"] == f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}"
     assert (login["Action"], login["Resource"]) == ("ecr:GetAuthorizationToken", "*")
-    assert not any(token in json.dumps(project.state()) for token in aws.tokens)
+    assert not any(token in json.dumps(state) for token in aws.tokens)
 
     disturb(aws, name)
     aws.expire_tokens()
@@ -204,13 +206,19 @@ def granted(aws: EcrFront, repository: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def role_arn(project: Project) -> str:
-    return str(project.stored("iam/role:Role")["outputs"]["arn"])
+def outputs_of(state: Sequence[Mapping[str, Any]], type_ending: str) -> Mapping[str, Any]:
+    """Return the outputs of the only resource of a type."""
+    (found,) = [resource["outputs"] for resource in state if resource["type"].endswith(type_ending)]
+    return dict(found)
 
 
-def role_statements(aws: EcrFront, project: Project) -> list[Mapping[str, Any]]:
+def role_arn(state: Sequence[Mapping[str, Any]]) -> str:
+    return str(outputs_of(state, "iam/role:Role")["arn"])
+
+
+def role_statements(aws: EcrFront, state: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return what the role's policy says."""
-    stored = project.stored("iam/rolePolicy:RolePolicy")["outputs"]
+    stored = outputs_of(state, "iam/rolePolicy:RolePolicy")
     found = aws.client("iam").get_role_policy(RoleName=stored["role"], PolicyName=stored["name"])
     return list(found["PolicyDocument"]["Statement"])
 

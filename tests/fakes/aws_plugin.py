@@ -427,7 +427,7 @@ def schema() -> dict[str, Any]:
 
 def main() -> None:
     """Serve until the engine ends this process; the first line on stdout is the port."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(0))
     server = grpc.server(ThreadPoolExecutor(16))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(), server)
     port = server.add_insecure_port("127.0.0.1:0")

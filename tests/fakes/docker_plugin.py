@@ -6,6 +6,7 @@ A container's image cannot change in place, so a new image replaces the containe
 # ruff: noqa: N802 - the methods' names are gRPC's
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -112,7 +113,7 @@ def _struct(values: dict[str, Any]) -> struct_pb2.Struct:
 
 def main() -> None:
     """Serve until the engine ends this process; the first line on stdout is the port."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(0))
     server = grpc.server(ThreadPoolExecutor(8))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(), server)
     port = server.add_insecure_port("127.0.0.1:0")
