@@ -34,6 +34,8 @@ CONFINED = {
     "pulumi_aws": {"components"},
     "grpc": {"reporter", "rpc_errors", "server"},
     "boto3": {"ecr"},
+    "botocore": {"ecr"},
+    "urllib3": {"oci"},
     "subprocess": {"command"},
 }
 

@@ -14,6 +14,7 @@ from image_assets.errors import CloudError
 from image_assets.inputs import Inputs
 from image_assets.oci.keychain import Credential, Keychain
 from image_assets.plan import is_local, platforms_of
+from image_assets.reference import Reference
 from image_assets.registries import Registries, credential
 from image_assets.settings import Settings
 from image_assets.wanted import Wanted
@@ -96,6 +97,16 @@ def login_for(keychain: Keychain, registry: str, path: str) -> Credential | None
 def ecr_hosts(texts: Iterable[str]) -> set[str]:
     """Return the hosts of ECR that are named anywhere in some texts."""
     return {word for text in texts for word in re.findall(r"[\w.-]+", text) if parse_host(word)}
+
+
+def images_of(registry: str, texts: Iterable[str]) -> set[Reference]:
+    """Return the images of one registry that are named anywhere in some texts."""
+    words = {word for text in texts for word in re.findall(rf"(?<![\w.-]){re.escape(registry)}/[\w./:@-]+", text)}
+    found = set()
+    for word in words:
+        with suppress(ValueError):
+            found.add(Reference.parse(word))
+    return found
 
 
 def texts_of(inputs: Inputs, dockerfile: Path) -> Iterator[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from image_assets.build import Built, PushedByDigest, build, try_build
+from image_assets.build import Built, LocalImage, PushedByDigest, build, try_build
 from image_assets.context import describe_change, staged
 from image_assets.errors import ChangedDuringBuildError, RegistryError
 from image_assets.fingerprints import Fingerprints
@@ -30,11 +30,12 @@ from image_assets.publish import (
     check_tag,
     copy,
     holds,
+    learn,
     send,
     send_local,
     write_tag,
 )
-from image_assets.recipe import build_spec
+from image_assets.recipe import build_spec, images_of, texts_of
 from image_assets.registries import Registries
 from image_assets.settings import Settings
 from image_assets.wanted import Wanted
@@ -150,9 +151,19 @@ class Releases:
             if isinstance(built, PushedByDigest):
                 yield Sent(client.get_manifest(path, built.digest), ()), None
             else:
-                yield send_local(built, client, path, task, self.known), None
+                shared = self.shared_layers(wanted, client, built)
+                yield send_local(built, client, path, task, self.known, shared), None
         finally:
             built.discard()
+
+    def shared_layers(self, wanted: Wanted, client: RegistryClient, built: LocalImage) -> dict[str, int]:
+        """Return the layers that come from base images of the same registry, with their sizes."""
+        dockerfile = self.base / (wanted.inputs.directory or "") / wanted.inputs.file
+        named = images_of(client.registry, texts_of(wanted.inputs, dockerfile))
+        shared: dict[str, int] = {}
+        for base in named:
+            shared |= learn(client, base.repository.full_path, base.identifier, built.diff_ids, self.known)
+        return shared
 
     def build(self, wanted: Wanted) -> Built:
         """Build an image when there is room for one more build."""

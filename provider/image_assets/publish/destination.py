@@ -30,10 +30,6 @@ class Content:
         return self.open()
 
 
-class _NotMountedError(Exception):
-    """The registry wants the bytes of a blob that it was asked to mount."""
-
-
 @dataclass(frozen=True)
 class Destination:
     """Where the parts go.
@@ -75,12 +71,4 @@ class Destination:
         """Try the repositories that are known to have had the blob."""
         places = self.known.places(self.client.registry, digest)
         others = tuple(place for place in places if place != self.path)[:_MOST_MOUNTS]
-        try:
-            return bool(others) and self.client.upload_blob(self.path, Content(_refuse, digest), others).mounted
-        except _NotMountedError:
-            return False
-
-
-def _refuse() -> Iterator[bytes]:
-    """End an upload that was only meant as a mount."""
-    raise _NotMountedError
+        return self.client.mount_blob(self.path, digest, others)
