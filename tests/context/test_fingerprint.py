@@ -14,8 +14,8 @@ from image_assets.errors import CancelledByUserError, InputError
 from image_assets.task import Task
 from tests.context.looking import digest_of, fingerprint_of
 
-GOLDEN_TREE = "dcb521aea7251406bb0d1595aca00f618230d6af7c2ce76f9e140d0f7ff0fb26"
-GOLDEN_OPTIONS = "177c1185cc6a09e3a1a485c49c0f901d8afd706563072c0c1ecb70b7c1f58817"
+GOLDEN_TREE = "1a83d28fc0513d487c75b6f1436cbc9fa60c58fa16fba4b7a65d3bba63f13af1"
+GOLDEN_OPTIONS = "199dae70ab02d6090ba0bc31153e763987b6e444fee51571a4d71305fac36a63"
 
 
 def make_tree(root: Path) -> Path:
@@ -62,7 +62,8 @@ def by_the_description(options: list[tuple[str, str]]) -> str:
         text += framed(name.encode()) + framed(value.encode())
     text += (1).to_bytes(4, "big") + framed(b"")
     text += framed(hashlib.sha256(b"FROM scratch\nCOPY . /\n").digest()) + len(entries).to_bytes(4, "big")
-    return hashlib.sha256(text + b"".join(map(framed, sorted(entries)))).hexdigest()
+    text += b"".join(len(entry).to_bytes(4, "big") for entry in sorted(entries))
+    return hashlib.sha256(text + b"".join(sorted(entries))).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -34,12 +34,13 @@ LIMIT: Final = 400_000
 SIZE_IN_KEY: Final = slice(16, 24)
 """Where a key holds the size, in the form that the fingerprint's records have it."""
 
-_pack = struct.Struct(">QQQqq").pack
+pack_key: Final = struct.Struct(">QQQqq").pack
+"""Makes a key of device, inode, size, and mtime and ctime in nanoseconds."""
 
 
 def key_of(status: os.stat_result) -> bytes:
     """Return what a file is known by."""
-    return _pack(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return pack_key(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 class DigestCache:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from image_assets.context.content import LARGE, large_digest, open_regular, small_digest
-from image_assets.context.digests import SIZE_IN_KEY, DigestCache, is_settled, key_of
+from image_assets.context.digests import SIZE_IN_KEY, DigestCache, is_settled, key_of, pack_key
 from image_assets.context.faults import unreadable
-from image_assets.context.place import Place
+from image_assets.context.place import Place, opened
 from image_assets.context.records import EXECUTABLE, FILE, file_record
 from image_assets.errors import CancelledByUserError
 from image_assets.task import Task
@@ -91,19 +91,23 @@ class Files:
         """
         total = 0
         unknown: list[str] = []
-        append, recall = self.records.append, self._known.get
-        start, fd = os.fsencode(path), place.fd
-        for name, encoded in zip(names, _encode(names), strict=True):
-            try:
-                status = os.stat(place.prefix + name, dir_fd=fd, follow_symlinks=follow)
-            except OSError as fault:
-                raise unreadable(path + name, fault) from fault
-            digest = recall(key := key_of(status))
-            if digest is None:
-                unknown.append(name)
-            else:
-                append(start + encoded + (EXECUTABLE if status.st_mode & 0o100 else FILE) + key[SIZE_IN_KEY] + digest)
-                total += status.st_size
+        append, recall, pack = self.records.append, self._known.get, pack_key
+        start = os.fsencode(path)
+        with opened(place) as fd:
+            for name, encoded in zip(names, _encode(names), strict=True):
+                try:
+                    seen = os.stat(name, dir_fd=fd, follow_symlinks=follow)
+                except OSError as fault:
+                    raise unreadable(path + name, fault) from fault
+                size = seen.st_size
+                key = pack(seen.st_dev, seen.st_ino, size, seen.st_mtime_ns, seen.st_ctime_ns)
+                digest = recall(key)
+                if digest is None:
+                    unknown.append(name)
+                else:
+                    kind = EXECUTABLE if seen.st_mode & 0o100 else FILE
+                    append(start + encoded + kind + key[SIZE_IN_KEY] + digest)
+                    total += size
         return total, unknown
 
     def _read_new(self, place: Place, names: Sequence[str], path: str, *, follow: bool) -> int:

@@ -8,7 +8,7 @@ bytes (UTF-8; a path's bytes are the file system's). The hashed sequence is, wit
 3. u32: how many contexts; then each, sorted by name as bytes (the main one's name is empty):
    a. text: its name.
    b. text: the SHA-256 (32 bytes) of the Dockerfile's content, or empty if there is none or it does not count.
-   c. u32: how many entries; then each, sorted by its bytes: text *entry*.
+   c. u32: how many entries; a u32 length of each; then each *entry* itself; both sorted by the entries' bytes.
 
 An *entry* is the path from the context's root, `/`-separated and without one at either end, a zero byte, a letter, and:
 
@@ -158,8 +158,9 @@ def _digest(options: Sequence[tuple[str, str]], parts: Sequence[_Part]) -> str:
     for part in parts:
         records = part.reading.records
         digest.update(_text(_utf8(part.name)) + _text(part.dockerfile) + _COUNT(len(records)))
+        digest.update(struct.pack(f">{len(records)}I", *map(len, records)))
         for start in range(0, len(records), _BATCH):
-            digest.update(b"".join(map(_text, records[start : start + _BATCH])))
+            digest.update(b"".join(records[start : start + _BATCH]))
     return digest.hexdigest()
 
 

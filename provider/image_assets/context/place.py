@@ -58,6 +58,20 @@ class Places:
 
 
 @contextlib.contextmanager
+def opened(place: Place) -> Iterator[int]:
+    """Open a directory, so that its entries need no path.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    fd = os.open(place.prefix or ".", _DIRECTORY, dir_fd=place.fd)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
 def scan(place: Place) -> "Iterator[Iterator[os.DirEntry[str]]]":
     """List a directory.
 
@@ -68,9 +82,5 @@ def scan(place: Place) -> "Iterator[Iterator[os.DirEntry[str]]]":
         with os.scandir(place.prefix) as entries:
             yield entries
         return
-    fd = os.open(place.prefix or ".", _DIRECTORY, dir_fd=place.fd)
-    try:
-        with os.scandir(fd) as entries:
-            yield entries
-    finally:
-        os.close(fd)
+    with opened(place) as fd, os.scandir(fd) as entries:
+        yield entries

@@ -16,7 +16,7 @@ from image_assets.context.dockerfile import UnjudgeableError, parse
 from image_assets.context.dockerfile_content import read_dockerfile
 from image_assets.context.spec import ContextSpec
 from image_assets.context.stages import copied_paths
-from image_assets.ignore.rules import LEFT_OUT, Entered, Level, Verdict
+from image_assets.ignore.rules import LEFT_OUT, Entered, Level, Picked, Verdict, pick_each
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,10 @@ class ScopedLevel:
     def judge(self, name: str) -> Verdict:
         """Judge an entry that is not a directory."""
         return self._level.judge(name) if self._directory + name in self._paths else Verdict.IGNORED
+
+    def pick(self, names: list[str]) -> Picked:
+        """Judge many such entries."""
+        return pick_each(self.judge, names)
 
     def enter(self, name: str) -> Entered:
         """Judge a directory: on the way it counts only if something in it does."""

@@ -16,7 +16,7 @@ from image_assets.ignore.rules import Level, Verdict
 from image_assets.task import Task
 
 
-@dataclass
+@dataclass(slots=True)
 class Listing:
     """The entries of one directory that count.
 
@@ -131,23 +131,23 @@ class Tree:
         listing = Listing(directory.path, directory.place)
         if directory.counted and directory.parent is not None:
             listing.directories.append(directory.path)
-        judge, files = directory.level.judge, listing.files
+        names: list[str] = []
         try:
             listing.place = directory.locate(self._places)
             with scan(listing.place) as entries:
                 for entry in entries:
-                    if not entry.is_file(follow_symlinks=False):
+                    if entry.is_file(follow_symlinks=False):
+                        names.append(entry.name)
+                    else:
                         self._sort(entry, directory, listing)
-                    elif (verdict := judge(entry.name)) is Verdict.COUNTS:
-                        files.append(entry.name)
-                    elif verdict is Verdict.EMPTY:
-                        listing.emptied.append(entry.name)
         except PermissionError as fault:
             # BuildKit skips an ignored directory that it may not read, and only such a one (fsutil, `filter.go`).
             if not directory.ignored:
                 raise unreadable(directory.path, fault) from fault
         except OSError as fault:
             raise unreadable(directory.path, fault) from fault
+        picked = directory.level.pick(names)
+        listing.files, listing.emptied = picked.counting, picked.emptied
         if listing.has_entries:
             _count(directory, listing)
         return listing

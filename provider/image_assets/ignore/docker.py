@@ -18,7 +18,7 @@ from image_assets.ignore.docker_pattern import DockerPattern, compile_pattern
 from image_assets.ignore.docker_split import Split, split
 from image_assets.ignore.go_text import as_go_string
 from image_assets.ignore.ignorefile import Line
-from image_assets.ignore.rules import LEFT_OUT, Entered, Everything, Level, Verdict
+from image_assets.ignore.rules import LEFT_OUT, Entered, Everything, Level, Picked, Verdict, pick_each
 
 _NOTHING: tuple[int, ...] = ()
 _NONE = -1
@@ -194,6 +194,10 @@ class _DockerLevel:
             return Verdict.IGNORED
         last = max(self._last, *new, _NONE)
         return Verdict.COUNTS if last == _NONE or self._rules.exclusions[last] else Verdict.EMPTY
+
+    def pick(self, names: list[str]) -> Picked:
+        """Judge many such entries."""
+        return pick_each(self.judge, names)
 
     def enter(self, name: str) -> Entered:
         """Judge a directory."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from image_assets.ignore.ignorefile import Line
-from image_assets.ignore.rules import LEFT_OUT, Entered, Everything, Level, Verdict
+from image_assets.ignore.rules import LEFT_OUT, Entered, Everything, Level, Picked, Verdict, pick_each
 from image_assets.ignore.wildmatch import NeverMatchesError, literal_length, translate
 
 
@@ -93,6 +93,10 @@ class _GitLevel:
     def judge(self, name: str) -> Verdict:
         """Judge an entry that is not a directory."""
         return Verdict.IGNORED if self._ignores(name, is_directory=False) else Verdict.COUNTS
+
+    def pick(self, names: list[str]) -> Picked:
+        """Judge many such entries."""
+        return pick_each(self.judge, names)
 
     def enter(self, name: str) -> Entered:
         """Judge a directory."""

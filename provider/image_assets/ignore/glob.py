@@ -17,7 +17,7 @@ import bracex
 from wcmatch import fnmatch
 
 from image_assets.ignore.ignorefile import BadPatternError, Line
-from image_assets.ignore.rules import LEFT_OUT, Entered, Everything, Level, Verdict
+from image_assets.ignore.rules import LEFT_OUT, Entered, Everything, Level, Picked, Verdict, pick_each
 
 _FLAGS = fnmatch.EXTMATCH | fnmatch.FORCEUNIX | fnmatch.CASE
 _BRACES = re.compile(r"\{(?:(?!\{).)*\}")
@@ -111,6 +111,10 @@ class _GlobLevel:
     def judge(self, name: str) -> Verdict:
         """Judge an entry that is not a directory."""
         return Verdict.IGNORED if self._ignores(name) else Verdict.COUNTS
+
+    def pick(self, names: list[str]) -> Picked:
+        """Judge many such entries."""
+        return pick_each(self.judge, names)
 
     def enter(self, name: str) -> Entered:
         """Judge a directory."""

@@ -1,5 +1,6 @@
 """What an ignore language must answer while a tree is walked, and the empty answer."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -20,8 +21,36 @@ class Level(Protocol):
     def judge(self, name: str) -> Verdict:
         """Judge the entry `name` of this directory, which is not itself a directory."""
 
+    def pick(self, names: list[str]) -> "Picked":
+        """Judge many such entries at once: a large context has hundreds of thousands."""
+
     def enter(self, name: str) -> "Entered":
         """Judge the directory `name` of this directory."""
+
+
+@dataclass(frozen=True)
+class Picked:
+    """Those of some files that reach the builder.
+
+    Attributes:
+        counting: With their content.
+        emptied: Without it.
+    """
+
+    counting: list[str]
+    emptied: list[str]
+
+
+def pick_each(judge: Callable[[str], Verdict], names: Iterable[str]) -> Picked:
+    """Judge one after the other."""
+    picked = Picked([], [])
+    for name in names:
+        verdict = judge(name)
+        if verdict is Verdict.COUNTS:
+            picked.counting.append(name)
+        elif verdict is Verdict.EMPTY:
+            picked.emptied.append(name)
+    return picked
 
 
 @dataclass(frozen=True)
@@ -46,6 +75,10 @@ class Everything:
     def judge(self, name: str) -> Verdict:  # noqa: ARG002 - the protocol's signature
         """Include it."""
         return Verdict.COUNTS
+
+    def pick(self, names: list[str]) -> Picked:
+        """Include them."""
+        return Picked(names, [])
 
     def enter(self, name: str) -> Entered:  # noqa: ARG002 - the protocol's signature
         """Include it and all inside."""
