@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +29,8 @@ _SETTLED: Final = 2_000_000_000
 """In nanoseconds: how long ago a file must have changed to be remembered."""
 _SAVE_INTERVAL: Final = 1.0
 _ABANDONED: Final = 3600.0
-LIMIT: Final = 400_000
-"""The most files that are remembered: 29 MB on disk, about 100 MB in memory."""
+LIMIT: Final = 300_000
+"""The most files that are remembered: 22 MB on disk, about 75 MB in memory."""
 
 SIZE_IN_KEY: Final = slice(16, 24)
 """Where a key holds the size, in the form that the fingerprint's records have it."""
@@ -65,6 +66,11 @@ class DigestCache:
         home = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME", ""), ".cache")  # noqa: PTH118 - text
         return cls(Path(home) / "image-assets" / "digests") if os.path.isabs(home) else None  # noqa: PTH117 - text
 
+    @property
+    def limit(self) -> int:
+        """Return how many digests are kept: to find out more is of no use."""
+        return self._limit
+
     def is_inside(self, root: str) -> bool:
         """Say whether the cache's file lies in a directory, of which no link is left to resolve."""
         return os.path.realpath(self._path).startswith(root.rstrip("/") + "/")
@@ -87,11 +93,13 @@ class DigestCache:
 
     def _save(self) -> None:
         """Write the file anew, with what other processes have added meanwhile."""
-        merged = _load(self._path) | self._added
-        kept = list(merged.items())[-self._limit :]
+        merged = _load(self._path)
+        merged.update(self._added)
+        for key in list(islice(merged, max(0, len(merged) - self._limit))):
+            del merged[key]
         with contextlib.suppress(OSError):
-            _store(self._path, b"".join([_MAGIC, *(part for item in kept for part in item)]))
-        self._known = dict(kept)
+            _store(self._path, b"".join([_MAGIC, *chain.from_iterable(merged.items())]))
+        self._known = merged
         self._added = {}
         self._saved = time.monotonic()
 

@@ -35,6 +35,7 @@ class Files:
         self._pool = pool
         self._task = task
         self._cache = cache
+        self._room = cache.limit if cache is not None else 0
         self._known = cache.known() if cache is not None else {}
         self._begun = time.time_ns()
         self._found: dict[bytes, bytes] = {}
@@ -147,7 +148,7 @@ class Files:
         return file_record(os.fsencode(path + name), status, digest)
 
     def _remember(self, status: os.stat_result, digest: bytes) -> None:
-        if self._cache is not None and is_settled(status, self._begun):
+        if len(self._found) < self._room and is_settled(status, self._begun):
             self._found[key_of(status)] = digest
 
 
