@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from image_assets.aws_errors import Call, RepositoryMissingError
+from image_assets.aws_errors import IAM_ACTIONS, Call, RepositoryMissingError
 from image_assets.ecr import Aws, AwsSettings, EcrKeychain, cancellable, get_policy, set_policy
 from image_assets.ecr_names import RepositoryArn
 from image_assets.errors import CancelledByUserError, CloudError
 from image_assets.task import Task
 from tests.fakes.ecr_front import ACCOUNT, PROVIDER_KEY, REGION, EcrFront
+from tests.support.paths import REPO
 
 HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 
@@ -168,3 +169,8 @@ def test_no_token_shows_in_a_text(user: Aws, aws: EcrFront) -> None:
     keychain = EcrKeychain(user, Task())
     credential = keychain.resolve(HOST, "x")
     assert not any(token in repr((credential, vars(keychain))) for token in aws.tokens)
+
+
+def test_each_call_that_the_provider_can_make_is_in_the_docs() -> None:
+    listed = (REPO / "docs" / "aws.md").read_text()
+    assert [action for action in IAM_ACTIONS.values() if f"`{action}`" not in listed] == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_assets.ecr_names import RepositoryArn, arn_of, name_problem, parse_host, repository_name
+from image_assets.ecr_names import RepositoryArn, arn_of, home_region, name_problem, parse_host, repository_name
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,11 @@ def test_a_host_that_merely_looks_similar_is_not_ecr(host: str) -> None:
 def test_a_text_that_is_no_arn_is_told_how_one_looks() -> None:
     with pytest.raises(ValueError, match="arn:aws:ecr:REGION"):
         RepositoryArn.parse("arn:aws:s3:::bucket")
+
+
+def test_a_role_is_assumed_in_its_own_partition() -> None:
+    assert home_region("arn:aws-us-gov:iam::123456789012:role/x") == "us-gov-west-1"
+    assert home_region("arn:aws:iam::123456789012:role/x") == home_region("x") == "us-east-1"
 
 
 @pytest.mark.parametrize("name", ["api", "team/api", "a1._-"[:2], "proj-dev-api.v2", "0a"])

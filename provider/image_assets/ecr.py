@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from image_assets.aws_errors import Call, NoPolicyError, failure, refusal
-from image_assets.ecr_names import RepositoryArn, arn_of, parse_host, partition_of
+from image_assets.ecr_names import RepositoryArn, arn_of, home_region, parse_host, partition_of
 from image_assets.errors import CloudError
 from image_assets.oci.keychain import Credential
 from image_assets.task import Task
@@ -158,13 +158,11 @@ class _Assumed:
         own = self.source.get_credentials()
         if own is None:
             raise NoCredentialsError
-        # The global endpoint of STS is the one that needs no region.
-        region = self.settings.region or self.source.get_config_variable("region") or "us-east-1"
+        role = str(self.settings.assume_role_arn)
+        region = self.settings.region or self.source.get_config_variable("region") or home_region(role)
         creator = partial(self.source.create_client, region_name=region, endpoint_url=self.settings.endpoint)
         extra = {"ExternalId": self.settings.external_id} if self.settings.external_id else {}
-        fetcher = AssumeRoleCredentialFetcher(
-            creator, own, str(self.settings.assume_role_arn), {"RoleSessionName": "image-assets", **extra}
-        )
+        fetcher = AssumeRoleCredentialFetcher(creator, own, role, {"RoleSessionName": "image-assets", **extra})
         return DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
 
 

@@ -34,6 +34,17 @@ _PARTITIONS = {
     "eusc-": "aws-eusc",
 }
 
+#: The region that a partition's global services answer in (botocore's partitions.json, `implicitGlobalRegion`).
+_HOMES = {
+    "aws-cn": "cn-northwest-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-iso": "us-iso-east-1",
+    "aws-iso-b": "us-isob-east-1",
+    "aws-iso-e": "eu-isoe-west-1",
+    "aws-iso-f": "us-isof-south-1",
+    "aws-eusc": "eusc-de-east-1",
+}
+
 _ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):ecr:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):repository/(?P<name>[^:\s]+)"
 )
@@ -84,6 +95,11 @@ class RepositoryArn:
 def partition_of(region: str) -> str:
     """Return the partition that a region is in (`aws`, `aws-cn`, `aws-us-gov`, ...)."""
     return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "aws")
+
+
+def home_region(arn: str) -> str:
+    """Return a region that can be asked about any resource of an ARN's partition."""
+    return _HOMES.get(arn.split(":")[1] if ":" in arn else "", "us-east-1")
 
 
 def parse_host(registry: str) -> EcrHost | None:

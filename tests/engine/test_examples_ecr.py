@@ -38,7 +38,7 @@ def test_a_lambda_function_runs_the_image_that_its_program_builds(new_project: N
 
     (project.folder / "function" / "app.py").write_text("handler = print\n")
     changed = project.up()
-    assert {step.name for step in changed.changes if "Function" in step.type or "Image" in step.type} == {"greeter"}
+    assert {step.type.rpartition(":")[2] for step in changed.changes} == {"PublishedImage", "Function"}
     images = aws.client("ecr").describe_images(repositoryName="aws-lambda-dev-greeter")["imageDetails"]
     assert len(images) == 2
     function = aws.client("lambda").get_function(FunctionName=outputs["function"])
