@@ -1,5 +1,6 @@
 """The plugin process: every failure is a proper status or Check failure, and the answers come in time."""
 
+import json
 import signal
 import socket
 import time
@@ -9,9 +10,11 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
+from pulumi.runtime.proto.plugin_pb2 import PluginAttach
 
-from image_assets import wire
+from image_assets import __version__, wire
 from image_assets.values import UNKNOWN, Secret
 from tests.support import plugin as plugins
 from tests.support.contexts import write_files
@@ -34,6 +37,13 @@ def plugin(program: Path) -> Iterator[Plugin]:
         yield running
 
 
+RESOURCES = (
+    "DockerImageAsset",
+    "TarballImageAsset",
+    "ImageRepository",
+    "PublishedImage",
+    "RepositoryPolicyStatement",
+)
 GOOD = {"directory": "app", "repository": "127.0.0.1:1/x"}
 
 
@@ -199,3 +209,28 @@ def test_an_image_that_vanished_has_no_known_digest_in_a_preview(
         foretold = wire.decode(plugin.call("Update", request).properties)
     assert foretold["imageDigest"] is UNKNOWN
     assert foretold["imageUri"] == outputs["imageUri"]
+
+
+def test_a_plugin_started_by_hand_can_be_attached(plugin: Plugin) -> None:
+    """PULUMI_DEBUG_PROVIDERS: the engine says where it is, and asks who this is and what it can make."""
+    plugin.call("Attach", PluginAttach(address="127.0.0.1:1"))
+    shaken = plugin.call("Handshake", pb.ProviderHandshakeRequest(engine_address="127.0.0.1:1"))
+    assert (shaken.accept_secrets, shaken.accept_resources, shaken.accept_outputs) == (True, True, True)
+    assert plugin.call("GetPluginInfo", empty_pb2.Empty()).version == __version__
+    schema = json.loads(plugin.call("GetSchema", pb.GetSchemaRequest()).schema)
+    assert set(schema["resources"]) == {f"image-assets:index:{name}" for name in RESOURCES}
+    # An engine that is not there takes no log lines, and that is no failure.
+    assert plugin.check(GOOD)[1] == {}
+
+
+def test_cancelling_ends_what_runs_and_the_next_deployment_is_served(plugin: Plugin) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        inputs, _ = plugin.check({**GOOD, "repository": f"127.0.0.1:{deaf.getsockname()[1]}/x"})
+        pending = plugin.stub.Create.future(pb.CreateRequest(urn=URN, properties=wire.encode(inputs)))
+        time.sleep(0.5)
+        plugin.call("Cancel", empty_pb2.Empty())
+        with pytest.raises(grpc.RpcError) as caught:
+            pending.result(timeout=10)
+    assert caught.value.code() is grpc.StatusCode.ABORTED
+    plugin.configure()
+    assert plugin.check(GOOD)[1] == {}

@@ -137,6 +137,7 @@ class Servicer(sdk.ProviderServicer):
     async def Configure(self, request: pb.ConfigureRequest, context: Any) -> pb.ConfigureResponse:
         """Take the configuration over."""
         settings = await self.run(context, parse_settings, wire.decode(request.args))
+        self.reporter.cancelled.clear()
         self.configure(settings)
         self.components.configure(settings, f"{request.urn}::{request.id}" if request.urn else "")
         return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True, acceptResources=True, acceptOutputs=True)
