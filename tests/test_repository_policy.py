@@ -243,6 +243,31 @@ def test_a_statement_can_be_imported(aws: EcrFront, url: str) -> None:
     assert found.inputs["statement"]["Effect"] == "Deny"
 
 
+def test_a_principal_that_iam_has_yet_to_spread_is_waited_for(aws: EcrFront, url: str) -> None:
+    aws.refused_policies = 1
+    resource, said = RepositoryPolicyStatement(looks=(0.05,) * 3, patience=0.3), list[str]()
+    job = _job(task=Task(status=said.append))
+    statement = {**ALLOW, "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/new"}}
+    resource.create(job, resource.check(job, {}, {"repositoryUrl": url, "statement": statement}))
+    assert len(_sids(aws, url)) == 1
+    assert said == ["waiting until AWS knows the principal"]
+
+
+@pytest.mark.parametrize("principal", [f"arn:aws:iam::{ACCOUNT}:role/none", "210987654321"])
+def test_a_policy_that_stays_invalid_is_an_error_that_asks_for_the_principal(
+    aws: EcrFront, url: str, principal: str
+) -> None:
+    aws.refused_policies = 2 if "role" in principal else 1
+    resource = RepositoryPolicyStatement(looks=(0.05,) * 3, patience=0.1)
+    with pytest.raises(CloudError, match=r"finds the policy invalid .* does every principal exist"):
+        resource.create(
+            _job(),
+            resource.check(_job(), {}, {"repositoryUrl": url, "statement": {**ALLOW, "Principal": {"AWS": principal}}}),
+        )
+    assert aws.refused_policies == 0
+    assert _sids(aws, url) == []
+
+
 def test_a_chosen_sid_that_somebody_else_uses_is_refused(aws: EcrFront, url: str) -> None:
     _write(aws, url, FOREIGN)
     with pytest.raises(InputError, match="another statement with the Sid"):

@@ -6,6 +6,7 @@ won, it is done again.
 """
 
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -26,6 +27,7 @@ _LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0)
 #: Seconds for which a new principal may be unknown to ECR: IAM spreads it with a delay.
 _PRINCIPAL_PATIENCE = 60.0
 _PRINCIPAL_PAUSE = 3.0
+_PRINCIPAL = re.compile(r'"arn:[^"]*:iam::\d+:(?:role|user)/')
 
 NOT_ECR = "is not an Amazon ECR repository, and only those have policies: grant access where that registry is run"
 
@@ -157,7 +159,7 @@ class RepositoryPolicyStatement:
 
     def _set(self, job: Job, aws: Aws, arn: RepositoryArn, text: str) -> None:
         """Write the policy's text, waiting for principals that IAM has not spread yet."""
-        left = self._patience
+        left = self._patience if _PRINCIPAL.search(text) else 0
         while True:
             try:
                 return set_policy(aws, arn, text, job.task)

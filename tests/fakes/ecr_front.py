@@ -75,6 +75,7 @@ class EcrFront:
         seen: What was done, oldest first.
         allowed: The only actions allowed to the provider; None allows all.
         throttle: How many times each action is still answered with a throttling error.
+        refused_policies: How many policies are still found invalid, as for principals that IAM has yet to spread.
         token_seconds: How long new tokens hold.
     """
 
@@ -85,6 +86,7 @@ class EcrFront:
     seen: list[Seen] = field(default_factory=list)
     allowed: set[str] | None = None
     throttle: dict[str, int] = field(default_factory=dict)
+    refused_policies: int = 0
     token_seconds: float = 12 * 3600
     tokens: dict[str, float] = field(default_factory=dict)
     clients: dict[str, Any] = field(default_factory=dict)
@@ -144,6 +146,9 @@ class EcrFront:
             if self.throttle.get(action, 0):
                 self.throttle[action] -= 1
                 return "ThrottlingException"
+            if action == "ecr:SetRepositoryPolicy" and self.refused_policies:
+                self.refused_policies -= 1
+                return "InvalidParameterException"
         denied = key != PLUGIN_KEY and self.allowed is not None and action not in self.allowed
         return "AccessDeniedException" if denied else None
 
