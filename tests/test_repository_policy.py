@@ -25,6 +25,7 @@ ALLOW: Mapping[str, Any] = {
     "Principal": {"AWS": "210987654321"},
     "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
 }
+LAMBDA_SID = "LambdaECRImageRetrievalPolicy"
 FOREIGN = {"Sid": "by hand", "Effect": "Deny", "Principal": "*", "Action": "ecr:PutImage"}
 
 
@@ -209,10 +210,10 @@ def test_lambdas_own_statement_is_left_alone(aws: EcrFront, url: str) -> None:
     own = policy.allow({"Service": policy.LAMBDA}, policy.LAMBDA_ACTIONS)
     made = _make(url, statement={**own, "Condition": policy.lambda_condition("aws", REGION, ACCOUNT)})
     (ours,) = aws.statements(url.partition("/")[2])
-    _write(aws, url, ours, {"Sid": policy.LAMBDA_SID, **own})
+    _write(aws, url, ours, {"Sid": LAMBDA_SID, **own})
     assert _resource().read(_job(), made) == made
     _resource().delete(_job(), made)
-    assert _sids(aws, url) == [policy.LAMBDA_SID]
+    assert _sids(aws, url) == [LAMBDA_SID]
 
 
 def test_a_missing_repository_says_what_to_do(aws: EcrFront, url: str) -> None:
