@@ -30,8 +30,8 @@ PULL_PUSH_ACTIONS = tuple(dict.fromkeys(PULL_ACTIONS + PUSH_ACTIONS))
 TOKEN_ACTION = "ecr:GetAuthorizationToken"  # noqa: S105 - an action's name
 
 LAMBDA = "lambda.amazonaws.com"
-#: What Lambda's own statement allows, `LambdaECRImageRetrievalPolicy`, which it adds to repositories without one (Lambda
-#: developer guide, "Amazon ECR permissions").
+#: What Lambda's own statement allows (`LambdaECRImageRetrievalPolicy`), which it adds to repositories without one
+#: (Lambda developer guide, "Amazon ECR permissions").
 LAMBDA_ACTIONS = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 _LONGEST_SID = 100
