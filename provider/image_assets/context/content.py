@@ -11,7 +11,7 @@ from image_assets.context.place import NO_FOLLOW, Place
 
 LARGE: Final = 256 * 1024
 """From this size on, in bytes, a file is hashed in a thread of its own."""
-_CHUNK: Final = 1024 * 1024
+_CHUNK: Final = 256 * 1024
 # A FIFO that takes the file's place between listing and opening must not block the open.
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
 

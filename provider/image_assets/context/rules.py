@@ -90,4 +90,4 @@ def _glob(spec: ContextSpec, file: IgnoreFile) -> Level:
 
 
 _LANGUAGES = {"docker": _docker, "git": _git, "glob": _glob}
-"""Each imports its language only when it is used: pathspec and wcmatch would slow every start."""
+"""Each imports its language only when it is used: wcmatch would slow every start."""
