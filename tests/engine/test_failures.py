@@ -42,7 +42,8 @@ COPY . /
 @pytest.fixture
 def project(new_project: NewProject, busybox_context: NewContext, registry: Registry, repository_name: str) -> Project:
     made = new_project(PROGRAM.format(repository=f"{registry.address}/{repository_name}"))
-    busybox_context({}, dockerfile=DOCKERFILE.format(step=""), folder=made.folder / "app")
+    # Nothing that an earlier run has built may be in the builder's cache.
+    busybox_context({"unique.txt": repository_name}, dockerfile=DOCKERFILE.format(step=""), folder=made.folder / "app")
     write_files(made.folder / "consumer", {"Dockerfile": "FROM scratch\nCOPY . /\n"})
     return made
 
