@@ -10,10 +10,10 @@ PACKAGE = Path(__file__).parents[1] / "provider" / "image_assets"
 
 ROWS = (
     ("errors", "values", "__init__"),
-    ("task", "reference", "ignore", "policy", "policy_document", "ecr_names", "lifecycle", "command", "shapes"),
-    ("fields", "aws_errors"),
+    ("task", "reference", "ignore", "command", "shapes"),
+    ("fields",),
     ("inputs", "settings", "custom_resource", "oci"),
-    ("credentials", "ecr", "archive", "context"),
+    ("credentials", "aws", "archive", "context"),
     ("plan", "handover", "diff", "docker", "origins", "lookups"),
     ("fingerprints", "outputs", "build", "publish"),
     ("wanted",),
@@ -33,8 +33,8 @@ CONFINED = {
     "pulumi": {"reporter", "components", "server"},
     "pulumi_aws": {"components"},
     "grpc": {"reporter", "rpc_errors", "server"},
-    "boto3": {"ecr"},
-    "botocore": {"ecr"},
+    "boto3": {"aws"},
+    "botocore": {"aws"},
     "urllib3": {"oci"},
     "subprocess": {"command"},
 }

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from image_assets import policy
-from image_assets.aws_errors import RepositoryMissingError
+from image_assets.aws import policy
+from image_assets.aws.errors import RepositoryMissingError
 from image_assets.custom_resource import Job, Kind, State
 from image_assets.errors import CancelledByUserError, CloudError, InputError
 from image_assets.repository_policy import RepositoryPolicyStatement

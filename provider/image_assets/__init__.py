@@ -12,9 +12,9 @@ Start reading in `published_image`, the resource that takes every decision about
       release           the tag exists, or: build or open, send, check again, tag
         recipe, build   the builder and its command line (`docker`, `command`)
         publish         blobs and manifests, and the tag last
-        registries      clients (`oci`) with the logins that apply (`credentials`, `ecr`)
+        registries      clients (`oci`) with the logins that apply (`credentials`, `aws`)
       retire            removing a tag of one's own
-    repository_policy   one statement in the policy of an ECR repository (`policy`, `policy_document`)
+    repository_policy   one statement in the policy of an ECR repository (`aws`)
 
 A file imports only from rows above its own; `tests/test_layout.py` has the rows.
 """

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from image_assets.ecr_names import arn_of
+from image_assets.aws.names import arn_of
 from image_assets.inputs import Inputs
 from image_assets.plan import platforms_of
 from image_assets.reference import Repository

@@ -6,10 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from image_assets.aws.names import parse_host
 from image_assets.context import Staged
 from image_assets.custom_resource import Job
 from image_assets.docker import BuildSpec, CacheOption, SecretSource
-from image_assets.ecr_names import parse_host
 from image_assets.errors import CloudError
 from image_assets.inputs import Inputs
 from image_assets.oci.keychain import Credential, Keychain

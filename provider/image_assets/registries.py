@@ -5,9 +5,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from image_assets.aws.ecr import Aws, AwsSettings, EcrKeychain
 from image_assets.command import run_helper
 from image_assets.credentials import ChainKeychain, Credential, DockerConfigKeychain, Keychain, StaticKeychain
-from image_assets.ecr import Aws, AwsSettings, EcrKeychain
 from image_assets.errors import CloudError
 from image_assets.oci import RegistryClient
 from image_assets.reference import Repository

@@ -11,11 +11,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from image_assets import policy, policy_document
-from image_assets.aws_errors import PolicyRefusedError, RepositoryMissingError
+from image_assets.aws import policy, policy_document
+from image_assets.aws.ecr import Aws, AwsSettings, EcrKeychain, delete_policy, get_policy, set_policy
+from image_assets.aws.errors import PolicyRefusedError, RepositoryMissingError
+from image_assets.aws.names import RepositoryArn, arn_of
 from image_assets.custom_resource import Change, Job, Kind, State, Values
-from image_assets.ecr import Aws, AwsSettings, EcrKeychain, delete_policy, get_policy, set_policy
-from image_assets.ecr_names import RepositoryArn, arn_of
 from image_assets.errors import CloudError, InputError, Problem
 from image_assets.fields import POLICY_STATEMENT_FIELDS
 from image_assets.reference import Repository

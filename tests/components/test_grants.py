@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from image_assets import policy
+from image_assets.aws import policy
+from image_assets.aws.ecr import AwsSettings
+from image_assets.aws.names import RepositoryArn
 from image_assets.components.grants import find_arn, role_name, role_policy, statement_for
-from image_assets.ecr import AwsSettings
-from image_assets.ecr_names import RepositoryArn
 
 ARN = RepositoryArn("aws-cn", "cn-north-1", "123456789012", "team/api")
 

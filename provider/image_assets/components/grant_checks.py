@@ -5,7 +5,7 @@ from typing import Any
 
 import pulumi
 
-from image_assets import policy
+from image_assets.aws import policy
 from image_assets.errors import InputError, Problem
 from image_assets.fields import GRANT_METHODS
 from image_assets.shapes import nearest

@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 import pulumi
 
-from image_assets import policy
+from image_assets.aws import policy
+from image_assets.aws.ecr import Aws, AwsSettings, EcrKeychain
+from image_assets.aws.names import RepositoryArn, arn_of
 from image_assets.components.grant_checks import GRANTEES, TWINS, account_text, grant_problems, refuse, twin_problems
 from image_assets.components.origin import Origin
 from image_assets.components.stack_aws import handed_on
-from image_assets.ecr import Aws, AwsSettings, EcrKeychain
-from image_assets.ecr_names import RepositoryArn, arn_of
 from image_assets.errors import InputError
 from image_assets.reference import Repository
 from image_assets.repository_policy import NOT_ECR

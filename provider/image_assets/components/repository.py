@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 import pulumi
 from pulumi_aws import ecr
 
-from image_assets import lifecycle
+from image_assets.aws import lifecycle
+from image_assets.aws.names import arn_of, name_problem, repository_name
 from image_assets.components.grant_checks import TWINS, twin_problems
 from image_assets.components.grants import declared_grants, take_twins
 from image_assets.components.origin import Origin
-from image_assets.ecr_names import arn_of, name_problem, repository_name
 from image_assets.errors import InputError, Problem
 from image_assets.fields import GRANTS_FIELDS, IMAGE_REPOSITORY_FIELDS
 from image_assets.shapes import problems, unknown_names

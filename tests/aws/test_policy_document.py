@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_assets import policy_document as document
+from image_assets.aws import policy_document as document
 
 ODD = """\
 { "Version" : "2008-10-17",\t"Id":"x",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_assets.ecr_names import RepositoryArn, arn_of, home_region, name_problem, parse_host, repository_name
+from image_assets.aws.names import RepositoryArn, arn_of, home_region, name_problem, parse_host, repository_name
 
 
 @pytest.mark.parametrize(

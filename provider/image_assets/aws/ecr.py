@@ -16,8 +16,8 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from image_assets.aws_errors import Call, NoPolicyError, failure, refusal
-from image_assets.ecr_names import RepositoryArn, arn_of, home_region, parse_host, partition_of
+from image_assets.aws.errors import Call, NoPolicyError, failure, refusal
+from image_assets.aws.names import RepositoryArn, arn_of, home_region, parse_host, partition_of
 from image_assets.errors import CloudError
 from image_assets.oci.keychain import Credential
 from image_assets.task import Task

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from image_assets.aws_errors import IAM_ACTIONS, Call, RepositoryMissingError
-from image_assets.ecr import Aws, AwsSettings, EcrKeychain, cancellable, get_policy, set_policy
-from image_assets.ecr_names import RepositoryArn
+from image_assets.aws.ecr import Aws, AwsSettings, EcrKeychain, cancellable, get_policy, set_policy
+from image_assets.aws.errors import IAM_ACTIONS, Call, RepositoryMissingError
+from image_assets.aws.names import RepositoryArn
 from image_assets.errors import CancelledByUserError, CloudError
 from image_assets.task import Task
 from tests.fakes.ecr_front import ACCOUNT, PROVIDER_KEY, REGION, EcrFront

@@ -2,7 +2,7 @@
 
 import json
 
-from image_assets import lifecycle
+from image_assets.aws import lifecycle
 
 
 def test_by_default_nothing_with_a_tag_ever_expires() -> None:
