@@ -1,9 +1,9 @@
 """`ignoreMode: git`: the patterns mean what they would in the one `.gitignore` at the context's root.
 
-Written after https://git-scm.com/docs/gitignore and git's `dir.c`, since pathspec, the usual library, differs from git
-in corners that generated trees find at once (it refuses a trailing backslash, and `!***/*` does not re-include what it
-does in git). On the way down, the last pattern that matches an entry itself decides, and nothing in an ignored
-directory can be included again.
+A pattern is one of pathspec's, with the matching written after https://git-scm.com/docs/gitignore and git's `dir.c`:
+pathspec's own differs from git in corners that generated trees find at once (it refuses a trailing backslash, and
+`!***/*` does not re-include what it does in git). On the way down, the last pattern that matches an entry itself
+decides, and nothing in an ignored directory can be included again.
 
 Nested `.gitignore` files, the user's global one and `.git/info/exclude` are not read: they would make the outcome
 depend on the machine, or on files that are not the asset's.
@@ -12,28 +12,38 @@ depend on the machine, or on files that are not the asset's.
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from pathspec.pattern import Pattern
 
 from image_assets.ignore.ignorefile import Line
 from image_assets.ignore.rules import LEFT_OUT, Entered, Everything, Level, Picked, Verdict, pick_each
 from image_assets.ignore.wildmatch import NeverMatchesError, literal_length, translate
 
 
-@dataclass(frozen=True)
-class GitPattern:
-    """One line of a `.gitignore`.
+class GitPattern(Pattern):
+    """One line of a `.gitignore`, as a pattern of pathspec's.
 
-    Attributes:
-        includes: Whether it starts with `!`.
+    Args:
+        ignores: What a match means: ignored, or with a leading `!` included again.
         directory_only: Whether it ends in `/`.
         by_name: Whether it is matched with the entry's name alone, since it holds no other `/`.
         regexp: Matches the name, or the path from the root.
     """
 
-    includes: bool
-    directory_only: bool
-    by_name: bool
-    regexp: re.Pattern[str]
+    __slots__ = ("by_name", "directory_only", "regexp")
+
+    def __init__(self, *, ignores: bool, directory_only: bool, by_name: bool, regexp: re.Pattern[str]) -> None:
+        super().__init__(ignores)
+        self.directory_only = directory_only
+        self.by_name = by_name
+        self.regexp = regexp
+
+    def match_file(self, file: str) -> re.Match[str] | None:
+        """Match a path from the root; a directory's ends in `/`."""
+        path = file.removesuffix("/")
+        if self.directory_only and path == file:
+            return None
+        return self.regexp.fullmatch(path.rpartition("/")[2] if self.by_name else path)
 
 
 def git_rules(lines: Iterable[Line]) -> Level:
@@ -61,7 +71,7 @@ def compile_pattern(line: Line) -> GitPattern | None:
         regexp = re.compile(re.escape(text[:fixed]) + translate(text[fixed:]))
     except NeverMatchesError:
         return None
-    return GitPattern(includes, directory_only, by_name, regexp)
+    return GitPattern(ignores=not includes, directory_only=directory_only, by_name=by_name, regexp=regexp)
 
 
 def _as_bytes(text: str) -> str:
@@ -105,11 +115,6 @@ class _GitLevel:
         return Entered(ignored=False, level=_GitLevel(self._patterns, f"{self._directory}{name}/"))
 
     def _ignores(self, name: str, *, is_directory: bool) -> bool:
-        name = _as_bytes(name)
-        path = _as_bytes(self._directory) + name
-        for pattern in self._patterns:
-            if pattern.directory_only and not is_directory:
-                continue
-            if pattern.regexp.fullmatch(name if pattern.by_name else path):
-                return not pattern.includes
-        return False
+        file = _as_bytes(self._directory) + _as_bytes(name) + ("/" if is_directory else "")
+        found = next((pattern for pattern in self._patterns if pattern.match_file(file)), None)
+        return found is not None and bool(found.include)
