@@ -22,7 +22,7 @@ ROWS = (
     ("release",),
     ("outside",),
     ("published_image", "repository_policy"),
-    ("wire", "reporter", "rpc_errors", "schema"),
+    ("wire", "deployment", "reporter", "rpc_errors", "schema"),
     ("components",),
     ("server",),
 )
@@ -30,9 +30,9 @@ ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 
 #: Who may import what costs start-up time or ties code to the world outside.
 CONFINED = {
-    "pulumi": {"reporter", "components", "server"},
+    "pulumi": {"deployment", "reporter", "components", "server"},
     "pulumi_aws": {"components"},
-    "grpc": {"reporter", "rpc_errors", "server"},
+    "grpc": {"deployment", "reporter", "rpc_errors", "server"},
     "boto3": {"aws"},
     "botocore": {"aws"},
     "urllib3": {"oci"},

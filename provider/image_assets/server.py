@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
-import pulumi
-import pulumi.runtime
 from google.protobuf import empty_pb2
 from pulumi.errors import InputPropertyErrorDetails
 from pulumi.provider import server as sdk
@@ -30,6 +28,7 @@ from pulumi.runtime.stack import wait_for_rpcs
 from image_assets import __version__, wire
 from image_assets.components.dispatch import Components
 from image_assets.custom_resource import Change, CustomResource, Job, Kind, State
+from image_assets.deployment import Deployment, connect
 from image_assets.errors import InputError
 from image_assets.published_image import PublishedImage
 from image_assets.reporter import Reporter
@@ -68,7 +67,7 @@ class Servicer(sdk.ProviderServicer):
         self.reporter = Reporter(engine_address)
         self.pool = ThreadPoolExecutor(RESOURCE_THREADS, "resource")
         self.running = 0
-        self.features: dict[str, asyncio.Future[set[str]]] = {}
+        self.deployments: dict[str, Deployment] = {}
         self.configure(Settings())
 
     def configure(self, settings: Settings) -> None:
@@ -155,7 +154,6 @@ class Servicer(sdk.ProviderServicer):
 
     async def _construct(self, request: pb.ConstructRequest, context: Any) -> pb.ConstructResponse:
         await self.enter(request)
-        pulumi.runtime.config.set_all_config(dict(request.config), list(request.configSecretKeys))
         result = self.components.construct(
             request.name,
             request.type,
@@ -174,23 +172,11 @@ class Servicer(sdk.ProviderServicer):
         return response
 
     async def enter(self, request: pb.ConstructRequest | pb.CallRequest) -> None:
-        """Point the SDK's settings of this RPC at the deployment that asks."""
-        pulumi.runtime.settings.reset_options(
-            organization=request.organization or "organization",
-            project=request.project or None,
-            stack=request.stack or None,
-            parallel=request.parallel or None,
-            engine_address=self.engine_address,
-            monitor_address=request.monitorEndpoint or None,
-            preview=request.dryRun,
-        )
-        pulumi.runtime.settings.SETTINGS.monitor_features = await self.monitor_features(request.monitorEndpoint)
-
-    async def monitor_features(self, endpoint: str) -> set[str]:
-        """Return what the monitor can do, asked once per deployment: it is ten questions with older engines."""
-        if endpoint not in self.features:
-            self.features[endpoint] = asyncio.ensure_future(ask_features())
-        return await self.features[endpoint]
+        """Serve the deployment that asks, in this RPC."""
+        endpoint = request.monitorEndpoint
+        if endpoint not in self.deployments:
+            self.deployments[endpoint] = connect(endpoint, self.engine_address)
+        await self.deployments[endpoint].enter(request)
 
     # --- custom resources ---
 
@@ -310,12 +296,6 @@ def diff_response(changes: tuple[Change, ...]) -> pb.DiffResponse:
 def top_level(path: str) -> str:
     """Return the property that a path begins with."""
     return re.split(r"[.\[]", path, maxsplit=1)[0]
-
-
-async def ask_features() -> set[str]:
-    """Ask the monitor of the current deployment what it can do."""
-    await pulumi.runtime.settings._load_monitor_feature_support()  # type: ignore[no-untyped-call] # noqa: SLF001 - no public way
-    return set(pulumi.runtime.settings.SETTINGS.monitor_features)
 
 
 def engine_address(arguments: list[str]) -> str:
