@@ -10,7 +10,9 @@ from typing import BinaryIO, cast
 
 def docker(*words: str) -> str:
     """Run docker and return what it says."""
-    return subprocess.run(["docker", *words], check=True, capture_output=True, text=True).stdout.strip()
+    done = subprocess.run(["docker", *words], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, f"docker {' '.join(words)}: {done.stderr}"
+    return done.stdout.strip()
 
 
 @dataclass(frozen=True)
