@@ -152,6 +152,44 @@ class LocalRunner:
             _end(process)
 
 
+class Peer:
+    """A program of our own that is talked to through its standard input and output; nobody reads its errors.
+
+    Args:
+        argv: The program and its arguments.
+
+    Attributes:
+        input: What the program reads.
+        output: What it writes.
+
+    Raises:
+        CommandMissingError: It cannot be started.
+    """
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        try:
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CommandMissingError(f"cannot run `{argv[0]}`: {error.strerror or error}") from error
+        self.input = _pipe(self._process.stdin)
+        self.output = _pipe(self._process.stdout)
+
+    def end(self) -> None:
+        """Kill the program, which must not mind, and wait until it is gone."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self.input, self.output):
+            # What the program did not read any more cannot be written either.
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+
 class _Watch:
     """Reads the standard error and ends the program when its time is over, while another thread reads the output."""
 

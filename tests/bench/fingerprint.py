@@ -27,6 +27,17 @@ const begun = process.hrtime.bigint();
 FileSystem.fingerprint(process.argv[2], {ignoreMode: IgnoreMode.DOCKER, exclude: process.argv[3].split("\\n")});
 console.log(Number(process.hrtime.bigint() - begun) / 1e9, process.resourceUsage().maxRSS);
 """
+_CDK_ASSET = """
+const {App, IgnoreMode, Stack} = require("aws-cdk-lib");
+const {DockerImageAsset} = require("aws-cdk-lib/aws-ecr-assets");
+const [tree, exclude, outdir] = process.argv.slice(2);
+const begun = process.hrtime.bigint();
+const app = new App({outdir});
+const asset = {directory: tree, ignoreMode: IgnoreMode.DOCKER, exclude: exclude.split("\\n")};
+new DockerImageAsset(new Stack(app, "stack"), "image", asset);
+app.synth();
+console.log(Number(process.hrtime.bigint() - begun) / 1e9, process.resourceUsage().maxRSS);
+"""
 
 Measured = tuple[float, float]
 """Seconds and MB."""
@@ -111,6 +122,7 @@ def make_tree(root: Path, count: int, size: int) -> Path:
             parent.mkdir(parents=True)
         start = source.randrange(1000)
         (parent / f"file_{number}.js").write_bytes(b"%d" % number + noise[start : start + int(part * factor)])
+    (root / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
     return root
 
 
@@ -163,7 +175,7 @@ def small_files(folder: Path) -> None:
 
 
 def against_cdk(folder: Path, tree: Path, cold: Measured) -> None:
-    """Measure `FileSystem.fingerprint` of aws-cdk-lib, where npm can install it."""
+    """Measure aws-cdk-lib, where npm can install it: its fingerprint, and a whole asset, which it copies."""
     project = folder / "cdk"
     project.mkdir()
     install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "aws-cdk-lib", "constructs"]
@@ -171,10 +183,14 @@ def against_cdk(folder: Path, tree: Path, cold: Measured) -> None:
         print("| aws-cdk-lib | npm cannot install it here | | | |")
         return
     (project / "fingerprint.js").write_text(_CDK)
+    (project / "asset.js").write_text(_CDK_ASSET)
     measured = min(_once(["node", "fingerprint.js", str(tree), _USUAL], project) for _ in range(_ROUNDS))
+    whole = _once(["node", "asset.js", str(tree), _USUAL, str(folder / "cdk.out")], project)
+    shutil.rmtree(folder / "cdk.out")
     usual = best("ours", str(tree), "", _USUAL)
     row("fingerprint, 6 usual patterns", usual, cold, "")
     row("aws-cdk-lib FileSystem.fingerprint, docker mode, the same 6", measured, usual, "of ours: at least 3")
+    row("aws-cdk-lib DockerImageAsset at synth, the same 6", whole, usual, "of ours: at least 25")
 
 
 def add_ignored(tree: Path, count: int) -> None:

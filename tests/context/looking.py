@@ -6,10 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from image_assets.context import ContextSpec, Fingerprint, fingerprint
-from image_assets.context.files import Files
-from image_assets.context.place import Places
-from image_assets.context.reader import read_entries
-from image_assets.context.selection import open_tree
+from image_assets.context.selection import select
+from image_assets.context.whole import read_context
 from image_assets.task import Task
 from tests.context.buildkit import Entry
 
@@ -28,9 +26,9 @@ def digest_of(root: Path) -> str:
 
 def counted(spec: ContextSpec) -> dict[str, Entry]:
     """Return the entries that count, by path; directories end in `/`."""
-    with Places() as places, ThreadPoolExecutor(1) as pool:
-        reading = read_entries(open_tree(spec, places, Task()).listings(), Files(pool, Task(), None))
-    return dict(map(_entry, reading.records))
+    with ThreadPoolExecutor(1) as pool:
+        reading = read_context(select(spec), pool, Task(), None)
+    return dict(map(_entry, reading.all_records()))
 
 
 def _entry(record: bytes) -> tuple[str, Entry]:

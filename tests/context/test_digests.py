@@ -189,7 +189,7 @@ def test_fingerprints_in_many_threads_share_one_cache(settled: Path, file: Path)
 def test_the_users_cache_follows_the_xdg_rules() -> None:
     def path(**environ: str) -> str | None:
         cache = DigestCache.of_user(environ)
-        return str(cache._path) if cache else None
+        return str(cache.path) if cache else None
 
     assert path(XDG_CACHE_HOME="/x", HOME="/h") == "/x/image-assets/digests"
     assert path(HOME="/h") == "/h/.cache/image-assets/digests"

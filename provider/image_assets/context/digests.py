@@ -53,8 +53,8 @@ class DigestCache:
     """
 
     def __init__(self, path: Path, limit: int = LIMIT) -> None:
-        self._path = path
-        self._limit = limit
+        self.path = path
+        self.limit = limit
         self._lock = threading.Lock()
         self._known: dict[bytes, bytes] | None = None
         self._added: dict[bytes, bytes] = {}
@@ -66,20 +66,15 @@ class DigestCache:
         home = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME", ""), ".cache")  # noqa: PTH118 - text
         return cls(Path(home) / "image-assets" / "digests") if os.path.isabs(home) else None  # noqa: PTH117 - text
 
-    @property
-    def limit(self) -> int:
-        """Return how many digests are kept: to find out more is of no use."""
-        return self._limit
-
     def is_inside(self, root: str) -> bool:
         """Say whether the cache's file lies in a directory, of which no link is left to resolve."""
-        return os.path.realpath(self._path).startswith(root.rstrip("/") + "/")
+        return os.path.realpath(self.path).startswith(root.rstrip("/") + "/")
 
     def known(self) -> Mapping[bytes, bytes]:
         """Return all digests by `key_of`; the file is read once."""
         with self._lock:
             if self._known is None:
-                self._known = _load(self._path)
+                self._known = _load(self.path)
             return self._known
 
     def add(self, found: Mapping[bytes, bytes]) -> None:
@@ -93,12 +88,12 @@ class DigestCache:
 
     def _save(self) -> None:
         """Write the file anew, with what other processes have added meanwhile."""
-        merged = _load(self._path)
+        merged = _load(self.path)
         merged.update(self._added)
-        for key in list(islice(merged, max(0, len(merged) - self._limit))):
+        for key in list(islice(merged, max(0, len(merged) - self.limit))):
             del merged[key]
         with contextlib.suppress(OSError):
-            _store(self._path, b"".join([_MAGIC, *chain.from_iterable(merged.items())]))
+            _store(self.path, b"".join([_MAGIC, *chain.from_iterable(merged.items())]))
         self._known = merged
         self._added = {}
         self._saved = time.monotonic()

@@ -1,21 +1,18 @@
-"""Reading the regular files of a context, with every core that helps.
+"""Reading the regular files of a context, each where the walk comes upon it, except for the large ones.
 
-Small files are read where the walk is: handing one to another thread costs more than hashing it. Large ones go to a
-pool, where hashlib and read(2) run outside Python's global lock.
+To hand a small file to another thread costs more than to hash it; `workers.py` gives other cores whole directories.
 """
 
 import os
-import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 
-from image_assets.context.content import LARGE, large_digest, open_regular, small_digest
+from image_assets.context.content import LARGE, open_regular, small_digest
 from image_assets.context.digests import SIZE_IN_KEY, DigestCache, is_settled, key_of, pack_key
 from image_assets.context.faults import unreadable
+from image_assets.context.large_files import LargeFile
 from image_assets.context.place import Place, opened
 from image_assets.context.records import EXECUTABLE, FILE, file_record
-from image_assets.errors import CancelledByUserError
 from image_assets.task import Task
 
 _BATCH = 5000
@@ -26,25 +23,26 @@ class Files:
     """Reads files into records.
 
     Args:
-        pool: Hashes the large ones.
         task: Can cancel the reading.
         cache: Knows files that have not changed; None to read all.
+        defer: Takes a large file, to have it read elsewhere.
+
+    Attributes:
+        records: Of all files that were read here.
+        found: What the cache did not know, as much of it as it has room for.
     """
 
-    def __init__(self, pool: ThreadPoolExecutor, task: Task, cache: DigestCache | None) -> None:
-        self._pool = pool
+    def __init__(self, task: Task, cache: DigestCache | None, defer: Callable[[LargeFile], None]) -> None:
+        self.records: list[bytes] = []
+        self.found: dict[bytes, bytes] = {}
         self._task = task
-        self._cache = cache
+        self._defer = defer
         self._room = cache.limit if cache is not None else 0
         self._known = cache.known() if cache is not None else {}
         self._begun = time.time_ns()
-        self._found: dict[bytes, bytes] = {}
-        self._abandoned = threading.Event()
-        self._later: list[Future[bytes]] = []
-        self.records: list[bytes] = []
 
     def read(self, place: Place, names: Sequence[str], path: str, *, follow: bool) -> int:
-        """Read files of one directory, or have them read; return their sizes together, in bytes.
+        """Read files of one directory; return their sizes together, in bytes.
 
         Args:
             place: The directory.
@@ -57,7 +55,7 @@ class Files:
         """
         total = 0
         for start in range(0, len(names), _BATCH):
-            self._check()
+            self._task.check()
             unknown = names[start : start + _BATCH]
             if self._known:
                 recalled, unknown = self._recall(place, unknown, path, follow=follow)
@@ -65,25 +63,10 @@ class Files:
             total += self._read_new(place, unknown, path, follow=follow)
         return total
 
-    def finish(self) -> list[bytes]:
-        """Wait for the large files, and return all records."""
-        for future in self._later:
-            self.records.append(future.result())
-        if self._cache is not None and self._found:
-            self._cache.add(self._found)
-        return self.records
-
-    def abandon(self) -> None:
-        """Read no more of the large files."""
-        self._abandoned.set()
-        for future in self._later:
-            future.cancel()
-
-    def _check(self) -> None:
-        """Stop here if the result is of no use any more."""
-        self._task.check()
-        if self._abandoned.is_set():
-            raise CancelledByUserError("another file cannot be read")
+    def remember(self, status: os.stat_result, digest: bytes) -> None:
+        """Note what a file's content is, for the cache."""
+        if len(self.found) < self._room and is_settled(status, self._begun):
+            self.found[key_of(status)] = digest
 
     def _recall(self, place: Place, names: Sequence[str], path: str, *, follow: bool) -> tuple[int, list[str]]:
         """Take from the cache what it knows; return the bytes of that, and the other names.
@@ -128,28 +111,14 @@ class Files:
         fd, status = open_regular(place, name, path, follow=follow)
         if status.st_size >= LARGE:
             os.close(fd)
-            self._later.append(self._pool.submit(self._read_large, place, name, path, follow))
+            self._defer(LargeFile(place, name, path, follow))
             return status, None
         try:
             digest = small_digest(fd, status, path + name)
         finally:
             os.close(fd)
-        self._remember(status, digest)
+        self.remember(status, digest)
         return status, digest
-
-    def _read_large(self, place: Place, name: str, path: str, follow: bool) -> bytes:  # noqa: FBT001 - for submit()
-        self._check()
-        fd, status = open_regular(place, name, path, follow=follow)
-        try:
-            digest = large_digest(fd, status, path + name, self._check)
-        finally:
-            os.close(fd)
-        self._remember(status, digest)
-        return file_record(os.fsencode(path + name), status, digest)
-
-    def _remember(self, status: os.stat_result, digest: bytes) -> None:
-        if len(self._found) < self._room and is_settled(status, self._begun):
-            self._found[key_of(status)] = digest
 
 
 def _encode(names: Sequence[str]) -> list[bytes]:

@@ -31,7 +31,7 @@ import hashlib
 import os
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -39,14 +39,13 @@ from typing import Final
 from image_assets.context.digests import DigestCache
 from image_assets.context.dockerfile_content import dockerfile_digest
 from image_assets.context.faults import blamed_on
-from image_assets.context.files import Files
 from image_assets.context.outline import LIMIT, outline
-from image_assets.context.place import Places
-from image_assets.context.reader import Reading, read_entries
+from image_assets.context.reader import Reading
 from image_assets.context.records import contains
-from image_assets.context.selection import open_tree
+from image_assets.context.selection import Selection, select
 from image_assets.context.spec import ContextSpec
 from image_assets.context.warnings import emptied_files, heavy_directories
+from image_assets.context.whole import read_context
 from image_assets.task import Task
 
 FORMAT: Final = b"image-assets fingerprint 1"
@@ -84,6 +83,7 @@ class _Part:
     name: str
     dockerfile: bytes
     rows: Mapping[str, str]
+    records: Sequence[bytes]
     reading: Reading
     notices: tuple[str, ...]
 
@@ -105,41 +105,44 @@ def fingerprint(
     begun = time.perf_counter()
     limit = LIMIT // max(1, len(contexts))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = [
-            _part(name, contexts[name], Files(pool, task, _usable(cache, contexts[name])), task, limit)
-            for name in sorted(contexts, key=os.fsencode)
-        ]
+
+        def read(selection: Selection) -> Reading:
+            return read_context(selection, pool, task, _usable(cache, selection))
+
+        parts = [_part(name, contexts[name], read, limit) for name in sorted(contexts, key=os.fsencode)]
     return Fingerprint(
         digest=_digest(options, parts),
         outline={path: digest for part in parts for path, digest in part.rows.items()},
         files=sum(part.reading.files for part in parts),
-        bytes=sum(part.reading.bytes for part in parts),
+        bytes=sum(part.reading.size for part in parts),
         seconds=time.perf_counter() - begun,
         notices=tuple(notice for part in parts for notice in part.notices),
     )
 
 
-def _part(name: str, spec: ContextSpec, files: Files, task: Task, limit: int) -> _Part:
-    with blamed_on(name), Places() as places:
+def _part(name: str, spec: ContextSpec, read: Callable[[Selection], Reading], limit: int) -> _Part:
+    with blamed_on(name):
         dockerfile = dockerfile_digest(spec)
-        tree = open_tree(spec, places, task)
-        reading = read_entries(tree.listings(), files)
-    rows = outline(reading.records, limit - 1)
-    if dockerfile and not _is_entry(spec, reading.records):
+        selection = select(spec)
+        reading = read(selection)
+    records = reading.all_records()
+    rows = outline(records, limit - 1)
+    if dockerfile and not _is_entry(spec, records):
         rows[DOCKERFILE_ROW] = dockerfile.hex()[:8]
     prefix = f"{name}:" if name else ""
     return _Part(
         name,
         dockerfile,
         {prefix + path: digest for path, digest in rows.items()},
+        records,
         reading,
-        (*tree.notices, *heavy_directories(reading.weights), *emptied_files(reading.emptied)),
+        (*selection.scope.notices, *heavy_directories(reading.weights), *emptied_files(reading.emptied)),
     )
 
 
-def _usable(cache: DigestCache | None, spec: ContextSpec) -> DigestCache | None:
+def _usable(cache: DigestCache | None, selection: Selection) -> DigestCache | None:
     """Do without a cache that lies in the context: to write it would change what is hashed."""
-    return None if cache is not None and cache.is_inside(os.path.realpath(spec.root)) else cache
+    return None if cache is not None and cache.is_inside(selection.root) else cache
 
 
 def _is_entry(spec: ContextSpec, records: Sequence[bytes]) -> bool:
@@ -156,7 +159,7 @@ def _digest(options: Sequence[tuple[str, str]], parts: Sequence[_Part]) -> str:
         digest.update(b"".join(map(_text, option)))
     digest.update(_COUNT(len(parts)))
     for part in parts:
-        records = part.reading.records
+        records = part.records
         digest.update(_text(_utf8(part.name)) + _text(part.dockerfile) + _COUNT(len(records)))
         digest.update(struct.pack(f">{len(records)}I", *map(len, records)))
         for start in range(0, len(records), _BATCH):

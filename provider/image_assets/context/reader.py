@@ -1,7 +1,7 @@
 """From the entries of a tree to their records."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from image_assets.context.faults import unreadable
@@ -14,55 +14,60 @@ _LEVELS = 2
 
 @dataclass
 class Reading:
-    """What has been read of one context.
+    """What has been read of one context, or of a part of it.
 
     Attributes:
-        records: One for each entry, sorted.
+        records: One for each entry that is no directory; `all_records` are those of all.
+        directories: Paths of the directories that count, ending in `/`; two parts may both have come upon one.
         files: How many regular files.
-        bytes: Their sizes together.
+        size: Their sizes together, in bytes.
         emptied: Paths of files that BuildKit sends without their content.
         weights: Files' count and bytes by the directory that holds them, its first two levels (ending in `/`, or `./`).
     """
 
     records: list[bytes] = field(default_factory=list)
+    directories: set[str] = field(default_factory=set)
     files: int = 0
-    bytes: int = 0
+    size: int = 0
     emptied: list[str] = field(default_factory=list)
     weights: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def weigh(self, directory: str, files: int, size: int) -> None:
         """Note what a directory's own files weigh."""
-        self.files += files
-        self.bytes += size
         top = "/".join(directory.split("/", _LEVELS)[:_LEVELS]).rstrip("/") + "/" if directory else "./"
+        self._add_weight(top, files, size)
+
+    def add(self, part: "Reading") -> None:
+        """Take in what was read elsewhere."""
+        self.records += part.records
+        self.directories |= part.directories
+        self.emptied += part.emptied
+        for top, weight in part.weights.items():
+            self._add_weight(top, *weight)
+
+    def _add_weight(self, top: str, files: int, size: int) -> None:
+        self.files += files
+        self.size += size
         before = self.weights.get(top, (0, 0))
         self.weights[top] = (before[0] + files, before[1] + size)
 
+    def all_records(self) -> list[bytes]:
+        """Return the records of all entries, sorted."""
+        return sorted([*self.records, *(directory_record(os.fsencode(path[:-1])) for path in self.directories)])
 
-def read_entries(listings: Iterable[Listing], files: Files) -> Reading:
-    """Read all entries.
+
+def read_listing(listing: Listing, files: Files, reading: Reading) -> None:
+    """Read the entries of one directory; the records of its files stay with `files`.
 
     Raises:
         InputError: One cannot be read, or changed meanwhile.
     """
-    reading = Reading()
-    try:
-        for listing in listings:
-            _read_listing(listing, files, reading)
-        reading.records.extend(files.finish())
-    finally:
-        files.abandon()
-    reading.records.sort()
-    return reading
-
-
-def _read_listing(listing: Listing, files: Files, reading: Reading) -> None:
     size = files.read(listing.place, listing.files, listing.path, follow=False)
     if listing.followed:
         size += files.read(listing.place, listing.followed, listing.path, follow=True)
     reading.weigh(listing.path, len(listing.files) + len(listing.followed), size)
     reading.emptied.extend(listing.path + name for name in listing.emptied)
-    reading.records.extend(directory_record(os.fsencode(path[:-1])) for path in listing.directories)
+    reading.directories.update(listing.directories)
     reading.records.extend(_link(listing, name) for name in listing.links)
     reading.records.extend(_odd(listing, name, odd_record) for name in listing.others)
     reading.records.extend(_odd(listing, name, emptied_record) for name in listing.emptied)

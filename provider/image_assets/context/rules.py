@@ -59,14 +59,14 @@ def _content(directory: Path, name: str) -> bytes | None:
         ) from fault
 
 
-def top_level(spec: ContextSpec) -> Level:
+def top_level(spec: ContextSpec, file: IgnoreFile) -> Level:
     """Return the rules at the context's root.
 
     Raises:
-        InputError: A pattern is invalid, or the ignore file cannot be read; names file and line.
+        InputError: A pattern is invalid; names file and line.
     """
     try:
-        return _LANGUAGES[spec.ignore_mode](spec, ignore_file(spec))
+        return _LANGUAGES[spec.ignore_mode](spec, file)
     except BadPatternError as fault:
         raise refused_pattern(fault) from fault
 

@@ -2,38 +2,62 @@
 
 import os
 import stat
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from image_assets.context.links import Links
 from image_assets.context.place import Places
-from image_assets.context.rules import top_level
-from image_assets.context.scope import judge_scope, narrowed
+from image_assets.context.rules import IgnoreFile, ignore_file, top_level
+from image_assets.context.scope import Scope, judge_scope, narrowed
 from image_assets.context.spec import ContextSpec
 from image_assets.context.tree import Tree
 from image_assets.errors import InputError
 from image_assets.task import Task
 
 
-def open_tree(spec: ContextSpec, places: Places, task: Task) -> Tree:
-    """Return the tree of a context.
+@dataclass(frozen=True)
+class Selection:
+    """What decides which entries of a context count; it was read from the disk once, whoever walks the tree.
+
+    Attributes:
+        spec: What the user asked for, without what has been judged already.
+        root: The directory, links resolved.
+        file: The ignore file in force.
+        scope: What the Dockerfile can take.
+    """
+
+    spec: ContextSpec
+    root: str
+    file: IgnoreFile
+    scope: Scope
+
+    def tree(self, places: Places, task: Task) -> Tree:
+        """Return the tree of the context.
+
+        Raises:
+            InputError: An ignore pattern is wrong.
+        """
+        return Tree(
+            self.root,
+            narrowed(top_level(self.spec, self.file), self.scope),
+            Links(self.spec.follow_symlinks, self.root),
+            places,
+            empty_directories=self.spec.ignore_mode == "docker",
+            task=task,
+        )
+
+
+def select(spec: ContextSpec) -> Selection:
+    """Read what decides on a context's entries.
 
     Raises:
-        InputError: The directory is missing or none, or its ignore rules are wrong.
+        InputError: The directory is missing or none, or its ignore file or the Dockerfile cannot be read.
     """
-    root = resolved_root(spec)
-    scope = judge_scope(spec, root)
-    return Tree(
-        root,
-        narrowed(top_level(spec), scope),
-        Links(spec.follow_symlinks, root),
-        places,
-        empty_directories=spec.ignore_mode == "docker",
-        task=task,
-        notices=scope.notices,
-    )
+    root = _resolved_root(spec)
+    return Selection(replace(spec, build_args={}), root, ignore_file(spec), judge_scope(spec, root))
 
 
-def resolved_root(spec: ContextSpec) -> str:
+def _resolved_root(spec: ContextSpec) -> str:
     """Return the context's directory with all links resolved, as the builder resolves it (fsutil, `NewFS`).
 
     Raises:

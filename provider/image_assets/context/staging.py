@@ -19,7 +19,7 @@ from image_assets.context.dockerfile_content import read_dockerfile
 from image_assets.context.faults import unusable
 from image_assets.context.place import Places
 from image_assets.context.rules import has_empty_ignore_file, ignore_file
-from image_assets.context.selection import open_tree
+from image_assets.context.selection import select
 from image_assets.context.spec import ContextSpec
 from image_assets.context.stage import fill
 from image_assets.errors import InputError
@@ -84,7 +84,7 @@ def _is_used_in_place(spec: ContextSpec) -> bool:
 
 def _tree(spec: ContextSpec, directory: Path, task: Task) -> Path:
     with Places() as places:
-        fill(directory, open_tree(spec, places, task).listings())
+        fill(directory, select(spec).tree(places, task).listings())
     return directory
 
 

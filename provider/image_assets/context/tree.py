@@ -5,15 +5,18 @@ Nothing but directories is opened here. Directories that the rules leave out who
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from image_assets.context.faults import refused_pattern, unreadable
+from image_assets.context.faults import changing, refused_pattern, unreadable
 from image_assets.context.links import Links
 from image_assets.context.place import Place, Places, scan
 from image_assets.ignore.ignorefile import BadPatternError
 from image_assets.ignore.rules import Level, Verdict
 from image_assets.task import Task
+
+_LONG = 1000
+"""In characters: a directory with a longer path is listed by the tree that came upon it."""
 
 
 @dataclass(slots=True)
@@ -91,7 +94,6 @@ class Tree:
         places: Holds what must stay open while the listings are used.
         empty_directories: Whether an included directory counts even with nothing in it (as BuildKit sends it).
         task: Can cancel the walk.
-        notices: What the user should know about the choice of entries.
     """
 
     def __init__(  # noqa: PLR0913 - one for each thing that shapes a walk
@@ -103,29 +105,77 @@ class Tree:
         *,
         empty_directories: bool,
         task: Task,
-        notices: tuple[str, ...] = (),
     ) -> None:
-        self.notices = notices
         self._links = links
         self._places = places
         self._empty_directories = empty_directories
         self._task = task
-        top = _Directory(None, "", Place(root.rstrip("/") + "/"), level, ignored=False)
-        top.counted = True
-        self._pending = [top]
+        self._top = _Directory(None, "", Place(root.rstrip("/") + "/"), level, ignored=False)
+        self._top.counted = True
+        self._pending: list[_Directory] = []
 
-    def listings(self) -> Iterator[Listing]:
+    def listings(self, paths: Iterable[str] = ("",)) -> Iterator[Listing]:
         """Walk, depth first.
+
+        Args:
+            paths: The directories to begin with, empty or ending in `/`; they must count or hold what counts.
 
         Raises:
             InputError: A directory that counts cannot be read, or a link or a pattern is refused.
         """
         try:
+            self._pending += map(self._find, paths)
             while self._pending:
                 self._task.check()
                 yield self._list(self._pending.pop())
         except BadPatternError as fault:
             raise refused_pattern(fault) from fault
+
+    @property
+    def is_shareable(self) -> bool:
+        """Say whether there is something to hand over without being out of work."""
+        return len(self._pending) > 1
+
+    def hand_over(self, most: int | None = None) -> list[str]:
+        """Leave directories that are still to be listed to another tree of the same context.
+
+        Args:
+            most: How many at most, all if None. Half of them stay then, so that neither tree is soon out of work.
+
+        Returns:
+            Their paths, those nearest to the root first. Directories with very long paths stay in any case: each
+            would have to be looked for from an open directory on the way.
+        """
+        end = len(self._pending) if most is None else min(most, len(self._pending) // 2)
+        first, rest = self._pending[:end], self._pending[end:]
+        given = [directory.path for directory in first if len(directory.path) < _LONG]
+        self._pending = [directory for directory in first if len(directory.path) >= _LONG] + rest
+        return given
+
+    def place_of(self, path: str) -> Place:
+        """Return where a directory is that another tree has listed.
+
+        Raises:
+            InputError: It is not there any more, or is not readable.
+        """
+        return self._located(self._find(path))
+
+    def _find(self, path: str) -> _Directory:
+        """Go down to a directory that another tree has come upon."""
+        directory = self._top
+        for name in path.split("/")[:-1]:
+            self._located(directory)
+            inner = self._enter(directory, name)
+            if inner is None:
+                raise changing(path)
+            directory = inner
+        return directory
+
+    def _located(self, directory: _Directory) -> Place:
+        try:
+            return directory.locate(self._places)
+        except OSError as fault:
+            raise unreadable(directory.path, fault) from fault
 
     def _list(self, directory: _Directory) -> Listing:
         listing = Listing(directory.path, directory.place)
@@ -174,15 +224,22 @@ class Tree:
 
     def _descend(self, name: str, directory: _Directory, listing: Listing) -> bool:
         """Judge a subdirectory; if anything in it can count, keep it for later and return True."""
-        entered = directory.level.enter(name)
-        if entered.level is None:
+        found = self._enter(directory, name)
+        if found is None:
             return False
-        found = _Directory(directory, name, directory.place, entered.level, ignored=entered.ignored)
-        if self._empty_directories and not entered.ignored:
-            found.counted = True
+        if found.counted:
             _count(directory, listing)
         self._pending.append(found)
         return True
+
+    def _enter(self, directory: _Directory, name: str) -> _Directory | None:
+        """Return a subdirectory, None if nothing in it can count."""
+        entered = directory.level.enter(name)
+        if entered.level is None:
+            return None
+        found = _Directory(directory, name, directory.place, entered.level, ignored=entered.ignored)
+        found.counted = self._empty_directories and not entered.ignored
+        return found
 
 
 def _count(directory: _Directory | None, listing: Listing) -> None:
