@@ -15,6 +15,7 @@ _CHUNK: Final = 512 * 1024
 """In bytes: small enough for a core's own cache, large enough that few system calls and few waits for Python's lock are
 needed."""
 # A FIFO that takes the file's place between listing and opening must not block the open.
+_sha256 = hashlib.sha256
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -35,19 +36,39 @@ def open_regular(place: Place, name: str, path: str, *, follow: bool = False) ->
     return fd, status
 
 
-def small_digest(fd: int, status: os.stat_result, path: str) -> bytes:
-    """Return the SHA-256 of an open small file.
+def read_small(directory: int, name: str, path: str, *, follow: bool = False) -> tuple[os.stat_result, bytes | None]:
+    """Return status and SHA-256 of a regular file; no digest if it is large.
+
+    The time of a first run is spent here, which is why this is `open_regular` written out.
+
+    Args:
+        directory: The open directory.
+        name: The file.
+        path: Of the directory, for messages.
+        follow: Whether the name may be a link to a file.
 
     Raises:
-        InputError: It cannot be read, or its size changed meanwhile.
+        InputError: It cannot be read, or is not a regular file any more, or its size changed meanwhile.
     """
     try:
-        content = os.read(fd, status.st_size + 1)
+        fd = os.open(name, _FLAGS if follow else _FLAGS | NO_FOLLOW, dir_fd=directory)
     except OSError as fault:
-        raise unreadable(path, fault) from fault
-    if len(content) != status.st_size:
-        raise changing(path)
-    return hashlib.sha256(content).digest()
+        raise unreadable(path + name, fault) from fault
+    try:
+        status = os.fstat(fd)
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            raise changing(path + name)
+        if size >= LARGE:
+            return status, None
+        content = os.read(fd, size + 1)
+    except OSError as fault:
+        raise unreadable(path + name, fault) from fault
+    finally:
+        os.close(fd)
+    if len(content) != size:
+        raise changing(path + name)
+    return status, _sha256(content).digest()
 
 
 def large_digest(fd: int, before: os.stat_result, path: str, check: Callable[[], None]) -> bytes:

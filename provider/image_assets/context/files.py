@@ -3,11 +3,13 @@
 To hand a small file to another thread costs more than to hash it; `workers.py` gives other cores whole directories.
 """
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from image_assets.context.content import LARGE, open_regular, small_digest
+from image_assets.context.content import read_small
 from image_assets.context.digests import SIZE_IN_KEY, DigestCache, is_settled, key_of, pack_key
 from image_assets.context.faults import unreadable
 from image_assets.context.large_files import LargeFile
@@ -53,22 +55,25 @@ class Files:
         Raises:
             InputError: One cannot be read, or changed meanwhile.
         """
-        total = 0
-        for start in range(0, len(names), _BATCH):
-            self._task.check()
-            unknown = names[start : start + _BATCH]
-            if self._known:
-                recalled, unknown = self._recall(place, unknown, path, follow=follow)
-                total += recalled
-            total += self._read_new(place, unknown, path, follow=follow)
-        return total
+        if not names:
+            return 0
+        with _entered(place, path) as fd:
+            directory = _Directory(place, fd, path, follow)
+            return sum(self._read_batch(directory, batch) for batch in _batches(names))
+
+    def _read_batch(self, directory: "_Directory", names: Sequence[str]) -> int:
+        self._task.check()
+        if not self._known:
+            return self._read_new(directory, names)
+        size, unknown = self._recall(directory, names)
+        return size + self._read_new(directory, unknown)
 
     def remember(self, status: os.stat_result, digest: bytes) -> None:
         """Note what a file's content is, for the cache."""
         if len(self.found) < self._room and is_settled(status, self._begun):
             self.found[key_of(status)] = digest
 
-    def _recall(self, place: Place, names: Sequence[str], path: str, *, follow: bool) -> tuple[int, list[str]]:
+    def _recall(self, directory: "_Directory", names: Sequence[str]) -> tuple[int, list[str]]:
         """Take from the cache what it knows; return the bytes of that, and the other names.
 
         The time of a second run is spent in this loop.
@@ -76,49 +81,73 @@ class Files:
         total = 0
         unknown: list[str] = []
         append, recall, pack = self.records.append, self._known.get, pack_key
-        start = os.fsencode(path)
-        with opened(place) as fd:
-            for name, encoded in zip(names, _encode(names), strict=True):
-                try:
-                    seen = os.stat(name, dir_fd=fd, follow_symlinks=follow)
-                except OSError as fault:
-                    raise unreadable(path + name, fault) from fault
-                size = seen.st_size
-                key = pack(seen.st_dev, seen.st_ino, size, seen.st_mtime_ns, seen.st_ctime_ns)
-                digest = recall(key)
-                if digest is None:
-                    unknown.append(name)
-                else:
-                    kind = EXECUTABLE if seen.st_mode & 0o100 else FILE
-                    append(start + encoded + kind + key[SIZE_IN_KEY] + digest)
-                    total += size
+        fd, follow, start = directory.fd, directory.follow, os.fsencode(directory.path)
+        for name, encoded in zip(names, _encode(names), strict=True):
+            try:
+                seen = os.stat(name, dir_fd=fd, follow_symlinks=follow)
+            except OSError as fault:
+                raise unreadable(directory.path + name, fault) from fault
+            size = seen.st_size
+            key = pack(seen.st_dev, seen.st_ino, size, seen.st_mtime_ns, seen.st_ctime_ns)
+            digest = recall(key)
+            if digest is None:
+                unknown.append(name)
+            else:
+                kind = EXECUTABLE if seen.st_mode & 0o100 else FILE
+                append(start + encoded + kind + key[SIZE_IN_KEY] + digest)
+                total += size
         return total, unknown
 
-    def _read_new(self, place: Place, names: Sequence[str], path: str, *, follow: bool) -> int:
-        """Read what the cache does not know."""
+    def _read_new(self, directory: "_Directory", names: Sequence[str]) -> int:
+        """Read what the cache does not know; return the bytes of that."""
         total = 0
-        append = self.records.append
-        start = os.fsencode(path)
+        append, remember, room = self.records.append, self.remember, self._room
+        fd, path, follow, start = directory.fd, directory.path, directory.follow, os.fsencode(directory.path)
         for name, encoded in zip(names, _encode(names), strict=True):
-            status, digest = self._open(place, name, path, follow=follow)
-            if digest is not None:
-                append(file_record(start + encoded, status, digest))
+            status, digest = read_small(fd, name, path, follow=follow)
             total += status.st_size
+            if digest is None:
+                self._defer(LargeFile(directory.place, name, path, follow))
+                continue
+            append(file_record(start + encoded, status, digest))
+            if room:
+                remember(status, digest)
         return total
 
-    def _open(self, place: Place, name: str, path: str, *, follow: bool) -> tuple[os.stat_result, bytes | None]:
-        """Read one file; a large one later, then there is no digest yet."""
-        fd, status = open_regular(place, name, path, follow=follow)
-        if status.st_size >= LARGE:
-            os.close(fd)
-            self._defer(LargeFile(place, name, path, follow))
-            return status, None
-        try:
-            digest = small_digest(fd, status, path + name)
-        finally:
-            os.close(fd)
-        self.remember(status, digest)
-        return status, digest
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    """A directory while its files are read.
+
+    Attributes:
+        place: Where it is.
+        fd: It, opened.
+        path: Its path in the context, empty or ending in `/`.
+        follow: Whether the names that are asked for may be links.
+    """
+
+    place: Place
+    fd: int
+    path: str
+    follow: bool
+
+
+@contextlib.contextmanager
+def _entered(place: Place, path: str) -> Iterator[int]:
+    """Open a directory.
+
+    Raises:
+        InputError: It is gone since it was listed.
+    """
+    try:
+        with opened(place) as fd:
+            yield fd
+    except OSError as fault:
+        raise unreadable(path, fault) from fault
+
+
+def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    yield from (names[start : start + _BATCH] for start in range(0, len(names), _BATCH))
 
 
 def _encode(names: Sequence[str]) -> list[bytes]:
