@@ -100,6 +100,26 @@ def test_loops_end(root: Path) -> None:
     }
 
 
+def test_links_that_multiply_end_in_an_error(root: Path) -> None:
+    """Eight directories that are all linked to each other have 110,000 paths."""
+    names = [f"d{number}" for number in range(8)]
+    for name in names:
+        (root / name).mkdir()
+        for other in names:
+            (root / name / f"to-{other}").symlink_to(f"../{other}")
+    assert len(counted(ContextSpec(root))) == 8 * 9
+    with pytest.raises(InputError, match=r"the links of the context multiply: d\d+/to-d"):
+        fingerprint_of(ContextSpec(root, follow_symlinks="always"))
+
+
+def test_many_links_to_one_directory_are_followed(root: Path) -> None:
+    (root / "lib").mkdir()
+    (root / "lib" / "file").touch()
+    for number in range(900):
+        (root / f"link{number}").symlink_to("lib")
+    assert len(counted(ContextSpec(root, follow_symlinks="always"))) == 2 * 901
+
+
 def test_a_link_to_a_device_stays_a_link(root: Path) -> None:
     (root / "log").symlink_to("/dev/null")
     assert counted(ContextSpec(root, follow_symlinks="always")) == {"log": ("link", "/dev/null")}

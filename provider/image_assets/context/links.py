@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from image_assets.context.faults import shown
@@ -11,6 +12,8 @@ from image_assets.context.spec import FollowSymlinks
 from image_assets.errors import InputError
 
 _MOST_LINKS: Final = 40
+_MOST_WAYS: Final = 1000
+"""Ways to one directory: links that lead on to links can make more paths than anybody has time for."""
 
 
 def resolve_within(root: str, path: str) -> str | None:
@@ -47,8 +50,9 @@ class Links:
     def __init__(self, mode: FollowSymlinks, root: str) -> None:
         self.kept = mode == "never"
         self._refuses_external = mode == "internal-only"
-        self._follows = _FOLLOWS[mode]
+        self._follows_internal, self._follows_external = _FOLLOWS[mode]
         self._root = root
+        self._ways: Counter[tuple[int, int]] = Counter()
 
     def target(self, place: Place, name: str) -> os.stat_result | None:
         """Return the status of the file or directory that the link stands for; None if it stays a link.
@@ -60,7 +64,32 @@ class Links:
         except OSError:
             return None
         is_plain = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
-        return status if is_plain and self._follows(self._is_internal(place, name)) else None
+        return status if is_plain and self._follows(place, name) else None
+
+    def _follows(self, place: Place, name: str) -> bool:
+        if self._follows_internal == self._follows_external:
+            # The same for all links, so that nobody need look where this one leads.
+            return self._follows_external
+        return self._follows_internal if self._is_internal(place, name) else self._follows_external
+
+    def refuse_multiplying(self, target: os.stat_result, path: str) -> None:
+        """Refuse to go on where followed links lead to the same directory over and over again.
+
+        Args:
+            target: The directory.
+            path: The link.
+
+        Raises:
+            InputError: They do; names the link.
+        """
+        directory = (target.st_dev, target.st_ino)
+        self._ways[directory] += 1
+        if self._ways[directory] > _MOST_WAYS:
+            raise InputError.single(
+                "directory",
+                f"the links of the context multiply: {shown(path)} is one of more than {_MOST_WAYS:,} ways to the same "
+                "directory; leave such links out, or choose `never` or `external` for `followSymlinks`",
+            )
 
     def refuse_external(self, place: Place, name: str, path: str) -> None:
         """Refuse a link that leads out of the context, if the user asked for that.
@@ -80,9 +109,10 @@ class Links:
         return real == self._root or real.startswith(self._root.rstrip("/") + "/")
 
 
-_FOLLOWS: Final[Mapping[str, Callable[[bool], bool]]] = {
-    "never": lambda _: False,
-    "external": lambda internal: not internal,
-    "always": lambda _: True,
-    "internal-only": lambda _: False,
+_FOLLOWS: Final[Mapping[FollowSymlinks, tuple[bool, bool]]] = {
+    "never": (False, False),
+    "external": (False, True),
+    "always": (True, True),
+    "internal-only": (False, False),
 }
+"""Whether links that stay in the context are followed, and whether those that lead out of it are."""

@@ -216,6 +216,7 @@ class Tree:
         target = None if self._links.kept else self._links.target(directory.place, name)
         if target is not None and stat.S_ISDIR(target.st_mode) and not directory.is_inside(target):
             if self._descend(name, directory, listing):
+                self._links.refuse_multiplying(target, directory.path + name)
                 self._links.refuse_external(directory.place, name, directory.path + name)
         elif directory.level.judge(name) is not Verdict.IGNORED:
             self._links.refuse_external(directory.place, name, directory.path + name)
