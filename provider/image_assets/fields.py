@@ -215,7 +215,9 @@ SOURCE_FIELDS = (
         "scope",
         Text(("context", "dockerfile")),
         "`context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's "
-        "COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing.",
+        "COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that "
+        "cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an "
+        "ONBUILD of a base image is not seen.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
         default="context",

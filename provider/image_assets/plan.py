@@ -88,6 +88,7 @@ def main_context(inputs: Inputs, base: Path) -> ContextSpec:
         scope=cast("Scope", inputs.scope),
         target=inputs.target,
         build_args=inputs.build_args,
+        build_flags=inputs.build_flags,
     )
 
 

@@ -259,7 +259,7 @@ export interface PublishedImageArgs {
      */
     retainOnDelete?: pulumi.Input<boolean | undefined>;
     /**
-     * `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing.
+     * `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
      */
     scope?: pulumi.Input<string | undefined>;
     /**

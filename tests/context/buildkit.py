@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tarfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +40,9 @@ class BuildKit:
     buildx: tuple[str, ...]
     environ: Mapping[str, str]
 
-    def receive(self, directory: Path, dockerfile: Path) -> dict[str, Entry]:
-        """Return what reached the builder, by path; directories end in `/`. The Dockerfile must be `COPY_ALL`."""
-        return entries_of(self._tar("-f", str(dockerfile), str(directory)))
+    def receive(self, directory: Path, dockerfile: Path, options: Sequence[str] = ()) -> dict[str, Entry]:
+        """Return what a build comes to, by path; directories end in `/`. With `COPY_ALL` it is what was sent."""
+        return entries_of(self._tar("-f", str(dockerfile), *options, str(directory)))
 
     def receive_each(self, contexts: Mapping[str, Path], empty: Path) -> dict[str, dict[str, Entry]]:
         """Return what reached the builder of several directories, all named contexts of one build."""

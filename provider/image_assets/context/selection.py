@@ -54,7 +54,7 @@ def select(spec: ContextSpec) -> Selection:
         InputError: The directory is missing or none, or its ignore file or the Dockerfile cannot be read.
     """
     root = _resolved_root(spec)
-    return Selection(replace(spec, build_args={}), root, ignore_file(spec), judge_scope(spec, root))
+    return Selection(replace(spec, build_args={}, build_flags=()), root, ignore_file(spec), judge_scope(spec, root))
 
 
 def _resolved_root(spec: ContextSpec) -> str:

@@ -24,6 +24,7 @@ class ContextSpec:
         scope: `dockerfile` narrows the entries to what the Dockerfile's `COPY` and `ADD` can take.
         target: The stage that is built; matters to `scope` only.
         build_args: Values of the Dockerfile's `ARG`s; matter to `scope` only.
+        build_flags: Further flags of the build; matter to `scope` only.
     """
 
     root: Path
@@ -35,3 +36,4 @@ class ContextSpec:
     scope: Scope = "context"
     target: str | None = None
     build_args: Mapping[str, str] = field(default_factory=dict)
+    build_flags: tuple[str, ...] = ()

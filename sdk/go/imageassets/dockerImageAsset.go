@@ -115,7 +115,7 @@ type dockerImageAssetArgs struct {
 	ResourcePolicyStatements []NamedStatement `pulumi:"resourcePolicyStatements"`
 	// Whether the tag stays in the registry when the resource is deleted. Default: true.
 	RetainOnDelete *bool `pulumi:"retainOnDelete"`
-	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing.
+	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
 	Scope *string `pulumi:"scope"`
 	// What the tag begins with.
 	TagPrefix *string `pulumi:"tagPrefix"`
@@ -181,7 +181,7 @@ type DockerImageAssetArgs struct {
 	ResourcePolicyStatements NamedStatementArrayInput
 	// Whether the tag stays in the registry when the resource is deleted. Default: true.
 	RetainOnDelete pulumi.BoolPtrInput
-	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing.
+	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
 	Scope pulumi.StringPtrInput
 	// What the tag begins with.
 	TagPrefix pulumi.StringPtrInput

@@ -83,7 +83,7 @@ class PublishedImageArgs:
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] platforms: Several platforms, published as one index. Their order does not count.
         :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tag stays in the registry when the resource is deleted. Default: true.
-        :param pulumi.Input[_builtins.str] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing.
+        :param pulumi.Input[_builtins.str] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip or zstd. The image in it counts for the fingerprint, the file's bytes do not.
         :param pulumi.Input[_builtins.str] target: The stage to build.
@@ -492,7 +492,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def scope(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing.
+        `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         """
         return pulumi.get(self, "scope")
 
@@ -609,7 +609,7 @@ class PublishedImage(pulumi.CustomResource):
         :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tag stays in the registry when the resource is deleted. Default: true.
-        :param pulumi.Input[_builtins.str] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing.
+        :param pulumi.Input[_builtins.str] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip or zstd. The image in it counts for the fingerprint, the file's bytes do not.
         :param pulumi.Input[_builtins.str] target: The stage to build.

@@ -1,20 +1,21 @@
 """Which stages of a Dockerfile a target needs, and which paths of the context these copy."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from image_assets.context.dockerfile import Instruction, UnjudgeableError
+from image_assets.context.scope.instructions import Instruction
+from image_assets.context.scope.variables import Variables, without_variables
+from image_assets.context.scope.words import UnjudgeableError, is_heredoc, plain
 
-_VARIABLE = re.compile(r"\\(.)|\$(?:\{(\w+)(?:(:[-+])([^{}$]*))?\}|(\w+))")
 _COPY_FLAGS: Final = frozenset(
     ("from", "chown", "chmod", "link", "parents", "exclude", "keep-git-dir", "checksum", "unpack")
 )
-_REMOTE = re.compile(r"(?i)https?://|git://|git@|ssh://|[^/]*\.git(#|$)")
-_MOUNT = re.compile(r"--mount=(\S*)")
-_HEREDOC: Final = "<<"
-_NOT_PLAIN: Final = frozenset("\"'\\$")
+_REMOTE: Final = ("http://", "https://")
+_MOUNTS_OF_NO_CONTEXT: Final = frozenset(("cache", "tmpfs", "secret", "ssh"))
+_PLAIN_NAME = re.compile(r"[\w.:/@-]+", re.ASCII)
+_NO_IMAGE: Final = "scratch"
 _IMAGE_ONLY: Final = frozenset(":/@")
 """A stage's name has none of these, so a `FROM` with one names an image, whatever its variables are."""
 _OTHERS: Final = frozenset(
@@ -45,7 +46,7 @@ class _Stage:
     sources: list[str] = field(default_factory=list)
 
 
-def copied_paths(instructions: Sequence[Instruction], target: str | None, build_args: Mapping[str, str]) -> list[str]:
+def copied_paths(instructions: Iterable[Instruction], target: str | None, build_args: Mapping[str, str]) -> list[str]:
     """Return the `COPY` and `ADD` sources in the main context of the stages that the target needs.
 
     Raises:
@@ -74,8 +75,7 @@ class _Stages:
     """Reads instructions into stages."""
 
     def __init__(self, build_args: Mapping[str, str]) -> None:
-        self._build_args = build_args
-        self._arguments: dict[str, str] = {}
+        self._variables = Variables(build_args)
         self._stages: list[_Stage] = []
         self._readers = {
             "FROM": self._from,
@@ -86,7 +86,7 @@ class _Stages:
             "ONBUILD": self._onbuild,
         }
 
-    def read(self, instructions: Sequence[Instruction]) -> list[_Stage]:
+    def read(self, instructions: Iterable[Instruction]) -> list[_Stage]:
         for instruction in instructions:
             if instruction.name in _OTHERS:
                 continue
@@ -98,39 +98,44 @@ class _Stages:
         return self._stages
 
     def _from(self, instruction: Instruction) -> None:
-        words = instruction.arguments
-        name = words[2].lower() if words[1:2] and words[1].lower() == "as" and words[2:] else ""
-        if words and not _IMAGE_ONLY & set(re.sub(r"\$\{[^}]*\}", "", words[0])):
-            words[0] = _expand(words[0], self._arguments)
-        self._stages.append(_Stage(words[0].lower() if words else "", name))
+        base, *others = instruction.arguments or [""]
+        name = others[1].lower() if len(others) > 1 and others[0].lower() == "as" else ""
+        if name == _NO_IMAGE:
+            # A mount without `from` starts from it.
+            raise UnjudgeableError(f"a stage has the name {_NO_IMAGE}")
+        self._stages.append(_Stage(self._base(base).lower(), name))
+
+    def _base(self, word: str) -> str:
+        """Return the stage or image that a `FROM` starts with."""
+        literal = without_variables(word)
+        return word if "$" not in literal and _IMAGE_ONLY & set(literal) else self._variables.expand(word)
 
     def _arg(self, instruction: Instruction) -> None:
-        """Note what a `FROM` can use: only what stands before the first one."""
-        for word in () if self._stages else instruction.arguments:
-            name, given, default = word.partition("=")
-            value = self._build_args.get(name, _unquoted(default) if given else "$")
-            self._arguments.pop(name, None)
-            if not _NOT_PLAIN & set(value):
-                self._arguments[name] = value
+        if not self._stages:
+            self._variables.declare(instruction.rest)
 
     def _copy(self, instruction: Instruction) -> None:
         stage = self._stage()
         flags = dict(instruction.flags)
         if unknown := flags.keys() - _COPY_FLAGS:
             raise UnjudgeableError(f"--{min(unknown)} is not known here")
-        if "from" in flags:
-            stage.needs.add(_expand(flags["from"], self._arguments).lower())
+        if flags.get("from"):
+            stage.needs.add(_stage_name(flags["from"]))
             return
         for source in instruction.arguments[:-1]:
-            if not source.startswith(_HEREDOC) and not (instruction.name == "ADD" and _REMOTE.match(source)):
-                stage.sources.append(_fixed(_unquoted(source)))
+            if instruction.items is None and is_heredoc(source):
+                continue
+            # Other addresses can stay: there is no directory `git:` or `git@host:` in a context.
+            if instruction.name != "ADD" or not source.startswith(_REMOTE):
+                stage.sources.append(plain(source))
 
     def _run(self, instruction: Instruction) -> None:
-        for mount in _MOUNT.findall(instruction.rest):
-            options = dict(part.partition("=")[::2] for part in mount.split(","))
-            if "from" in options:
-                self._stage().needs.add(_expand(options["from"], self._arguments).lower())
-            elif options.get("type", "bind") == "bind":
+        for mount in (value for name, value in instruction.flags if name == "mount"):
+            fields = (part.partition("=") for part in mount.split(","))
+            options = {key.lower(): value for key, _, value in fields}
+            if options.get("from"):
+                self._stage().needs.add(_stage_name(options["from"]))
+            elif options.get("type", "bind").lower() not in _MOUNTS_OF_NO_CONTEXT:
                 raise UnjudgeableError("it can read all of the context")
 
     def _unknown(self, _: Instruction) -> None:
@@ -145,39 +150,8 @@ class _Stages:
         return self._stages[-1]
 
 
-def _unquoted(word: str) -> str:
-    quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "\"'"
-    return word[1:-1] if quoted else word
-
-
-def _fixed(source: str) -> str:
-    """Refuse a path made of variables: their values depend on the base image's environment, too."""
-    if "$" in source:
-        raise UnjudgeableError(f"the path {source} is computed")
-    return source
-
-
-def _expand(word: str, variables: Mapping[str, str]) -> str:
-    """Put in the values of variables.
-
-    Raises:
-        UnjudgeableError: One has no value that is known here, or is written in a form that is not.
-    """
-
-    def value(found: re.Match[str]) -> str:
-        escaped, braced, operator, other, bare = found.groups()
-        if escaped:
-            return str(escaped)
-        known = variables.get(braced or bare)
-        if operator == ":+":
-            return other if known else ""
-        if known or (known is not None and not operator):
-            return known
-        if operator == ":-":
-            return str(other)
-        raise UnjudgeableError(f"the value of {found[0]} is not known before the build")
-
-    expanded = _VARIABLE.sub(value, word)
-    if "$" in _VARIABLE.sub("", word):
-        raise UnjudgeableError(f"{word} is not understood")
-    return expanded
+def _stage_name(text: str) -> str:
+    """Return the stage that a `from` names, by name or by number."""
+    if not _PLAIN_NAME.fullmatch(text):
+        raise UnjudgeableError(f"from={text} is not understood")
+    return str(int(text)) if text.isdecimal() else text.lower()

@@ -1,0 +1,70 @@
+"""The instructions of a Dockerfile, as far as `scope: dockerfile` needs them.
+
+What is not surely understood is reported, never guessed. Rules: https://docs.docker.com/reference/dockerfile/
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from image_assets.context.scope.lines import Lines
+from image_assets.context.scope.words import UnjudgeableError, heredocs, split_flags, split_words
+
+_WITH_HEREDOC: Final = frozenset(("COPY", "ADD", "RUN"))
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One instruction.
+
+    Attributes:
+        line: Where it starts, from 1.
+        name: In upper case.
+        rest: What follows the name, continuation lines joined, without heredoc bodies.
+    """
+
+    line: int
+    name: str
+    rest: str
+
+    @cached_property
+    def flags(self) -> list[tuple[str, str]]:
+        """Return the `--name=value` words in front; see `split_flags`."""
+        return split_flags(self.rest)[0]
+
+    @cached_property
+    def items(self) -> list[str] | None:
+        """Return what stands behind the flags if it is in the JSON form."""
+        text = split_flags(self.rest)[1]
+        try:
+            items = json.loads(text) if text.startswith("[") else None
+        except ValueError:
+            return None
+        return items if isinstance(items, list) and all(isinstance(item, str) for item in items) else None
+
+    @property
+    def arguments(self) -> list[str]:
+        """Return the words behind the flags, or the items of the JSON form."""
+        return split_words(split_flags(self.rest)[1]) if self.items is None else self.items
+
+
+def parse(content: bytes) -> Iterator[Instruction]:
+    """Split a Dockerfile into instructions.
+
+    Raises:
+        UnjudgeableError: It is written in another language, or where an instruction ends is not plain.
+    """
+    lines = Lines(content)
+    while found := lines.next():
+        number, text = found
+        name = next(iter(split_words(text)), "")
+        instruction = Instruction(number, name.upper(), text[len(name) :].strip())
+        try:
+            if instruction.name in _WITH_HEREDOC and "<<" in text and instruction.items is None:
+                for heredoc in heredocs(text):
+                    lines.skip(heredoc)
+        except UnjudgeableError as fault:
+            raise UnjudgeableError(f"line {number} ({text}): {fault}") from fault
+        yield instruction

@@ -1,0 +1,89 @@
+"""A Dockerfile's directives and its logical lines.
+
+Source: moby/buildkit, frontend/dockerfile/parser (`directives.go`, `parser.go`).
+"""
+
+import re
+from typing import Final
+
+from image_assets.context.scope.words import Heredoc, UnjudgeableError
+
+_DIRECTIVE = re.compile("#[\t\n\f\r ]*([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
+_DIRECTIVES: Final = frozenset(("syntax", "escape", "check"))
+_ESCAPES: Final = ("\\", "`")
+_USUAL_SYNTAX = re.compile(r"(docker\.io/)?docker/dockerfile(:[\w.-]+)?(@sha256:[0-9a-f]{64})?")
+# Characters that Python takes for blanks and Go does not.
+_CONTROL = re.compile("[\0\x1c-\x1f]")
+
+
+class Lines:
+    """The lines of a Dockerfile, read one instruction after the other.
+
+    Args:
+        content: The file.
+
+    Raises:
+        UnjudgeableError: It is written in another language, or is not text.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        try:
+            text = content.removeprefix(b"\xef\xbb\xbf").decode()
+        except UnicodeDecodeError as fault:
+            raise UnjudgeableError("it is not UTF-8 text") from fault
+        if _CONTROL.search(text):
+            raise UnjudgeableError("it has control characters")
+        self._lines = [line.rstrip("\r") for line in text.split("\n")]
+        self._position = 0
+        escape = re.escape(self._escape())
+        # An escape that is itself escaped continues nothing.
+        self._continued = re.compile(f"(?:(?<=[^{escape}])|^){escape}[ \t]*$")
+
+    def _escape(self) -> str:
+        """Read the directives at the top; return the character that continues a line."""
+        escape = _ESCAPES[0]
+        if self._lines[0].startswith(("//", "{", "#!")):
+            raise UnjudgeableError("it may ask for another syntax")
+        for line in self._lines:
+            found = _DIRECTIVE.fullmatch(line.lstrip())
+            if not found or found[1].lower() not in _DIRECTIVES:
+                break
+            name, value = found[1].lower(), found[2]
+            if name == "syntax" and not _USUAL_SYNTAX.fullmatch(value):
+                raise UnjudgeableError(f"it asks for the syntax {value}")
+            escape = value if name == "escape" else escape
+        if escape not in _ESCAPES:
+            raise UnjudgeableError(f"{escape} is no escape character")
+        return escape
+
+    def next(self) -> tuple[int, str] | None:
+        """Return the next instruction's line number, from 1, and its text, continuation lines joined; None at the end.
+
+        Comments and blank lines have no meaning, not even between lines that continue each other.
+        """
+        parts: list[str] = []
+        start = 0
+        while self._position < len(self._lines):
+            line = self._lines[self._position]
+            self._position += 1
+            if line.lstrip()[:1] in ("", "#"):
+                continue
+            start = start or self._position
+            line = line if parts else line.lstrip()
+            end = self._continued.search(line)
+            parts.append(line[: end.start()] if end else line)
+            if end is None:
+                break
+        return (start, "".join(parts).strip()) if parts else None
+
+    def skip(self, heredoc: Heredoc) -> None:
+        """Go to behind a heredoc that starts here.
+
+        Raises:
+            UnjudgeableError: It has no end.
+        """
+        rest = self._lines[self._position :]
+        bodies = [line.lstrip("\t") for line in rest] if heredoc.chomps else rest
+        if heredoc.name not in bodies:
+            raise UnjudgeableError(f"the end of <<{heredoc.name} is not found")
+        self._position += bodies.index(heredoc.name) + 1

@@ -1,0 +1,116 @@
+"""The words of an instruction, split as BuildKit's lexers split them, as long as they are plain.
+
+Source: moby/buildkit, frontend/dockerfile/parser (`split_command.go`, `line_parsers.go`) and frontend/dockerfile/shell
+(`lex.go`).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+_BLANK: Final = "[\t\v\f\r ]"
+_BLANKS = re.compile(f"{_BLANK}+")
+_FLAG = re.compile(f"--[^\t\v\f\r ]*(?={_BLANK}|$)")
+_MARKS: Final = frozenset("\"'\\`")
+"""Quotes, and both characters that can be the escape."""
+_QUOTED = re.compile(r"""(["'])([^"'\\`$]*)\1""")
+_PIECE = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.|<<[\t\r ]*|[^'"\\]""", re.DOTALL)
+_HEREDOC = re.compile(r"\d*<<(-?)[\t\n\f\r ]*([^<]+)", re.ASCII)
+_HEREDOC_NAME = re.compile(r"""(["']?)([^"'\\`$\s]+)\1""")
+_ODD_VARIABLE = re.compile(r"\$\{(?!\w+\})")
+
+
+class UnjudgeableError(ValueError):
+    """What the Dockerfile takes from the context cannot be told; the text says why."""
+
+
+def split_words(text: str) -> list[str]:
+    """Split at blanks, whatever quotes there are, as the arguments of `COPY`, `ADD` and `FROM` are split."""
+    return [word for word in _BLANKS.split(text) if word]
+
+
+def split_flags(text: str) -> tuple[list[tuple[str, str]], str]:
+    """Return the `--name=value` words in front, the value empty if there is none, and the rest.
+
+    Raises:
+        UnjudgeableError: A flag is quoted, escaped or not ASCII, so that it may end elsewhere.
+    """
+    flags: list[tuple[str, str]] = []
+    text = text.lstrip()
+    while found := _FLAG.match(text):
+        word = found[0]
+        if _MARKS & set(word) or not word.isascii():
+            raise UnjudgeableError(f"the flag {word} has quotes, escapes or unusual characters")
+        text = text[found.end() :].lstrip()
+        if word == "--":
+            break
+        name, _, value = word.removeprefix("--").partition("=")
+        flags.append((name, value))
+    return flags, text
+
+
+def plain(word: str) -> str:
+    """Return what a word means, with the quotes around it taken away.
+
+    Raises:
+        UnjudgeableError: It depends on a variable, or has quotes or escapes inside.
+    """
+    quoted = _QUOTED.fullmatch(word)
+    bare = quoted[2] if quoted else word
+    if "$" in bare:
+        raise UnjudgeableError(f"the path {word} is computed")
+    if _MARKS & set(bare) or bare != bare.strip() or not bare.isprintable():
+        raise UnjudgeableError(f"the word {word!r} has quotes, escapes or unusual characters")
+    return bare
+
+
+@dataclass(frozen=True)
+class Heredoc:
+    """A text that follows an instruction line.
+
+    Attributes:
+        name: The line that ends it.
+        chomps: Whether tabs before that line do not count.
+    """
+
+    name: str
+    chomps: bool
+
+
+def is_heredoc(word: str) -> bool:
+    """Say whether a word asks for a heredoc."""
+    return bool(_HEREDOC.fullmatch(word))
+
+
+def heredocs(line: str) -> list[Heredoc]:
+    """Return the heredocs that an instruction's line asks for.
+
+    Raises:
+        UnjudgeableError: It is not plain where its words end, or how a heredoc is called.
+    """
+    return [_heredoc(found) for word in _shell_words(line) if (found := _HEREDOC.fullmatch(word))]
+
+
+def _shell_words(line: str) -> list[str]:
+    """Split at blanks that are not quoted or escaped; the quotes stay, and blanks behind `<<`, too."""
+    words = [""]
+    position = 0
+    if _ODD_VARIABLE.search(line) or any(character.isspace() and not character.isascii() for character in line):
+        raise UnjudgeableError("a heredoc beside a variable or blanks of unusual form")
+    while position < len(line):
+        piece = _PIECE.match(line, position)
+        if piece is None:
+            raise UnjudgeableError("a heredoc beside a quote that does not end")
+        position = piece.end()
+        if piece[0].isspace():
+            words.append("")
+        else:
+            words[-1] += piece[0]
+    return words
+
+
+def _heredoc(found: re.Match[str]) -> Heredoc:
+    name = _HEREDOC_NAME.fullmatch(found[2])
+    if name is None:
+        raise UnjudgeableError(f"a heredoc with the unusual name {found[2]}")
+    return Heredoc(name[2], bool(found[1]))
