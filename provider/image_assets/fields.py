@@ -98,6 +98,11 @@ def _check_arg_name(key: str) -> str | None:
     return None if key and "=" not in key and "\0" not in key else "a build argument's name must not be empty or hold ="
 
 
+def _check_pattern(pattern: str) -> str | None:
+    # The patterns reach the builder as lines of a file.
+    return "a pattern must not hold a line break; make a list with one pattern an item" if "\n" in pattern else None
+
+
 def _one_source(secret: Mapping[str, Any]) -> str | None:
     given = [key for key in ("value", "env", "file") if key in secret]
     return None if len(given) == 1 else f"give exactly one of value, env and file, not {' and '.join(given) or 'none'}"
@@ -188,7 +193,7 @@ SOURCE_FIELDS = (
     ),
     Field(
         "exclude",
-        Listing(Text()),
+        Listing(Text(check=_check_pattern)),
         "Patterns of what must not reach the builder, appended to those of the ignore file.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,

@@ -1,5 +1,6 @@
 """`docker` mode is what a real BuildKit receives (R7): generated trees and patterns, and each difference ever found."""
 
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -67,6 +68,41 @@ def _all_differences(buildkit: BuildKit, builds: Sequence[int], folder: Path) ->
 
 def test_350_generated_contexts_are_received_as_they_are_counted(buildkit: BuildKit, tmp_path: Path) -> None:
     assert _all_differences(buildkit, _BUILDS, tmp_path) == []
+
+
+# An ignore file, and files: each was once received otherwise than it was counted.
+ONCE_DIFFERENT: dict[str, tuple[bytes, tuple[bytes, ...]]] = {
+    "a backslash at the end": (b"obj*\\", (b"obj$x", b"obj1\\", b"objx")),
+    "a byte-order mark in front of stars": (b"b\n\xef\xbb\xbf**/a", (b"x/a", b"a", b"b")),
+    "a name that is no text": (b"**/caf\xe9", (b"caf\xe9", b"d/caf\xe9", b"caf\xef\xbf\xbd", b"d/x")),
+    "a directory that is no text": (b"\xff/**", (b"\xff/a", b"\xef\xbf\xbd/a", b"b")),
+    "a start that is no text": (b"\xff**", (b"\xffa", b"\xef\xbf\xbda", b"b")),
+    "an end that is no text": (b"**\xe9/x", (b"q\xe9/x", b"\xe9/x", b"q/\xef\xbf\xbd/x", b"x")),
+    "control characters beside what is not ASCII": ("é\na\tb\n\x01".encode(), (b"a\tb", b"\x01", b"c")),
+}
+
+
+def _write(root: Path, ignore: bytes, names: Sequence[bytes]) -> None:
+    for name in names:
+        path = root / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name)
+    (root / ".dockerignore").write_bytes(ignore)
+
+
+@pytest.mark.parametrize("what", ONCE_DIFFERENT)
+def test_what_once_differed_does_not(buildkit: BuildKit, root: Path, tmp_path: Path, what: str) -> None:
+    _write(root, *ONCE_DIFFERENT[what])
+    (tmp_path / "empty").mkdir()
+    assert buildkit.receive_each({"c": root}, tmp_path / "empty")["c"] == counted(ContextSpec(root))
+
+
+@pytest.mark.parametrize("ignore", [b"a\tb", b"x\n\x01", b"a\rb\r", b"a\0", b"\x7f", b"!a\tb"])
+def test_control_characters_are_refused_by_both(buildkit: BuildKit, root: Path, tmp_path: Path, ignore: bytes) -> None:
+    _write(root, ignore, (b"a", b"b"))
+    with pytest.raises(InputError, match=r"^directory: \.dockerignore:\d: the pattern .* has control characters"):
+        counted(ContextSpec(root))
+    assert _is_refused_by_buildkit(buildkit, root, tmp_path / "empty")
 
 
 @pytest.mark.slow

@@ -236,7 +236,7 @@ def test_a_named_context_counts_by_name_and_content_under_its_own_ignore_file(ro
     assert digest("other") != before
     (shared / "counts").touch()
     assert digest() != before
-    assert "shared:counts" in fingerprint((), {"": main, "shared": named}, Task(), None).outline
+    assert "shared://counts" in fingerprint((), {"": main, "shared": named}, Task(), None).outline
 
 
 def test_excluded_patterns_follow_those_of_the_ignore_file(root: Path) -> None:

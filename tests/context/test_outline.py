@@ -1,12 +1,14 @@
 """The outline and what it says of a change (R40)."""
 
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from image_assets.context import ContextSpec, describe_change
+from image_assets.context import ContextSpec, describe_change, fingerprint
 from image_assets.context.outline import LIMIT, outline
+from image_assets.task import Task
 from tests.context.looking import fingerprint_of
 
 
@@ -80,6 +82,35 @@ def test_a_file_in_a_directory_that_was_empty_is_added() -> None:
     assert describe_change(old, new).added == ("a/b",)
 
 
+def test_two_files_that_swap_their_contents_in_a_collapsed_directory_change_its_row() -> None:
+    """The CRC-32s of all records add up to the same before and after: these two were searched for."""
+    rest = records(f"d/{n}" for n in range(1100))
+    one, other = ([b"d/blue\0f" + a, b"d/green\0f" + b] for a, b in ((b"v504", b"v159"), (b"v159", b"v504")))
+    assert sum(map(zlib.crc32, one)) == sum(map(zlib.crc32, other))
+    assert describe_change(outline(sorted(rest + one)), outline(sorted(rest + other))).changed == ("d/",)
+
+
+@pytest.mark.parametrize("prefix", ["", "lib://"])
+def test_a_root_that_grows_too_large_is_named_and_nothing_else(prefix: str) -> None:
+    def rows(count: int) -> dict[str, str]:
+        return {prefix + path: row for path, row in outline(records(f"f{n}" for n in range(count)), 1000).items()}
+
+    small, large = rows(1000), rows(1001)
+    assert set(large) == {prefix + "./"}
+    assert describe_change(small, large).changed == describe_change(large, small).changed == (prefix + "./",)
+    beside = {"main": "1", "(Dockerfile)": "2"} if prefix else {"lib://x": "1", "(Dockerfile)": "2"}
+    assert describe_change(small | beside, large | beside) == describe_change(small, large)
+    assert describe_change(rows(999), small).added == (f"{prefix}f999",)
+
+
+def test_rows_of_different_contexts_never_meet(root: Path) -> None:
+    for path in ("lib:x", "b:c", "c", "x", "a\nb", "a\\nb"):
+        (root / path).write_text(path)
+    names = ("", "lib", "a", "a:b")
+    rows = fingerprint((), {name: ContextSpec(root) for name in names}, Task(), None).outline
+    assert len(rows) == 6 * len(names)
+
+
 def test_an_entry_beside_a_directory_of_a_similar_name_is_kept_apart() -> None:
     rows = outline(records(["a/x", "a-b", "a.b/y"]))
     assert set(rows) == {"a/", "a-b", "a.b/", "a.b/y", "a/x"}
@@ -92,6 +123,18 @@ def test_the_dockerfile_has_a_row_of_its_own_only_if_it_is_no_entry(root: Path, 
     assert "(Dockerfile)" not in fingerprint_of(ContextSpec(root, root / "Dockerfile")).outline
     assert "(Dockerfile)" not in fingerprint_of(ContextSpec(root, root / "sub" / ".." / "Dockerfile")).outline
     assert "(Dockerfile)" in fingerprint_of(ContextSpec(root, tmp_path / "Dockerfile")).outline
+
+
+def test_a_change_of_what_a_linked_dockerfile_leads_to_is_named(root: Path) -> None:
+    (root / "docker").mkdir()
+    (root / "docker" / "D").write_text("FROM scratch\n")
+    (root / "Dockerfile").symlink_to("docker/D")
+    (root / ".dockerignore").write_text("docker\n")
+    old = fingerprint_of(ContextSpec(root, root / "Dockerfile"))
+    (root / "docker" / "D").write_text("FROM scratch AS other\n")
+    new = fingerprint_of(ContextSpec(root, root / "Dockerfile"))
+    assert old.digest != new.digest
+    assert describe_change(old.outline, new.outline).changed == ("(Dockerfile)",)
 
 
 @pytest.mark.parametrize("count", [10, 3000])

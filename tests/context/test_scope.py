@@ -37,6 +37,7 @@ JUDGED = {
     "a file": ("COPY go.mod /", {"go.mod"}),
     "several": ("COPY go.mod go.sum ./api/ /x/", {"go.mod", "go.sum", *API}),
     "a wildcard": ("COPY go.* /", {"go.mod", "go.sum"}),
+    "a class": ("COPY go.[ms][a-z]* READM[E]?md /", {"go.mod", "go.sum", "README.md"}),
     "a wildcard in the middle": ("COPY */*.py /", {"api/main.py"}),
     "the JSON form": ('COPY ["go.mod", "web/style.css", "/x/"]', {"go.mod", "web/style.css"}),
     "flags": ("COPY --link --chown=1:1 --chmod=644 shared /", {"shared/a"}),

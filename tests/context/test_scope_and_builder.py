@@ -55,6 +55,7 @@ MISSED: dict[str, tuple[str, set[str]]] = {
     "an unknown directive before the escape": ("# author=me\n# escape=`\n" + _S + "LABEL x=`\nCOPY a /o/", {"a"}),
     "a class that matches a slash": (_S + "COPY d[^q]f /o/", {"d/f"}),
     "a class for a slash": (_S + "COPY d/x[/]y/z /o/", {"d/x/y/z"}),
+    "a class that matches a link": (_S + "COPY d/[^a]* /o/", {"a", "ab"}),
     "no heredoc in quotes": (
         "FROM scratch AS u\nRUN echo 'see <<EOF'\nFROM scratch\nCOPY a /o/\nCOPY <<EOF /b\nEOF",
         {"a"},
@@ -69,6 +70,7 @@ def odd(root: Path) -> Path:
     for path in _FILES:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(path)
+    (root / "d" / "up").symlink_to("..")
     return root
 
 

@@ -72,6 +72,21 @@ def test_the_dockerfiles_own_ignore_file_wins_wherever_it_lies(
     assert "src/" not in received
 
 
+@pytest.mark.parametrize("name", ["Dockerfile", "sub/Dockerfile", "Do cker[1]", "!D", "D*", "é", ".D"])
+def test_a_dockerfile_that_the_builder_cannot_find_by_name_is_copied(
+    buildkit: BuildKit, context: Path, name: str
+) -> None:
+    (context / "Dockerfile").rename(context.parent / "outside" / "D")
+    (context / "sub").mkdir()
+    (context / name).symlink_to(context.parent / "outside" / "D")
+    (context / f"{name}.dockerignore").write_text("src\npipe\n")
+    spec = ContextSpec(context, context / name)
+    with staged(spec) as given:
+        received = buildkit.receive(given.directory, given.dockerfile)
+    assert received == counted(spec)
+    assert "a.log" in received
+
+
 def test_an_empty_ignore_file_of_the_dockerfile_wins_too(buildkit: BuildKit, context: Path) -> None:
     (context / "Dockerfile.dockerignore").touch()
     spec = ContextSpec(context, context / "Dockerfile")

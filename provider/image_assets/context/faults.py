@@ -15,7 +15,7 @@ _NOT_THERE_ANY_MORE = frozenset((errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.E
 
 def shown(path: str) -> str:
     """Show a path in a message: printable whatever bytes the name holds."""
-    return repr(path)[1:-1] if not path.isprintable() else path
+    return repr(path)[1:-1] if "\\" in path or not path.isprintable() else path
 
 
 def unreadable(path: str, fault: OSError) -> InputError:
@@ -32,7 +32,9 @@ def unreadable(path: str, fault: OSError) -> InputError:
 def refused_pattern(fault: BadPatternError) -> InputError:
     """Make the error of a pattern that the builder would refuse, too."""
     origin = fault.line.origin
-    return InputError.single(origin if origin.startswith("exclude[") else PROPERTY, str(fault))
+    if origin.startswith("exclude["):
+        return InputError.single(origin, str(fault).removeprefix(f"{origin}: "))
+    return InputError.single(PROPERTY, str(fault))
 
 
 def changing(path: str) -> InputError:

@@ -39,9 +39,9 @@ from typing import Final
 from image_assets.context.digests import DigestCache
 from image_assets.context.dockerfile_content import dockerfile_digest
 from image_assets.context.faults import blamed_on
-from image_assets.context.outline import LIMIT, outline
+from image_assets.context.outline import CONTEXT_END, DOCKERFILE_ROW, LIMIT, outline
 from image_assets.context.reader import Reading
-from image_assets.context.records import contains
+from image_assets.context.records import holds_file
 from image_assets.context.selection import Selection, select
 from image_assets.context.spec import ContextSpec
 from image_assets.context.warnings import emptied_files, heavy_directories
@@ -49,8 +49,6 @@ from image_assets.context.whole import read_context
 from image_assets.task import Task
 
 FORMAT: Final = b"image-assets fingerprint 1"
-DOCKERFILE_ROW: Final = "(Dockerfile)"
-"""The outline's row of a Dockerfile that is no entry of the context."""
 _COUNT: Final = struct.Struct(">I").pack
 _BATCH: Final = 4096
 
@@ -109,7 +107,7 @@ def fingerprint(
         def read(selection: Selection) -> Reading:
             return read_context(selection, pool, task, _usable(cache, selection))
 
-        parts = [_part(name, contexts[name], read, limit) for name in sorted(contexts, key=os.fsencode)]
+        parts = [_part(name, contexts[name], read, limit) for name in sorted(contexts, key=_utf8)]
     return Fingerprint(
         digest=_digest(options, parts),
         outline={path: digest for part in parts for path, digest in part.rows.items()},
@@ -127,9 +125,9 @@ def _part(name: str, spec: ContextSpec, read: Callable[[Selection], Reading], li
         reading = read(selection)
     records = reading.all_records()
     rows = outline(records, limit - 1)
-    if dockerfile and not _is_entry(spec, records):
+    if dockerfile and not _is_entry(spec, records, dockerfile):
         rows[DOCKERFILE_ROW] = dockerfile.hex()[:8]
-    prefix = f"{name}:" if name else ""
+    prefix = name + CONTEXT_END if name else ""
     return _Part(
         name,
         dockerfile,
@@ -145,12 +143,12 @@ def _usable(cache: DigestCache | None, selection: Selection) -> DigestCache | No
     return None if cache is not None and cache.is_inside(selection.root) else cache
 
 
-def _is_entry(spec: ContextSpec, records: Sequence[bytes]) -> bool:
-    """Say whether the Dockerfile is among the context's entries."""
+def _is_entry(spec: ContextSpec, records: Sequence[bytes], dockerfile: bytes) -> bool:
+    """Say whether the Dockerfile's content is that of one of the context's entries."""
     if spec.dockerfile is None:
         return False
     path = os.path.relpath(spec.dockerfile, spec.root).replace(os.sep, "/")
-    return contains(records, os.fsencode(path))
+    return holds_file(records, os.fsencode(path), dockerfile)
 
 
 def _digest(options: Sequence[tuple[str, str]], parts: Sequence[_Part]) -> str:

@@ -1,8 +1,11 @@
 """The outline: a bounded table of what a fingerprint is of, so that a preview can say what changed (R40).
 
 A row is an entry under its path; a directory's path ends in `/`. A row's digest is the CRC-32 of the entry's record in
-hex. A directory whose entries have no rows of their own adds the digests of all below to its own (modulo 2**64). So two
-outlines that collapse different directories can still be compared: the rows of a directory add up to its one row.
+hex. A directory whose entries have no rows of their own has the sum of the squares of its own and all below (modulo
+2**64). So two outlines that collapse different directories can still be compared: the squares of a directory's rows add
+up to its one row. They are squares since CRC-32 is linear: two files that swap their contents may leave the sum alone.
+
+The rows of a named context begin with its name and `://`, which no path holds.
 """
 
 import os
@@ -10,6 +13,7 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import mul
 from typing import Final
 
 from image_assets.context.faults import shown
@@ -19,6 +23,10 @@ LIMIT: Final = 1000
 """The most rows an outline has."""
 ROOT: Final = "./"
 """The row of a context whose root alone holds too many entries."""
+DOCKERFILE_ROW: Final = "(Dockerfile)"
+"""The row of a Dockerfile that no other row is of: it is ignored, lies outside the context, or is behind a link."""
+CONTEXT_END: Final = "://"
+"""What follows a named context's name in a row."""
 _LONGEST: Final = 512
 """A directory with a longer path, in bytes, is never opened: the rows of a very deep tree would be megabytes."""
 _SHOWN: Final = 5
@@ -36,15 +44,20 @@ class _Row:
     end: int = 0
 
     def total(self, records: Sequence[bytes]) -> int:
-        """Return the digest of a collapsed row."""
-        return self.own + sum(map(zlib.crc32, records[self.start : self.end]))
+        """Return the row's digest."""
+        return self.own**2 + _squares(records[self.start : self.end]) if self.end else self.own
+
+
+def _squares(records: Sequence[bytes]) -> int:
+    digests = list(map(zlib.crc32, records))
+    return sum(map(mul, digests, digests))
 
 
 def outline(records: Sequence[bytes], limit: int = LIMIT) -> dict[str, str]:
     """Return the outline of sorted records: directories are opened from the top down, small ones first."""
     rows = _children(records, b"", 0, len(records), limit)
     if rows is None:
-        return {ROOT: _digest(sum(map(zlib.crc32, records)))}
+        return {ROOT: _digest(_squares(records))}
     level = dict(rows)
     while level:
         level = _open_level(records, rows, level, limit)
@@ -143,21 +156,25 @@ def _closed(rows: Mapping[str, str]) -> set[str]:
 
 
 def _is_empty(path: str, digest: str) -> bool:
-    record = directory_record(os.fsencode(path.rpartition(":")[2][:-1]))
+    record = directory_record(os.fsencode(path.rpartition(CONTEXT_END)[2][:-1]))
     return digest == _digest(zlib.crc32(record))
 
 
 def _above(path: str) -> list[str]:
     """Return the rows that a row may be collapsed into, from the top."""
-    context = path[: path.find(":") + 1]
-    ends = [end for end, character in enumerate(path[:-1], 1) if character == "/"]
-    return [context + ROOT, ROOT, *(path[:end] for end in ends)]
+    if path == DOCKERFILE_ROW:
+        return []
+    context, separator, inside = path.rpartition(CONTEXT_END)
+    ends = [end for end, character in enumerate(inside[:-1], 1) if character == "/"]
+    return [context + separator + above for above in (ROOT, *(inside[:end] for end in ends)) if above != inside]
 
 
 def _summed(rows: Mapping[str, str], closed: Collection[str]) -> dict[str, int]:
-    """Add up the rows that lie in a closed directory."""
+    """Return the rows' digests as they are in a sum; those that lie in a closed directory are added up."""
+    collapsed = _closed(rows)
     sums: dict[str, int] = {}
     for path, digest in rows.items():
+        value = int(digest, 16) if path in collapsed else int(digest, 16) ** 2
         holder = next((above for above in _above(path) if above in closed), path)
-        sums[holder] = (sums.get(holder, 0) + int(digest, 16)) % _MODULUS
+        sums[holder] = (sums.get(holder, 0) + value) % _MODULUS
     return sums

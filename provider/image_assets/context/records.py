@@ -54,7 +54,8 @@ def odd_record(path: bytes, status: os.stat_result) -> bytes:
     return path + letter + _DEVICE(os.major(status.st_rdev), os.minor(status.st_rdev))
 
 
-def contains(records: Sequence[bytes], path: bytes) -> bool:
-    """Say whether sorted records hold an entry of that path."""
+def holds_file(records: Sequence[bytes], path: bytes, digest: bytes) -> bool:
+    """Say whether sorted records hold a regular file of that path and content."""
     start = bisect_left(records, path + b"\0")
-    return start < len(records) and records[start].startswith(path + b"\0")
+    found = records[start] if start < len(records) else b""
+    return found.startswith((path + FILE, path + EXECUTABLE)) and found.endswith(digest)

@@ -10,6 +10,7 @@ that ignores nothing, so that the builder does not apply the context's a second 
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from image_assets.task import Task
 # BuildKit takes an empty ignore file for none, and then looks for the context's own.
 _IGNORES_NOTHING = b"# nothing is left out\n"
 _OTHER_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - a directory of its own is made inside
+_PLAIN_NAME = re.compile(r"[\w.][\w.+-]*", re.ASCII)
 _EXCLUDE_HEADING = "# patterns of `exclude`"
 
 
@@ -52,7 +54,7 @@ def staged(spec: ContextSpec, task: Task | None = None) -> Iterator[Staged]:
     Raises:
         InputError: Something of the context cannot be read, or there is no room for a tree of its own.
     """
-    if _is_used_in_place(spec) and not spec.exclude and not has_empty_ignore_file(spec):
+    if _is_used_in_place(spec) and not spec.exclude and not _needs_copy(spec):
         yield Staged(spec.root, spec.dockerfile or spec.root / "Dockerfile")
         return
     with contextlib.ExitStack() as stack:
@@ -77,6 +79,17 @@ def _outside(root: str) -> str:
     raise InputError.single("directory", f"all places for temporary files are inside {root}; set TMPDIR to one outside")
 
 
+def _needs_copy(spec: ContextSpec) -> bool:
+    """Say whether the builder would not read the Dockerfile or its ignore file where they are.
+
+    It takes the Dockerfile from its folder by name: a link must not lead out of it, and the name must be no pattern.
+    """
+    dockerfile = spec.dockerfile
+    if dockerfile is None:
+        return False
+    return has_empty_ignore_file(spec) or dockerfile.is_symlink() or not _PLAIN_NAME.fullmatch(dockerfile.name)
+
+
 def _is_used_in_place(spec: ContextSpec) -> bool:
     """Say whether BuildKit itself would send what the fingerprint counts."""
     return spec.ignore_mode == "docker" and spec.follow_symlinks in ("never", "internal-only")
@@ -92,7 +105,7 @@ def _dockerfile(spec: ContextSpec, directory: Path) -> Path:
     """Copy the Dockerfile, and give it an ignore file of its own."""
     if spec.dockerfile is None:
         return directory / "Dockerfile"
-    dockerfile = directory / spec.dockerfile.name
+    dockerfile = directory / (spec.dockerfile.name if _PLAIN_NAME.fullmatch(spec.dockerfile.name) else "Dockerfile")
     dockerfile.write_bytes(read_dockerfile(spec.dockerfile))
     ignored = _with_exclude(spec) if _is_used_in_place(spec) else _IGNORES_NOTHING
     dockerfile.with_name(dockerfile.name + ".dockerignore").write_bytes(ignored)

@@ -17,7 +17,7 @@ from functools import cached_property
 from image_assets.ignore.docker_pattern import DockerPattern, compile_pattern
 from image_assets.ignore.docker_split import Split, split
 from image_assets.ignore.go_text import as_go_string
-from image_assets.ignore.ignorefile import Line
+from image_assets.ignore.ignorefile import BadPatternError, Line
 from image_assets.ignore.rules import LEFT_OUT, Entered, Everything, Level, Picked, Verdict, pick_each
 
 _NOTHING: tuple[int, ...] = ()
@@ -31,10 +31,23 @@ def docker_rules(lines: Iterable[Line]) -> Level:
     Raises:
         BadPatternError: The builder would refuse a pattern.
     """
+    lines = list(lines)
     patterns = [pattern for line in lines if (pattern := compile_pattern(line)) is not None]
+    _refuse_unsendable(lines)
     if not patterns:
         return Everything()
     return DockerRules(patterns).top()
+
+
+def _refuse_unsendable(lines: Sequence[Line]) -> None:
+    """Refuse control characters: they are no part of a gRPC header, in which patterns that are all ASCII travel.
+
+    Others travel encoded (moby/buildkit, session/filesync, `encodeStringForHeader`).
+    """
+    if all(line.text.isascii() for line in lines):
+        for line in lines:
+            if not line.text.isprintable():
+                raise BadPatternError(line, "it has control characters, which the builder cannot be sent")
 
 
 class DockerRules:
@@ -125,6 +138,7 @@ class _Group:
         self.names: dict[str, list[int]] = {}
         self.extensions: dict[str, list[int]] = {}
         self.searched: list[tuple[int, re.Pattern[str]]] = []
+        self.raw: list[tuple[int, re.Pattern[str]]] = []
         self.whole: list[tuple[int, re.Pattern[str]]] = []
         for index, one in zip(active, splits, strict=True):
             self._file(index, one)
@@ -132,7 +146,9 @@ class _Group:
         self.any_whole = _any_of(self.whole)
 
     def _file(self, index: int, one: Split) -> None:
-        if one.whole is not None:
+        if one.raw is not None:
+            self.raw.append((index, one.raw))
+        elif one.whole is not None:
             self.whole.append((index, one.whole))
         elif one.name is not None:
             self.names.setdefault(one.name, []).append(index)
@@ -154,6 +170,8 @@ class _Group:
             found = found + [index for index, regexp in self.searched if regexp.match(shown)]
         if self.any_whole is not None and self.any_whole(shown := as_go_string(directory + name)):
             found = found + [index for index, regexp in self.whole if regexp.match(shown)]
+        if self.raw:
+            found = found + [index for index, regexp in self.raw if regexp.match(directory + name)]
         return found
 
 

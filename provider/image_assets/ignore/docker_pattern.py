@@ -130,4 +130,5 @@ class _GoText:
         if character == "\\" and self._next:
             self.kind = Kind.REGEXP
             return "\\" + self._take()
-        return "\\" + character if character in _QUOTED_BY_MOBY or character == "\\" else character
+        # A backslash at the end stays as it is, and so takes the `$` behind it for a character to match.
+        return "\\" + character if character in _QUOTED_BY_MOBY else character

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from image_assets.ignore.docker_pattern import DockerPattern, Kind
-from image_assets.ignore.go_regexp import END, START, Node, literal
+from image_assets.ignore.go_regexp import END, START, UNDECODED, Node, literal
 
 _ANY_PATH = Node("(?s:.*/)?", slash=True)
 _ANY_TEXT = Node("(?s:.*)", slash=True)
@@ -15,11 +15,12 @@ _ANY_START = "(?s:.*?)"
 
 @dataclass(frozen=True)
 class Split:
-    """Where a pattern can match, and what; the first of each three that is not None decides.
+    """Where a pattern can match, and what; the first of each group that is not None decides.
 
     Attributes:
         directory: The one directory, empty or ending in `/`, whose entries it can match.
         directory_regexp: Matches such directories; if None too, any directory will do.
+        raw: Matches the whole path with its bytes as they are: moby compares these here, and not what Go decodes.
         whole: Matches the whole path; set if the pattern cannot be split.
         name: The entry's name.
         extension: The name's end, from its last dot.
@@ -28,6 +29,7 @@ class Split:
 
     directory: str | None = None
     directory_regexp: re.Pattern[str] | None = None
+    raw: re.Pattern[str] | None = None
     whole: re.Pattern[str] | None = None
     name: str | None = None
     extension: str | None = None
@@ -46,16 +48,21 @@ def _split_exact(pattern: DockerPattern) -> Split:
 
 def _split_prefix(pattern: DockerPattern) -> Split:
     prefix = pattern.text[:-2]
+    if UNDECODED in prefix:
+        return Split(raw=re.compile(re.escape(prefix)))
     if prefix.endswith("/"):
         return Split(directory_regexp=re.compile(re.escape(prefix)))
     return Split(whole=re.compile(re.escape(prefix)))
 
 
 def _split_suffix(pattern: DockerPattern) -> Split:
-    suffix = pattern.text[2:]
+    # moby cuts two bytes off, which a byte-order mark in front turns into something else.
+    suffix = pattern.text.encode("utf-8", "surrogateescape")[2:].decode("utf-8", "surrogateescape")
     if not suffix:
         return Split()
     start = [_ANY_PATH] if suffix.startswith("/") else [_ANY_TEXT]
+    if UNDECODED in suffix:
+        return Split(raw=re.compile(f"{start[0].text}{re.escape(suffix.removeprefix('/'))}\\Z"))
     return _split_nodes([*start, *map(literal, suffix.removeprefix("/"))])
 
 

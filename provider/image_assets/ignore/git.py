@@ -54,7 +54,8 @@ def git_rules(lines: Iterable[Line]) -> Level:
 
 def compile_pattern(line: Line) -> GitPattern | None:
     """Compile one line; None if it can match nothing: a comment, or a pattern that git takes but cannot use."""
-    text = _trim(_as_bytes(line.text))
+    # git reads a pattern up to a zero byte.
+    text = _trim(_as_bytes(line.text.partition("\0")[0]))
     if text.startswith("#"):
         return None
     includes = text.startswith("!")

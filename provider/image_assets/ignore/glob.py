@@ -22,6 +22,9 @@ from image_assets.ignore.rules import LEFT_OUT, Entered, Everything, Level, Pick
 _FLAGS = fnmatch.EXTMATCH | fnmatch.FORCEUNIX | fnmatch.CASE
 _BRACES = re.compile(r"\{(?:(?!\{).)*\}")
 _MOST_ALTERNATIVES = 10_000
+_SINGLE = re.compile(r"(?<![\\\[])\[([^\[\]!^\\])\]")
+_NEGATED = re.compile(r"([^\\*?\[\]()!+@{}|]*)!\(([^()]*)\)(.*)")
+_WILD = frozenset("*?[(")
 
 _Part = re.Pattern[str] | None
 """The expression for one name; None stands for `**`."""
@@ -82,23 +85,49 @@ def _parts(pattern: str) -> list[_Part]:
 
 @cache
 def _name_regexp(part: str) -> re.Pattern[str]:
+    part = _SINGLE.sub(_literal, part)
+    found = _NEGATED.fullmatch(part)
+    if found is None or not _WILD & set(found[3]):
+        return re.compile(_translated(part))
+    # In minimatch `!(a)*` asks for a name that `a*` does not match as a whole, in wcmatch for one that `*` follows on
+    # something else than `a`, which is so for all names.
+    start, inner, rest = found.groups()
+    # A rest that is a star alone is not empty to minimatch.
+    unwanted = f"@({inner})" + ("?*" if not start and rest == "*" else rest)
+    refused = _translated(unwanted, fnmatch.DOTMATCH).replace("^(?s:", "(?s:")
+    return re.compile(f"(?!{re.escape(start)}(?:{refused}))(?:{_translated(f'{start}*{rest}')})")
+
+
+def _literal(found: re.Match[str]) -> str:
+    """Return the one character of a class as itself: to minimatch `[.]` is a dot that was asked for."""
+    return "\\" + found[1]
+
+
+def _translated(part: str, flags: int = 0) -> str:
     # To minimatch a backslash with nothing behind it is one, to wcmatch it is nothing.
     dangling = (len(part) - len(part.rstrip("\\"))) % 2
-    wanted, _ = fnmatch.translate(part + "\\" * dangling, flags=_FLAGS)
-    return re.compile("|".join(wanted))
+    wanted, _ = fnmatch.translate(part + "\\" * dangling, flags=_FLAGS | flags)
+    return "|".join(wanted)
 
 
 def _fits(path: Sequence[str], parts: Sequence[_Part]) -> bool:
     """Say whether the parts, from the first to the last, take up the whole path."""
-    if not parts:
-        return not path
-    head = parts[0]
-    if head is not None:
-        return bool(path and head.fullmatch(path[0])) and _fits(path[1:], parts[1:])
-    taken = next((index for index, name in enumerate(path) if name.startswith(".")), len(path))
-    if len(parts) == 1:
-        return 0 < len(path) == taken
-    return any(_fits(path[start:], parts[1:]) for start in range(taken + 1))
+    # Where in the path the parts so far can end: with several `**` there are many ways to the same place.
+    ends = {0}
+    for index, part in enumerate(parts):
+        if part is not None:
+            ends = {end + 1 for end in ends if end < len(path) and part.fullmatch(path[end])}
+        elif index < len(parts) - 1:
+            ends = {reached for end in ends for reached in range(end, _before_dot(path, end) + 1)}
+        else:
+            # The last `**` takes something.
+            ends = {len(path)} & {_before_dot(path, end) for end in ends if end < len(path)}
+    return len(path) in ends
+
+
+def _before_dot(path: Sequence[str], start: int) -> int:
+    """Return how far `**` can go: it matches no name that starts with a dot."""
+    return next((index for index in range(start, len(path)) if path[index].startswith(".")), len(path))
 
 
 class _GlobLevel:

@@ -9,6 +9,9 @@ PERL_CLASSES: Final[Mapping[str, str]] = {"d": "0-9", "s": r"\t\n\f\r ", "w": "0
 """The inside of the Python class for each."""
 
 _NAMED: Final[Mapping[str, str]] = {"a": "\a", "f": "\f", "t": "\t", "n": "\n", "r": "\r", "v": "\v"}
+_SURROGATES: Final = range(0xD800, 0xE000)
+_GO_REPLACEMENT: Final = "\ufffd"
+"""What Go makes of a code point that no text can hold."""
 _OCTAL = re.compile("0[0-7]{0,2}|[1-7][0-7]{1,2}")
 _HEXADECIMAL = re.compile(r"x(?:([0-9A-Fa-f]{2})|\{([0-9A-Fa-f]+)\})")
 
@@ -32,5 +35,5 @@ def escaped_character(text: str, position: int) -> tuple[str, int]:
         return chr(int(found[0], 8)), found.end()
     found = _HEXADECIMAL.match(text, position)
     if found and (code := int(found[1] or found[2], 16)) <= sys.maxunicode:
-        return chr(code), found.end()
+        return _GO_REPLACEMENT if code in _SURROGATES else chr(code), found.end()
     raise BadRegexpError(f"the escape \\{character} has no meaning")

@@ -19,7 +19,7 @@ ANY_DIRECTORIES: Final = "(.*/)?"
 _ASSERTIONS: Final[Mapping[str, str]] = {"A": r"\A", "z": r"\Z", "b": r"\b", "B": r"\B"}
 _REPETITION = re.compile(r"\{(0|[1-9][0-9]*)(,(0|[1-9][0-9]*)?)?\}")
 _MOST_REPEATED: Final = 1000
-_UNDECODED: Final = "\ufffd"
+UNDECODED: Final = "\ufffd"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ _BAR: Final = Node("|")
 
 def literal(character: str) -> Node:
     """Make the node of one character; U+FFFD stands for any byte that is not UTF-8, and so is not just itself."""
-    return Node(re.escape(character), None if character == _UNDECODED else character, character == "/")
+    return Node(re.escape(character), None if character == UNDECODED else character, character == "/")
 
 
 def parse(text: str) -> list[list[Node]]:

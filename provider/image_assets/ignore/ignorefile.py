@@ -8,6 +8,8 @@ from image_assets.ignore.go_text import clean, trim_space
 
 _BOM: Final = b"\xef\xbb\xbf"
 _LONGEST_LINE: Final = 64 * 1024 - 1
+_SHOWN: Final = 80
+"""Characters of a wrong pattern that a message holds."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class BadPatternError(ValueError):
     """A pattern that the builder would refuse; the text says where it stands."""
 
     def __init__(self, line: Line, reason: str) -> None:
-        super().__init__(f"{line.origin}: the pattern {line.text!r} is invalid: {reason}")
+        shown = line.text if len(line.text) <= _SHOWN else f"{line.text[:_SHOWN]}..."
+        super().__init__(f"{line.origin}: the pattern {shown!r} is invalid: {reason}")
         self.line = line
         self.reason = reason
 

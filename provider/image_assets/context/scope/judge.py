@@ -15,6 +15,8 @@ from image_assets.context.spec import ContextSpec
 
 _SYNTAX_ARG = "BUILDKIT_SYNTAX"
 """A build argument that asks for another language, as `# syntax` does."""
+_WILD = frozenset("*?[")
+_PLAIN_CLASS = re.compile(r"\[\w+(?:-\w+)*\]", re.ASCII)
 _DECISIVE_FLAG = re.compile("--(target|build-arg|build-context|file)(=|$)|-[A-Za-z]*f")
 
 
@@ -64,9 +66,6 @@ def _found(root: str, source: str) -> Iterator[str]:
         raise UnjudgeableError(f"** in {source} is not followed")
     found = [""]
     for part in cleaned.split("/") if cleaned else ():
-        if "[" in part:
-            # A class such as [^a] matches `/`, too: all below can be meant.
-            break
         found = [path for parent in found for path in _children(root, parent, part)]
     yield from found
 
@@ -85,10 +84,14 @@ def _children(root: str, parent: str, part: str) -> Iterator[str]:
 
 
 def _names(directory: str, part: str) -> Iterable[str]:
-    if not {"*", "?"} & set(part):
+    """Return the names that one component of a source can mean, and perhaps more."""
+    if not _WILD & set(part):
         return [part]
+    plain = _PLAIN_CLASS.sub("?", part)
+    if "[" in plain:
+        raise UnjudgeableError(f"the class in {part} may match a slash, too")
     texts = {"*": ".*", "?": "."}
-    pattern = re.compile("(?s:" + "".join(texts.get(character) or re.escape(character) for character in part) + ")")
+    pattern = re.compile("(?s:" + "".join(texts.get(character) or re.escape(character) for character in plain) + ")")
     try:
         return filter(pattern.fullmatch, os.listdir(directory))  # noqa: PTH208 - names are all that is needed
     except OSError:
