@@ -153,6 +153,18 @@ def test_lists_in_the_configuration_come_as_json(plugin: Plugin, registry_with_a
     assert plugin.read(inputs, {**outputs, "imageDigest": "sha256:1"}) is None
 
 
+def test_a_locale_that_is_not_utf8_changes_nothing(program: Path) -> None:
+    write_files(program, {"app/.dockerignore": "é\n", "app/é": "left out", "app/ü": "counts"})
+    found = []
+    for locale in ({"LC_ALL": "C.UTF-8"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
+        with plugins.running(program, locale) as running:
+            running.configure()
+            found.append(running.check(GOOD)[0])
+    assert found[0] == found[1]
+    assert "ü" in found[0]["files"]
+    assert "é" not in found[0]["files"]
+
+
 def test_an_unknown_method_or_resource_is_no_traceback(plugin: Plugin) -> None:
     with pytest.raises(RefusedError) as caught:
         plugin.check(GOOD, URN.replace("PublishedImage", "Nothing"))

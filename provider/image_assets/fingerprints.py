@@ -3,17 +3,19 @@
 import os
 import threading
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from image_assets.context import DigestCache, Fingerprint, fingerprint
-from image_assets.errors import AssetError
 from image_assets.inputs import Inputs
 from image_assets.plan import Plan, fingerprint_is_known, make_plan
 from image_assets.settings import Settings
 from image_assets.task import Task
+
+_TICK = 0.1
+"""Seconds between two looks at the user's wish to cancel."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,13 @@ class Fingerprints:
         self.begun: dict[str, Future[Taken]] = {}
         self.lock = threading.Lock()
 
-    def begin(self, inputs: Inputs) -> "Future[Taken] | None":
+    def begin(self, inputs: Inputs, task: Task) -> "Future[Taken] | None":
         """Start taking the fingerprint of checked inputs, for which a Check will ask soon; None if it is unknown."""
         if not fingerprint_is_known(inputs):
             return None
         plan = make_plan(inputs, self.settings, self.base)
         with self.lock:
-            begun = self.begun[repr(plan)] = self.pool.submit(take, plan, Task(), self.cache)
+            begun = self.begun[repr(plan)] = self.pool.submit(take, plan, task, self.cache)
         return begun
 
     def of(self, inputs: Inputs, task: Task) -> Taken | None:
@@ -78,13 +80,14 @@ class Fingerprints:
         plan = make_plan(inputs, self.settings, self.base)
         with self.lock:
             begun = self.begun.pop(repr(plan), None)
-        if begun is None:
-            return take(plan, task, self.cache)
-        try:
-            return begun.result()
-        except AssetError:
-            # What was read ahead of time may be repaired by now.
-            return take(plan, task, self.cache)
+        if begun is not None:
+            while not begun.done():
+                task.check()
+                wait((begun,), _TICK)
+            if begun.exception() is None:
+                return begun.result()
+        # What could not be read ahead of time may be repaired by now.
+        return take(plan, task, self.cache)
 
     def again(self, inputs: Inputs, task: Task) -> Taken:
         """Take the fingerprint anew, whatever was read before."""

@@ -46,8 +46,10 @@ class PublishedImage:
         self.gone: set[str] = set()
         self.outside = Outside(settings, base, self.fingerprints, self.origins)
 
-    def begin(self, kind: str, values: Values) -> None:
+    def begin(self, kind: str, values: Values, task: Task) -> None:
         """Check the inputs of an asset component, and start reading what its image's `check` will ask for.
+
+        Nothing is reported through the task before that.
 
         Raises:
             InputError: With every problem, on the component where the user made them.
@@ -55,16 +57,16 @@ class PublishedImage:
         if kind in ASSET_FIELDS:
             refuse((*asset_problems(kind, values), *location_problems(values, self.base)))
             inputs = parse_stored(values)
-            begun = self.fingerprints.begin(inputs)
+            begun = self.fingerprints.begin(inputs, task)
             if begun and self.settings.check_published == "always":
-                begun.add_done_callback(partial(self.begin_lookup, inputs))
+                begun.add_done_callback(partial(self.begin_lookup, inputs, task))
 
-    def begin_lookup(self, inputs: Inputs, taken: "Future[Taken]") -> None:
+    def begin_lookup(self, inputs: Inputs, task: Task, taken: "Future[Taken]") -> None:
         """Start asking the registry whether it has the image, which `diff` will want to know."""
         target = None if taken.exception() else known_target(inputs, taken.result().fingerprint.digest)
         if target:
             login = Login(inputs.registry_auth, inputs.aws)
-            self.lookups.begin(str(target), partial(self.has, target, Task(), login))
+            self.lookups.begin(str(target), partial(self.has, target, task, login))
 
     def has(self, target: Target, task: Task, login: Login) -> bool:
         """Ask the registry for a tag."""

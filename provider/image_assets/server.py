@@ -35,6 +35,7 @@ from image_assets.reporter import Reporter
 from image_assets.repository_policy import RepositoryPolicyStatement
 from image_assets.rpc_errors import status_of
 from image_assets.settings import Settings, parse_settings
+from image_assets.task import Task
 from image_assets.values import reveal
 
 T = TypeVar("T")
@@ -145,7 +146,8 @@ class Servicer(sdk.ProviderServicer):
 
     async def Construct(self, request: pb.ConstructRequest, context: Any) -> pb.ConstructResponse:
         """Make a component; its content is read meanwhile, so that many assets are read side by side."""
-        await self.run(context, self.images.begin, request.type, wire.decode(request.inputs))
+        task = Task(cancelled=self.reporter.cancelled)
+        await self.run(context, self.images.begin, request.type, wire.decode(request.inputs), task)
         return await self.answered(context, self._construct(request, context))
 
     async def Call(self, request: pb.CallRequest, context: Any) -> pb.CallResponse:
@@ -327,4 +329,7 @@ async def serve(address: str) -> None:
 
 def main() -> None:
     """Run the plugin: `pulumi-resource-image-assets [flags] ENGINE_ADDRESS`."""
+    if sys.getfilesystemencoding() != "utf-8":
+        # Patterns and names of files must mean the same everywhere, whatever the locale is (PEP 540).
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - no shell is wanted
     asyncio.run(serve(engine_address(sys.argv[1:])))

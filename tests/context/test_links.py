@@ -125,6 +125,17 @@ def test_a_link_to_a_device_stays_a_link(root: Path) -> None:
     assert counted(ContextSpec(root, follow_symlinks="always")) == {"log": ("link", "/dev/null")}
 
 
+def test_a_link_to_what_each_process_has_of_its_own_stays_a_link(root: Path) -> None:
+    for name, target in (("access.log", "/dev/stdout"), ("exe", "/proc/self/exe"), ("self", "/proc/self/attr")):
+        (root / name).symlink_to(target)
+    entries = counted(ContextSpec(root, follow_symlinks="always"))
+    assert entries == {
+        "access.log": ("link", "/dev/stdout"),
+        "exe": ("link", "/proc/self/exe"),
+        "self": ("link", "/proc/self/attr"),
+    }
+
+
 def test_the_context_itself_may_be_a_link(linked: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(linked)
     before = digest_of(tmp_path / "link")

@@ -5,10 +5,12 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BufferedWriter
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import pytest
 
@@ -155,6 +157,34 @@ def test_what_workers_have_read_is_in_the_cache(root: Path, tmp_path: Path) -> N
     again, answers = with_workers(select(ContextSpec(root)), DigestCache(cache.path))
     assert answers > 0
     assert again.all_records() == alone(ContextSpec(root)).all_records()
+
+
+@needs_a_second_core
+def test_the_cache_takes_no_more_of_the_workers_than_it_keeps(root: Path, tmp_path: Path) -> None:
+    wide(root)
+    threading.Event().wait(2.1)
+    cache = DigestCache(tmp_path / "cache" / "digests", limit=100)
+    assert with_workers(select(ContextSpec(root)), cache)[1] > 0
+    assert len(cache.known()) == len(DigestCache(cache.path).known()) == 100
+
+
+@needs_a_second_core
+def test_workers_end_with_who_started_them(root: Path) -> None:
+    """A directory that takes long to list does not keep them."""
+    for number in range(60_000):
+        (root / f"f{number}").touch()
+    (root / "d").mkdir()
+    before = set(children())
+    with Places() as places, Workers(Order(select(ContextSpec(root))), Task(), patience=0) as workers:
+        workers._left = [""]
+        workers.exchange(select(ContextSpec(root)).tree(places, Task()))
+        (worker,) = workers._busy
+        cast("BufferedWriter", worker.peer.input).raw.close()
+        (started,) = set(children()) - before
+        deadline = time.monotonic() + 2
+        while Path(f"/proc/{started}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 @needs_a_second_core

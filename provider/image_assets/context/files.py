@@ -6,8 +6,9 @@ To hand a small file to another thread costs more than to hash it; `workers.py` 
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from image_assets.context.content import read_small
 from image_assets.context.digests import SIZE_IN_KEY, DigestCache, is_settled, key_of, pack_key
@@ -72,6 +73,10 @@ class Files:
         """Note what a file's content is, for the cache."""
         if len(self.found) < self._room and is_settled(status, self._begun):
             self.found[key_of(status)] = digest
+
+    def remember_all(self, found: Mapping[bytes, bytes]) -> None:
+        """Note what was found out elsewhere, for the cache."""
+        self.found.update(islice(found.items(), max(0, self._room - len(self.found))))
 
     def _recall(self, directory: "_Directory", names: Sequence[str]) -> tuple[int, list[str]]:
         """Take from the cache what it knows; return the bytes of that, and the other names.

@@ -12,6 +12,7 @@ from image_assets.context.spec import FollowSymlinks
 from image_assets.errors import InputError
 
 _MOST_LINKS: Final = 40
+_OF_THE_PROCESS: Final = ("/dev/", "/proc/")
 _MOST_WAYS: Final = 1000
 """Ways to one directory: links that lead on to links can make more paths than anybody has time for."""
 
@@ -57,10 +58,13 @@ class Links:
     def target(self, place: Place, name: str) -> os.stat_result | None:
         """Return the status of the file or directory that the link stands for; None if it stays a link.
 
-        A link that leads to nothing, round in a circle, or to a FIFO, socket or device (`/dev/stdout`) stays one.
+        A link that leads to nothing, round in a circle, or to a FIFO, socket or device stays one, and so does one to
+        what is another thing for each process (`/dev/stdout`, `/proc/self`).
         """
         try:
             status = os.stat(place.prefix + name, dir_fd=place.fd)
+            if os.readlink(place.prefix + name, dir_fd=place.fd).startswith(_OF_THE_PROCESS):
+                return None
         except OSError:
             return None
         is_plain = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from image_assets.context.faults import changing, refused_pattern, unreadable
 from image_assets.context.links import Links
@@ -15,6 +16,8 @@ from image_assets.ignore.ignorefile import BadPatternError
 from image_assets.ignore.rules import Level, Verdict
 from image_assets.task import Task
 
+_BATCH = 5000
+"""So many entries are judged between two looks at whether to go on."""
 _LONG = 1000
 """In characters: a directory with a longer path is listed by the tree that came upon it."""
 
@@ -185,19 +188,24 @@ class Tree:
         try:
             listing.place = directory.locate(self._places)
             with scan(listing.place) as entries:
-                for entry in entries:
-                    if entry.is_file(follow_symlinks=False):
-                        names.append(entry.name)
-                    else:
-                        self._sort(entry, directory, listing)
+                while batch := list(islice(entries, _BATCH)):
+                    self._task.check()
+                    for entry in batch:
+                        if entry.is_file(follow_symlinks=False):
+                            names.append(entry.name)
+                        else:
+                            self._sort(entry, directory, listing)
         except PermissionError as fault:
             # BuildKit skips an ignored directory that it may not read, and only such a one (fsutil, `filter.go`).
             if not directory.ignored:
                 raise unreadable(directory.path, fault) from fault
         except OSError as fault:
             raise unreadable(directory.path, fault) from fault
-        picked = directory.level.pick(names)
-        listing.files, listing.emptied = picked.counting, picked.emptied
+        for start in range(0, len(names), _BATCH):
+            self._task.check()
+            picked = directory.level.pick(names[start : start + _BATCH])
+            listing.files += picked.counting
+            listing.emptied += picked.emptied
         if listing.has_entries:
             _count(directory, listing)
         return listing

@@ -77,6 +77,7 @@ class Whole:
             if answer.problems:
                 raise InputError(answer.problems)
             self._reading.add(answer.reading)
-            self._files.found |= answer.found
+            self._files.remember_all(answer.found)
+            places = {path: self._tree.place_of(path) for path in {path for path, _, _ in answer.large}}
             for path, name, follow in answer.large:
-                self._large.add(LargeFile(self._tree.place_of(path), name, path, follow))
+                self._large.add(LargeFile(places[path], name, path, follow))

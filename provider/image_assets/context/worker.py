@@ -1,11 +1,14 @@
 """The process of a worker: orders in by standard input, answers out by standard output, both pickled.
 
-It ends with its input, so it never outlives who started it for long.
+It ends with its input, so it never outlives who started it.
 """
 
 import contextlib
+import os
 import pickle
+import select
 import sys
+import threading
 
 from image_assets.context.part import Part
 from image_assets.context.place import Places
@@ -14,8 +17,17 @@ from image_assets.context.place import Places
 def main() -> None:
     """Take the order, then answer for one list of paths after the other."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
+    threading.Thread(target=_end_with, args=(source.fileno(),), daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError), Places() as places:
         part = Part(pickle.load(source), places)  # noqa: S301 - from our own parent, by a pipe of its own
         while True:
             pickle.dump(part.read(pickle.load(source)), sink, pickle.HIGHEST_PROTOCOL)  # noqa: S301 - as above
             sink.flush()
+
+
+def _end_with(fd: int) -> None:
+    """End at once when nobody can write to a pipe any more."""
+    hanging = select.poll()
+    hanging.register(fd, select.POLLHUP)
+    hanging.poll()
+    os._exit(0)

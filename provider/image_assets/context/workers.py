@@ -25,7 +25,9 @@ _PATIENCE: Final = 0.03
 _MOST_PATHS: Final = 64
 _TICK: Final = 0.1
 _MOST_WORKERS: Final = 4
-"""In this process, for all contexts: each takes some 25 MB, and 25 MB more for 100,000 digests in the cache."""
+"""In this process, for all contexts: each takes some 15 MB, and 25 MB more for 100,000 digests in the cache."""
+_LARGE_CACHE: Final = 7_000_000
+"""In bytes; with more than these 100,000 digests a context has one worker, so that memory stays bounded."""
 
 
 def _cores() -> int:
@@ -57,6 +59,7 @@ class Workers:
         self._idle: list[Worker] = []
         self._busy: dict[Worker, list[str]] = {}
         self._left: list[str] = []
+        self._most = 1 if _size(order.cache) > _LARGE_CACHE else _MOST_WORKERS
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +96,8 @@ class Workers:
 
     def _start(self) -> None:
         self._start_at = time.thread_time() + self._patience
-        worker = Worker.start(self._order)
+        enough = len(self._idle) + len(self._busy) >= self._most
+        worker = None if enough else Worker.start(self._order)
         if worker is None:
             self._start_at = float("inf")
         else:
@@ -137,6 +141,14 @@ class Workers:
         worker.end()
 
 
+def _size(path: Path | None) -> int:
+    """Return a file's size in bytes, 0 if there is none."""
+    try:
+        return path.stat().st_size if path is not None else 0
+    except OSError:
+        return 0
+
+
 def _halved(paths: list[str]) -> tuple[list[str], list[str]]:
     middle = len(paths) - len(paths) // 2
     return paths[:middle], paths[middle:]
@@ -150,8 +162,8 @@ class Worker:
 
     @classmethod
     def start(cls, order: Order) -> "Worker | None":
-        """Start a worker; None if there is no core for it, or no process can be started."""
-        if not sys.executable or not _SEATS.acquire(blocking=False):
+        """Start a worker; None if there is no core for it, none can be started, or it would read names otherwise."""
+        if not sys.executable or sys.getfilesystemencoding() != "utf-8" or not _SEATS.acquire(blocking=False):
             return None
         try:
             worker = cls(Peer(_command()))
