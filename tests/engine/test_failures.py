@@ -1,5 +1,7 @@
 """Failures: the real error is shown, nothing half done stays, and the next `up` succeeds."""
 
+import contextlib
+import os
 import re
 import subprocess
 import time
@@ -107,6 +109,17 @@ def test_an_interrupt_leaves_nothing_behind(
     project.up()
 
 
+def test_an_interrupt_stops_the_reading_of_a_context(project: Project) -> None:
+    """R48: a file of 60 GB, all of it a hole, takes longer to read than Ctrl-C may take."""
+    large = project.folder / "app" / "large"
+    large.touch()
+    os.truncate(large, 60 << 30)
+    ended = project.interrupt_up(lambda: is_open(large))
+    assert ended.seconds < 5
+    assert "Traceback" not in ended.text
+    wait_for(lambda: not is_open(large), 5)
+
+
 def test_a_registry_that_is_gone_is_one_error_and_no_dependant_starts(project: Project, registry: Registry) -> None:
     """R39."""
     text = (project.folder / "Pulumi.yaml").read_text()
@@ -119,6 +132,15 @@ def test_a_registry_that_is_gone_is_one_error_and_no_dependant_starts(project: P
 
 def commands_running() -> str:
     return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+def is_open(path: Path) -> bool:
+    """Say whether any process reads a file."""
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if link.readlink() == path:
+                return True
+    return False
 
 
 def wait_for(done: Callable[[], bool], seconds: float = 40) -> None:
