@@ -135,6 +135,8 @@ def make_tree(root: Path, count: int, size: int) -> Path:
         start = source.randrange(1000)
         (parent / f"file_{number}.js").write_bytes(b"%d" % number + noise[start : start + int(part * factor)])
     (root / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
+    # What is still being written would slow down what is measured next.
+    os.sync()
     return root
 
 
@@ -232,6 +234,7 @@ def add_ignored(tree: Path, count: int) -> None:
         if number % 1000 < 40:
             folder.mkdir(parents=True, exist_ok=True)
         (folder / f"f{number}").touch()
+    os.sync()
 
 
 def large_files(folder: Path) -> None:

@@ -144,6 +144,8 @@ class _Group:
             self._file(index, one)
         self.any_searched = _any_of(self.searched)
         self.any_whole = _any_of(self.whole)
+        self._ends = tuple(self.extensions)
+        self._matches = bool(self.searched or self.whole or self.raw)
 
     def _file(self, index: int, one: Split) -> None:
         if one.raw is not None:
@@ -158,6 +160,15 @@ class _Group:
             self.searched.append((index, one.name_regexp))
         else:
             self.always.append(index)
+
+    def touched(self, directory: str, names: list[str]) -> list[str]:
+        """Return those of many names that any pattern matches; most directories have none."""
+        if self.always:
+            return names
+        known, ends = self.names, self._ends
+        if self._matches:
+            return [name for name in names if name in known or name.endswith(ends) or self.hits(directory, name)]
+        return [name for name in names if name in known or name.endswith(ends)]
 
     def hits(self, directory: str, name: str) -> Sequence[int]:
         """Return the patterns that match the entry itself."""
@@ -180,6 +191,10 @@ def _any_of(regexps: Sequence[tuple[int, re.Pattern[str]]]) -> Callable[[str], o
     if not regexps:
         return None
     return re.compile("|".join(f"(?:{regexp.pattern})" for _, regexp in regexps), re.ASCII).match
+
+
+def _alike(names: list[str], verdict: Verdict) -> Picked:
+    return Picked(names if verdict is Verdict.COUNTS else [], names if verdict is Verdict.EMPTY else [])
 
 
 class _DockerLevel:
@@ -215,7 +230,12 @@ class _DockerLevel:
 
     def pick(self, names: list[str]) -> Picked:
         """Judge many such entries."""
-        return pick_each(self.judge, names)
+        touched = self._group.touched(self._directory, names)
+        if not touched:
+            return _alike(names, self._plain)
+        picked = pick_each(self.judge, touched)
+        others = _alike([*set(names).difference(touched)], self._plain)
+        return Picked(picked.counting + others.counting, picked.emptied + others.emptied)
 
     def enter(self, name: str) -> Entered:
         """Judge a directory."""
