@@ -11,6 +11,14 @@ from image_assets.ignore.ignorefile import BadPatternError
 PROPERTY = "directory"
 # ELOOP: a file gave way to a link; ENXIO: to a socket; ENOTDIR: a directory above it to something else.
 _NOT_THERE_ANY_MORE = frozenset((errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.ENOTDIR))
+_LEAVE_OUT = "leave it out with the ignore file or `exclude`"
+_UNLIMIT = "raise the limit of open files (`ulimit -n`)"
+_HINTS = {
+    errno.EACCES: f"make it readable, or {_LEAVE_OUT}",
+    errno.EPERM: f"make it readable, or {_LEAVE_OUT}",
+    errno.EMFILE: _UNLIMIT,
+    errno.ENFILE: _UNLIMIT,
+}
 
 
 def shown(path: str) -> str:
@@ -23,10 +31,8 @@ def unreadable(path: str, fault: OSError) -> InputError:
     if fault.errno in _NOT_THERE_ANY_MORE:
         return changing(path)
     where = shown(path) or "the directory itself"
-    return InputError.single(
-        PROPERTY,
-        f"cannot read {where}: {fault.strerror}; make it readable, or leave it out with the ignore file or `exclude`",
-    )
+    hint = _HINTS.get(fault.errno or 0, _LEAVE_OUT)
+    return InputError.single(PROPERTY, f"cannot read {where}: {fault.strerror}; {hint}")
 
 
 def refused_pattern(fault: BadPatternError) -> InputError:
