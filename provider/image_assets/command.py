@@ -167,16 +167,7 @@ class Peer:
     """
 
     def __init__(self, argv: Sequence[str]) -> None:
-        try:
-            self._process = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise CommandMissingError(f"cannot run `{argv[0]}`: {error.strerror or error}") from error
+        self._process = _spawn(Command(tuple(argv)), subprocess.PIPE, subprocess.DEVNULL)
         self.input = _pipe(self._process.stdin)
         self.output = _pipe(self._process.stdout)
 
@@ -267,19 +258,23 @@ class _Lines:
         self._on_line(line.decode(errors="replace"))
 
 
-def _start(command: Command) -> "subprocess.Popen[bytes]":
+def _spawn(command: Command, stdin: int, stderr: int) -> "subprocess.Popen[bytes]":
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command.argv,
-            stdin=subprocess.PIPE if command.stdin else subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             env=command.environment,
             cwd=command.directory,
             start_new_session=True,
         )
     except OSError as error:
         raise CommandMissingError(f"cannot run `{command.argv[0]}`: {error.strerror or error}") from error
+
+
+def _start(command: Command) -> "subprocess.Popen[bytes]":
+    process = _spawn(command, subprocess.PIPE if command.stdin else subprocess.DEVNULL, subprocess.PIPE)
     if command.stdin:
         threading.Thread(target=_feed, args=(_pipe(process.stdin), command.stdin), daemon=True).start()
     return process

@@ -39,7 +39,6 @@ app.synth();
 console.log(Number(process.hrtime.bigint() - begun) / 1e9, process.resourceUsage().maxRSS);
 """
 
-MOST_WORKERS = 4
 Measured = tuple[float, float]
 """Seconds and MB."""
 
@@ -102,9 +101,11 @@ def run_measured(name: str, arguments: Sequence[str]) -> None:
 
 def _peak() -> int:
     """Return the most memory that this process and its workers had, in KB; of several workers the bound is told."""
+    from image_assets.context.workers import MOST_WORKERS  # noqa: PLC0415 - its import is measured
+
     alone = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return alone + worker * min(MOST_WORKERS, max(1, len(os.sched_getaffinity(0)) - 1))
+    return alone + worker * MOST_WORKERS
 
 
 def _once(command: Sequence[str], folder: Path | None = None) -> Measured:

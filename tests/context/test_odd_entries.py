@@ -8,14 +8,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from image_assets.context import ContextSpec, staged
-from image_assets.context.content import open_regular
+from image_assets.context.content import open_regular, read_small
 from image_assets.context.place import Place
 from image_assets.errors import InputError
 from tests.context.looking import content_of, counted, digest_of, fingerprint_of
@@ -67,6 +67,27 @@ def test_a_link_that_takes_a_files_place_is_not_followed(root: Path) -> None:
     (root / "link").symlink_to("/etc/passwd")
     with pytest.raises(InputError, match="link changed while it was read"):
         open_regular(Place(f"{root}/"), "link", "")
+
+
+REPLACEMENTS: dict[str, Callable[[Path], object]] = {
+    "a FIFO": os.mkfifo,
+    "a link": lambda entry: entry.symlink_to("/etc/passwd"),
+    "a directory": Path.mkdir,
+    "nothing": str,
+}
+
+
+@pytest.mark.parametrize("what", REPLACEMENTS)
+def test_what_takes_a_small_files_place_is_an_error_that_names_it(root: Path, what: str) -> None:
+    REPLACEMENTS[what](root / "entry")
+    before = set(Path("/proc/self/fd").iterdir())
+    directory = os.open(root, os.O_RDONLY)
+    try:
+        with pytest.raises(InputError, match="d/entry changed while it was read"):
+            read_small(directory, "entry", "d/")
+    finally:
+        os.close(directory)
+    assert set(Path("/proc/self/fd").iterdir()) == before
 
 
 def as_nobody(root: Path, body: str) -> str:

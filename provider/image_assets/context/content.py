@@ -15,7 +15,6 @@ _CHUNK: Final = 512 * 1024
 """In bytes: small enough for a core's own cache, large enough that few system calls and few waits for Python's lock are
 needed."""
 # A FIFO that takes the file's place between listing and opening must not block the open.
-_sha256 = hashlib.sha256
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -25,21 +24,23 @@ def open_regular(place: Place, name: str, path: str, *, follow: bool = False) ->
     Raises:
         InputError: It cannot be opened, or is not a regular file any more.
     """
+    return _open(place.prefix + name, place.fd, path + name, follow)
+
+
+def _open(name: str, directory: int | None, path: str, follow: bool) -> tuple[int, os.stat_result]:  # noqa: FBT001 - hot
     try:
-        fd = os.open(place.prefix + name, _FLAGS if follow else _FLAGS | NO_FOLLOW, dir_fd=place.fd)
+        fd = os.open(name, _FLAGS if follow else _FLAGS | NO_FOLLOW, dir_fd=directory)
     except OSError as fault:
-        raise unreadable(path + name, fault) from fault
+        raise unreadable(path, fault) from fault
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
-        raise changing(path + name)
+        raise changing(path)
     return fd, status
 
 
 def read_small(directory: int, name: str, path: str, *, follow: bool = False) -> tuple[os.stat_result, bytes | None]:
     """Return status and SHA-256 of a regular file; no digest if it is large.
-
-    The time of a first run is spent here, which is why this is `open_regular` written out.
 
     Args:
         directory: The open directory.
@@ -50,15 +51,9 @@ def read_small(directory: int, name: str, path: str, *, follow: bool = False) ->
     Raises:
         InputError: It cannot be read, or is not a regular file any more, or its size changed meanwhile.
     """
+    fd, status = _open(name, directory, path + name, follow)
+    size = status.st_size
     try:
-        fd = os.open(name, _FLAGS if follow else _FLAGS | NO_FOLLOW, dir_fd=directory)
-    except OSError as fault:
-        raise unreadable(path + name, fault) from fault
-    try:
-        status = os.fstat(fd)
-        size = status.st_size
-        if not stat.S_ISREG(status.st_mode):
-            raise changing(path + name)
         if size >= LARGE:
             return status, None
         content = os.read(fd, size + 1)
@@ -68,7 +63,7 @@ def read_small(directory: int, name: str, path: str, *, follow: bool = False) ->
         os.close(fd)
     if len(content) != size:
         raise changing(path + name)
-    return status, _sha256(content).digest()
+    return status, hashlib.sha256(content).digest()
 
 
 def large_digest(fd: int, before: os.stat_result, path: str, check: Callable[[], None]) -> bytes:

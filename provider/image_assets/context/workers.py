@@ -24,8 +24,6 @@ _PATIENCE: Final = 0.03
 """Seconds of this thread's own work after which one more worker is worth its start."""
 _MOST_PATHS: Final = 64
 _TICK: Final = 0.1
-_MOST_WORKERS: Final = 4
-"""In this process, for all contexts: each takes some 15 MB, and 25 MB more for 100,000 digests in the cache."""
 _LARGE_CACHE: Final = 7_000_000
 """In bytes; with more than these 100,000 digests a context has one worker, so that memory stays bounded."""
 
@@ -34,7 +32,9 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_SEATS: Final = threading.Semaphore(min(_cores() - 1, _MOST_WORKERS))
+MOST_WORKERS: Final = min(_cores() - 1, 4)
+"""In this process, for all contexts: each takes some 15 MB, and 25 MB more for 100,000 digests in the cache."""
+_SEATS: Final = threading.Semaphore(MOST_WORKERS)
 
 
 class Workers:
@@ -59,7 +59,7 @@ class Workers:
         self._idle: list[Worker] = []
         self._busy: dict[Worker, list[str]] = {}
         self._left: list[str] = []
-        self._most = 1 if _size(order.cache) > _LARGE_CACHE else _MOST_WORKERS
+        self._most = 1 if _size(order.cache) > _LARGE_CACHE else MOST_WORKERS
 
     def __enter__(self) -> Self:
         return self

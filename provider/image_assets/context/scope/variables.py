@@ -8,11 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from image_assets.context.scope.words import UnjudgeableError
+from image_assets.context.scope.words import MARKS, UnjudgeableError, has_odd_blanks
 
 _ARG = re.compile(r"""(\w+)(?:=(?:"([^"'\\`]*)"|'([^"'\\`]*)'|([^"'\\`\s]*)))?(?:\s+|$)""", re.ASCII)
 _USE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?:(:[-+])([^{}$]*))?\}|([A-Za-z_]\w*))", re.ASCII)
-_MARKS: Final = frozenset("\"'\\`")
 _AUTOMATIC: Final = frozenset(
     map("".join, itertools.product(("BUILD", "TARGET"), ("PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT", "STAGE")))
 )
@@ -36,8 +35,8 @@ class Variables:
         """Note what stands behind an `ARG`."""
         position = 0
         while position < len(text):
-            found = _ARG.match(text, position)
-            if found is None or any(character.isspace() and not character.isascii() for character in text):
+            found = None if has_odd_blanks(text) else _ARG.match(text, position)
+            if found is None:
                 # Where one declaration ends and the next begins is not plain: any variable may be meant.
                 self._are_plain = False
                 return
@@ -62,7 +61,7 @@ class Variables:
             UnjudgeableError: One has no value that is known here, or the word is written in a form that is not.
         """
         expanded = _USE.sub(self._value, word)
-        if "$" in without_variables(word) or _MARKS & set(word):
+        if "$" in without_variables(word) or MARKS & set(word):
             raise UnjudgeableError(f"{word} is not understood")
         return expanded
 

@@ -11,7 +11,7 @@ from typing import Final
 _BLANK: Final = "[\t\v\f\r ]"
 _BLANKS = re.compile(f"{_BLANK}+")
 _FLAG = re.compile(f"--[^\t\v\f\r ]*(?={_BLANK}|$)")
-_MARKS: Final = frozenset("\"'\\`")
+MARKS: Final = frozenset("\"'\\`")
 """Quotes, and both characters that can be the escape."""
 _QUOTED = re.compile(r"""(["'])([^"'\\`$]*)\1""")
 _PIECE = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.|<<[\t\r ]*|[^'"\\]""", re.DOTALL)
@@ -39,7 +39,7 @@ def split_flags(text: str) -> tuple[list[tuple[str, str]], str]:
     text = text.lstrip()
     while found := _FLAG.match(text):
         word = found[0]
-        if _MARKS & set(word) or not word.isascii():
+        if MARKS & set(word) or not word.isascii():
             raise UnjudgeableError(f"the flag {word} has quotes, escapes or unusual characters")
         text = text[found.end() :].lstrip()
         if word == "--":
@@ -47,6 +47,11 @@ def split_flags(text: str) -> tuple[list[tuple[str, str]], str]:
         name, _, value = word.removeprefix("--").partition("=")
         flags.append((name, value))
     return flags, text
+
+
+def has_odd_blanks(text: str) -> bool:
+    """Say whether there are blanks at which some of BuildKit's lexers split, and others do not."""
+    return any(character.isspace() and not character.isascii() for character in text)
 
 
 def plain(word: str) -> str:
@@ -59,7 +64,7 @@ def plain(word: str) -> str:
     bare = quoted[2] if quoted else word
     if "$" in bare:
         raise UnjudgeableError(f"the path {word} is computed")
-    if _MARKS & set(bare) or bare != bare.strip() or not bare.isprintable():
+    if MARKS & set(bare) or bare != bare.strip() or not bare.isprintable():
         raise UnjudgeableError(f"the word {word!r} has quotes, escapes or unusual characters")
     return bare
 
@@ -95,7 +100,7 @@ def _shell_words(line: str) -> list[str]:
     """Split at blanks that are not quoted or escaped; the quotes stay, and blanks behind `<<`, too."""
     words = [""]
     position = 0
-    if _ODD_VARIABLE.search(line) or any(character.isspace() and not character.isascii() for character in line):
+    if _ODD_VARIABLE.search(line) or has_odd_blanks(line):
         raise UnjudgeableError("a heredoc beside a variable or blanks of unusual form")
     while position < len(line):
         piece = _PIECE.match(line, position)
