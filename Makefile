@@ -34,7 +34,7 @@ check: setup ## format, lint and types
 	@.venv/bin/mypy --scripts-are-modules tools/setup tools/demo tools/with-docker
 
 schema: setup ## write schema.json and sdk/ anew
-	@$(PYTHON) -m image_assets.schema > schema.json
+	@$(PYTHON) -m image_assets.inputs.schema > schema.json
 	@tools/gensdk schema.json sdk
 
 clean: ## remove all that setup and the tests made in this folder

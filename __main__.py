@@ -1,5 +1,5 @@
 """What Pulumi starts when this folder is used as a plugin from source (PulumiPlugin.yaml)."""
 
-from image_assets.server import main
+from image_assets.plugin.server import main
 
 main()

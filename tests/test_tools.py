@@ -34,7 +34,7 @@ def gensdk(schema: Path, folder: Path) -> None:
 
 
 def test_the_schema_is_what_the_tables_of_inputs_say() -> None:
-    command = [sys.executable, "-m", "image_assets.schema"]
+    command = [sys.executable, "-m", "image_assets.inputs.schema"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert (REPO / "schema.json").read_text() == printed, "run `make schema`"
 

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from image_assets.archive import open_archive
 from image_assets.oci import NoKeychain, RegistryClient
-from image_assets.publish import KnownBlobs, send, send_local, write_tag
 from image_assets.task import Task
+from image_assets.transfer import KnownBlobs, send, send_local, write_tag
 from tests.fakes.cli_image import CliImage, docker
 from tools.kit import docker_engine
 from tools.kit import registry as local_registry

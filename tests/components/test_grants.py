@@ -4,16 +4,16 @@ import json
 
 import pytest
 
-from image_assets.aws import policy
 from image_assets.aws.ecr import AwsSettings
 from image_assets.aws.names import RepositoryArn
 from image_assets.components.grants import find_arn, role_name, role_policy, statement_for
+from image_assets.repository_policy import rules
 
 ARN = RepositoryArn("aws-cn", "cn-north-1", "123456789012", "team/api")
 
 
 def test_lambda_gets_the_statement_that_it_would_add_itself() -> None:
-    assert statement_for("service", "lambda.amazonaws.com", ARN, policy.PULL_ACTIONS) == {
+    assert statement_for("service", "lambda.amazonaws.com", ARN, rules.PULL_ACTIONS) == {
         "Effect": "Allow",
         "Principal": {"Service": "lambda.amazonaws.com"},
         "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
@@ -22,7 +22,7 @@ def test_lambda_gets_the_statement_that_it_would_add_itself() -> None:
 
 
 def test_another_service_gets_the_actions_without_a_condition() -> None:
-    statement = statement_for("service", "codebuild.amazonaws.com", ARN, policy.PUSH_ACTIONS)
+    statement = statement_for("service", "codebuild.amazonaws.com", ARN, rules.PUSH_ACTIONS)
     assert statement["Principal"] == {"Service": "codebuild.amazonaws.com"}
     assert "Condition" not in statement
 
@@ -41,8 +41,8 @@ def test_accounts_and_arns_are_principals_of_the_repositorys_partition(kind: str
 
 def test_a_roles_policy_names_only_the_repository_and_the_login() -> None:
     """R47."""
-    here, login = json.loads(role_policy(ARN, policy.PULL_ACTIONS))["Statement"]
-    assert here == {"Effect": "Allow", "Action": list(policy.PULL_ACTIONS), "Resource": str(ARN)}
+    here, login = json.loads(role_policy(ARN, rules.PULL_ACTIONS))["Statement"]
+    assert here == {"Effect": "Allow", "Action": list(rules.PULL_ACTIONS), "Resource": str(ARN)}
     assert login == {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"}
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from image_assets.credentials import Credential, Keychain, NoKeychain, StaticKeychain
+from image_assets.logins.credentials import Credential, Keychain, NoKeychain, StaticKeychain
 from image_assets.oci import Limits, RegistryClient
 from image_assets.task import Task
 from tests.fakes.registry import Auth, FakeRegistry, Rules

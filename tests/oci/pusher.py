@@ -2,7 +2,7 @@
 
 import sys
 
-from image_assets.credentials import Credential, StaticKeychain
+from image_assets.logins.credentials import Credential, StaticKeychain
 from image_assets.oci import RegistryClient
 from image_assets.oci.media_types import OCI_MANIFEST
 from image_assets.task import Task

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from image_assets.credentials import Credential
+from image_assets.logins.credentials import Credential
 from image_assets.oci import RegistryClient, digest_of
 from image_assets.task import Task
 from tests.oci.conftest import Place

@@ -13,7 +13,7 @@ import grpc
 from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from image_assets import wire
+from image_assets.plugin import wire
 
 URN = "urn:pulumi:dev::proj::image-assets:index:DockerImageAsset$image-assets:index:PublishedImage::app"
 
@@ -88,7 +88,7 @@ class Plugin:
 def running(folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[Plugin]:
     """Start the plugin in a program's folder, with nobody listening to its log."""
     process = subprocess.Popen(
-        [sys.executable, "-c", "from image_assets.server import main; main()"],
+        [sys.executable, "-c", "from image_assets.plugin.server import main; main()"],
         cwd=folder,
         env={**os.environ, **(environ or {})},
         stdout=subprocess.PIPE,

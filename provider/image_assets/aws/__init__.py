@@ -1,8 +1,6 @@
-"""Amazon ECR: its names, its own API, and the policies of its repositories.
+"""Amazon ECR: its names and its own API.
 
 names               hosts, ARNs and repository names
-policy              statements: what is allowed to whom, checked
-policy_document     one statement within a policy's text
 lifecycle           which images expire
 errors              what AWS answers, in the user's terms
 ecr                 logins and policies over the API; the only file that talks to AWS

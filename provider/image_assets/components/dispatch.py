@@ -11,7 +11,7 @@ from image_assets import __version__
 from image_assets.components.assets import ImageAsset
 from image_assets.components.grants import call_method
 from image_assets.components.origin import Origin
-from image_assets.settings import Settings
+from image_assets.inputs.settings import Settings
 
 Maker = Callable[[str, Mapping[str, Any], pulumi.ResourceOptions, Origin], pulumi.ComponentResource]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pulumi
 
-from image_assets.aws import policy
 from image_assets.errors import InputError, Problem
-from image_assets.fields import GRANT_METHODS
-from image_assets.shapes import nearest
+from image_assets.inputs.grant_fields import GRANT_METHODS
+from image_assets.inputs.types import nearest
+from image_assets.repository_policy import rules
 
 #: The arguments that say who is granted something.
 GRANTEES = ("role", "service", "accountId", "arn")
@@ -106,7 +106,7 @@ def account_text(account: Any) -> Any:
 
 def _action_problems(actions: Any, path: str) -> Iterator[Problem]:
     if isinstance(actions, list) and not any(isinstance(action, pulumi.Output) for action in actions):
-        yield from policy.action_problems(actions, path)
+        yield from rules.action_problems(actions, path)
     elif not isinstance(actions, list):
         yield Problem(path, "must be a list of actions, such as ecr:DescribeImages")
 
@@ -115,7 +115,7 @@ def _statement_problems(statement: Any, path: str) -> Iterator[Problem]:
     if statement is None:
         yield Problem(path, "is missing")
     elif not isinstance(statement, pulumi.Output) and not _has_output(statement):
-        yield from policy.statement_problems(statement, path)
+        yield from rules.statement_problems(statement, path)
 
 
 def _has_output(value: Any) -> bool:

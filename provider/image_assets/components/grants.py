@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import pulumi
 
-from image_assets.aws import policy
 from image_assets.aws.ecr import Aws, AwsSettings, EcrKeychain
 from image_assets.aws.names import RepositoryArn, arn_of
 from image_assets.components.grant_checks import GRANTEES, TWINS, account_text, grant_problems, refuse, twin_problems
@@ -20,13 +19,14 @@ from image_assets.components.origin import Origin
 from image_assets.components.stack_aws import handed_on
 from image_assets.errors import InputError
 from image_assets.reference import Repository
-from image_assets.repository_policy import NOT_ECR
+from image_assets.repository_policy import rules
+from image_assets.repository_policy.resource import NOT_ECR
 from image_assets.task import Task
 
 ACTIONS = {
-    "grantPull": policy.PULL_ACTIONS,
-    "grantPush": policy.PUSH_ACTIONS,
-    "grantPullPush": policy.PULL_PUSH_ACTIONS,
+    "grantPull": rules.PULL_ACTIONS,
+    "grantPush": rules.PUSH_ACTIONS,
+    "grantPullPush": rules.PULL_PUSH_ACTIONS,
 }
 
 Arguments = Mapping[str, Any]
@@ -118,7 +118,7 @@ class Grant:
         child = child_name(self.component, self.name)
         made: pulumi.CustomResource = iam.RolePolicy(
             child,
-            name=policy.make_sid(f"{pulumi.get_project()}/{pulumi.get_stack()}/{child}", child),
+            name=rules.make_sid(f"{pulumi.get_project()}/{pulumi.get_stack()}/{child}", child),
             role=pulumi.Output.from_input(role).apply(role_name),
             policy=arn_output(self.component).apply(lambda arn: role_policy(arn, self.actions)),
             opts=pulumi.ResourceOptions(parent=self.component),
@@ -151,7 +151,7 @@ def child_name(component: Component, name: str) -> str:
 def role_policy(arn: RepositoryArn, actions: Sequence[str]) -> str:
     """Return the identity policy for a role."""
     here = {"Effect": "Allow", "Action": list(actions), "Resource": str(arn)}
-    login = {"Effect": "Allow", "Action": policy.TOKEN_ACTION, "Resource": "*"}
+    login = {"Effect": "Allow", "Action": rules.TOKEN_ACTION, "Resource": "*"}
     return json.dumps({"Version": "2012-10-17", "Statement": [here, login]}, separators=(",", ":"))
 
 
@@ -161,16 +161,16 @@ def statement_for(kind: str, who: str, arn: RepositoryArn, actions: Sequence[str
     For Lambda's service it is the one that Lambda itself would add: for functions of the repository's account and
     region.
     """
-    if kind == "service" and who == policy.LAMBDA:
-        pulls = tuple(actions) == policy.PULL_ACTIONS
-        statement = policy.allow({"Service": who}, policy.LAMBDA_ACTIONS if pulls else actions)
-        return {**statement, "Condition": policy.lambda_condition(arn.partition, arn.region, arn.account)}
+    if kind == "service" and who == rules.LAMBDA:
+        pulls = tuple(actions) == rules.PULL_ACTIONS
+        statement = rules.allow({"Service": who}, rules.LAMBDA_ACTIONS if pulls else actions)
+        return {**statement, "Condition": rules.lambda_condition(arn.partition, arn.region, arn.account)}
     principal = {
         "service": {"Service": who},
-        "accountId": policy.account_principal(account_text(who), arn.partition),
+        "accountId": rules.account_principal(account_text(who), arn.partition),
         "arn": {"AWS": who},
     }[kind]
-    return policy.allow(principal, actions)
+    return rules.allow(principal, actions)
 
 
 def role_name(role: str) -> str:

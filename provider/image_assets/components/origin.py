@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 from pulumi.resource import DependencyProviderResource
 
-from image_assets.shapes import empty
+from image_assets.inputs.types import empty
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from image_assets.components.grant_checks import TWINS, twin_problems
 from image_assets.components.grants import declared_grants, take_twins
 from image_assets.components.origin import Origin
 from image_assets.errors import InputError, Problem
-from image_assets.fields import GRANTS_FIELDS, IMAGE_REPOSITORY_FIELDS
-from image_assets.shapes import problems, unknown_names
+from image_assets.inputs.grant_fields import GRANTS_FIELDS
+from image_assets.inputs.repository_fields import IMAGE_REPOSITORY_FIELDS
+from image_assets.inputs.types import problems, unknown_names
 
 TOKEN = "image-assets:index:ImageRepository"  # noqa: S105 - a resource type
 OUTPUTS = ("repositoryUrl", "repositoryName", "repositoryArn")

@@ -2,7 +2,7 @@
 
 Read `spec` (what is to be built), `dialect` (which programs there are and what each can do), `argv` (the command
 line), `overlay` (the configuration the program sees), `probe` (finding the program and its builder), `store` (a built
-image in the engine's own store), `progress` and `failure` (what the output says). `image_assets.build` puts them
+image in the engine's own store), `progress` and `failure` (what the output says). `publishing.build` puts them
 together.
 """
 

@@ -1,0 +1,101 @@
+"""What an update would change, decided from the stored and the wanted inputs alone."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from image_assets.custom_resource import Change, Kind, Values
+from image_assets.inputs.field import Counts, Field, OnChange
+from image_assets.inputs.image import fields_of
+from image_assets.inputs.types import join, plain
+from image_assets.reference import Repository
+from image_assets.values import UNKNOWN, reveal
+
+
+def changes(olds: Values, news: Values) -> tuple[Change, ...]:
+    """Return every difference that leads to an update or a replacement.
+
+    Both are inputs as Check returned them. Paths, labels and the like that do not change the image make no
+    difference; an option that counts is named only if the fingerprint changed.
+    """
+    found = [change for field in fields_of(news) for change in field_changes(field, olds, news)]
+    if content_changed(olds, news):
+        found += [*row_changes(olds, news), Change("fingerprint", kind_of(olds, news, "fingerprint"))]
+    return tuple(found)
+
+
+def content_changed(olds: Values, news: Values) -> bool:
+    """Say whether the fingerprint changed; one that is not known yet counts as changed."""
+    return plain(news.get("fingerprint")) is UNKNOWN or olds.get("fingerprint") != news.get("fingerprint")
+
+
+def field_changes(field: Field, olds: Values, news: Values) -> Iterator[Change]:
+    """Yield the differences of one input that matter."""
+    old, new = plain(olds.get(field.name)), plain(news.get(field.name))
+    if field.change is OnChange.FINGERPRINT:
+        if field.counts is Counts.OPTION and content_changed(olds, news):
+            yield from (change for change in nested_changes(field.name, old, new) if change.path not in ignored(news))
+    elif field.change is not OnChange.NOTHING and normal(field, old) != normal(field, new):
+        yield Change(field.name, kind_of(olds, news, field.name), field.change is OnChange.REPLACE)
+
+
+def ignored(news: Values) -> frozenset[str]:
+    """Return the paths of options that the `invalidation` input takes out of the fingerprint."""
+    invalidation = reveal(news.get("invalidation")) or {}
+    if invalidation is UNKNOWN:
+        return frozenset()
+    switched_off = {field.name for field in fields_of(news) if invalidation.get(field.switch) is False}
+    args = invalidation.get("ignoredBuildArgs") or []
+    return frozenset(switched_off | {join("buildArgs", name) for name in args if isinstance(name, str)})
+
+
+def normal(field: Field, value: Any) -> Any:
+    """Return a value in the form in which two spellings of the same are equal."""
+    if value is None:
+        return list(field.default) if isinstance(field.default, tuple) else field.default
+    if field.name == "repository" and isinstance(value, str):
+        return str(Repository.parse(value))
+    return reveal(value)
+
+
+def kind_of(olds: Values, news: Values, name: str) -> Kind:
+    """Say whether an input came, went or changed."""
+    if olds.get(name) is None:
+        return Kind.ADD
+    return Kind.DELETE if news.get(name) is None else Kind.UPDATE
+
+
+def nested_changes(path: str, old: Any, new: Any) -> Iterator[Change]:
+    """Yield the differing members of a map, or the value itself."""
+    old, new = plain(old), plain(new)
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            if reveal(old.get(key)) != reveal(new.get(key)) or plain(new.get(key)) is UNKNOWN:
+                yield Change(join(path, key), kind_of(old, new, key))
+    elif reveal(old) != reveal(new) or new is UNKNOWN:
+        yield Change(path, kind_of({path: old}, {path: new}, path))
+
+
+def row_changes(olds: Values, news: Values) -> Iterator[Change]:
+    """Yield the differing rows of the outline of what reaches the builder."""
+    old, new = rows_of(olds), rows_of(news)
+    if plain(news.get("fingerprint")) is UNKNOWN:
+        return
+    for path in sorted(old.keys() | new.keys()):
+        if old.get(path) != new.get(path):
+            yield Change(f"files[{quoted(path)}]", kind_of(old, new, path))
+
+
+def rows_of(values: Values) -> Mapping[str, str]:
+    """Return the outline that Check stored."""
+    rows = plain(values.get("files"))
+    return rows if isinstance(rows, dict) else {}
+
+
+def quoted(path: str) -> str:
+    """Quote a key for a property path (Pulumi: `["key"]`, quotes in it escaped by backslashes)."""
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def option_names(found: tuple[Change, ...]) -> list[str]:
+    """Return the paths of the changed inputs, without files and fingerprint."""
+    return [change.path for change in found if not change.path.startswith(("files[", "fingerprint"))]

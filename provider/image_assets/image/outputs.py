@@ -1,0 +1,58 @@
+"""The outputs of an image, as far as they are known."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from image_assets.aws.names import arn_of
+from image_assets.inputs.image import Inputs
+from image_assets.inputs.settings import Settings
+from image_assets.plan.plan import platforms_of
+from image_assets.plan.target import image_tag, known_target
+from image_assets.reference import Repository
+from image_assets.values import UNKNOWN
+
+#: The tags that this resource wrote itself, the only ones it may ever delete. Keys with two underscores are not shown.
+WRITTEN_TAGS = "__writtenTags"
+
+
+def forecast(inputs: Inputs, fingerprint: Any, archive_platforms: Any, settings: Settings) -> dict[str, Any]:
+    """Return the outputs before anything is published: all but the digests are known."""
+    target = known_target(inputs, fingerprint)
+    return {
+        "imageUri": str(target) if target else UNKNOWN,
+        "imageTag": image_tag(inputs, fingerprint),
+        "assetHash": fingerprint,
+        "imageDigest": UNKNOWN,
+        "imageDigestUri": UNKNOWN,
+        **repository_outputs(inputs.destination),
+        "platforms": archive_platforms or known_platforms(inputs, settings),
+    }
+
+
+def repository_outputs(repository: Repository | None) -> dict[str, Any]:
+    """Return the outputs that the repository alone tells."""
+    if repository is None:
+        return dict.fromkeys(("repositoryUrl", "repositoryName", "repositoryArn"), UNKNOWN)
+    arn = arn_of(repository.registry, repository.path)
+    return {
+        "repositoryUrl": str(repository),
+        "repositoryName": repository.path,
+        "repositoryArn": str(arn) if arn else None,
+    }
+
+
+def known_platforms(inputs: Inputs, settings: Settings) -> Any:
+    """Return the platforms asked for."""
+    if inputs.tarball_file or any(path.startswith(("platform", "tarballFile", "image")) for path in inputs.unknown):
+        return UNKNOWN
+    return list(platforms_of(inputs, settings))
+
+
+def published(outputs: Mapping[str, Any], digest: str, written: tuple[str, ...]) -> dict[str, Any]:
+    """Return the outputs with the digest that the registry holds."""
+    return {
+        **outputs,
+        "imageDigest": digest,
+        "imageDigestUri": f"{outputs['repositoryUrl']}@{digest}",
+        WRITTEN_TAGS: list(written),
+    }

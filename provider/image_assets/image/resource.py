@@ -1,0 +1,269 @@
+"""An image in a registry, named by the fingerprint of its content. START READING HERE.
+
+Every decision about an image is one of the six methods below. `check` takes the fingerprint and stores it as an input;
+`diff` compares inputs; `create` and `update` publish what the registry lacks; `read` asks whether it is still there;
+`delete` leaves the registry alone unless told otherwise. In a preview nothing is built and the registry gets nothing.
+"""
+
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from image_assets.context import describe_change
+from image_assets.custom_resource import Change, Job, State, Values
+from image_assets.errors import AssetError, InputError, Problem
+from image_assets.image.diff import changes, option_names, rows_of
+from image_assets.image.handover import Handover, without_secrets
+from image_assets.image.outputs import WRITTEN_TAGS, forecast, published, repository_outputs
+from image_assets.inputs.image import ASSET_FIELDS, Inputs, asset_problems, input_problems, parse_stored
+from image_assets.inputs.settings import Settings
+from image_assets.inputs.types import plain
+from image_assets.logins.login import Login
+from image_assets.plan.fingerprints import Fingerprints, Taken
+from image_assets.plan.plan import location_problems
+from image_assets.plan.target import Target, known_target
+from image_assets.publishing.lookups import Lookups
+from image_assets.publishing.origins import Origins
+from image_assets.publishing.outside import Outside
+from image_assets.publishing.wanted import Wanted
+from image_assets.reference import Reference
+from image_assets.task import Task
+from image_assets.values import UNKNOWN, Secret, reveal
+
+if TYPE_CHECKING:
+    from image_assets.oci import RegistryClient
+
+
+class PublishedImage:
+    """The resource type `image-assets:index:PublishedImage` (see `CustomResource` for what each method is)."""
+
+    def __init__(self, settings: Settings, base: Path) -> None:
+        self.settings = settings
+        self.base = base
+        self.fingerprints = Fingerprints(settings, base)
+        self.handover = Handover()
+        self.origins = Origins()
+        self.lookups = Lookups()
+        self.gone: set[str] = set()
+        self.outside = Outside(settings, base, self.fingerprints, self.origins)
+
+    def begin(self, kind: str, values: Values, task: Task) -> None:
+        """Check the inputs of an asset component, and start reading what its image's `check` will ask for.
+
+        Nothing is reported through the task before that.
+
+        Raises:
+            InputError: With every problem, on the component where the user made them.
+        """
+        if kind in ASSET_FIELDS:
+            refuse((*asset_problems(kind, values), *location_problems(values, self.base)))
+            inputs = parse_stored(values)
+            begun = self.fingerprints.begin(inputs, task)
+            if begun and self.settings.check_published == "always":
+                begun.add_done_callback(partial(self.begin_lookup, inputs, task))
+
+    def begin_lookup(self, inputs: Inputs, task: Task, taken: "Future[Taken]") -> None:
+        """Start asking the registry whether it has the image, which `diff` will want to know."""
+        target = None if taken.exception() else known_target(inputs, taken.result().fingerprint.digest)
+        if target:
+            login = Login(inputs.registry_auth, inputs.aws)
+            self.lookups.begin(str(target), partial(self.has, target, task, login))
+
+    def has(self, target: Target, task: Task, login: Login) -> bool:
+        """Ask the registry for a tag."""
+        client = self.outside.registries.client(target.repository, task, login)
+        return client.head_manifest(target.repository.full_path, target.tag) is not None
+
+    def check(self, job: Job, olds: Values, news: Values) -> Values:  # noqa: ARG002 - the protocol's parameter
+        """Return the inputs to store: the program's own without secret values, the fingerprint and its outline."""
+        refuse((*input_problems(news), *location_problems(news, self.base)))
+        inputs = parse_stored(news)
+        self.handover.keep(job.urn, inputs)
+        taken = self.fingerprints.of(inputs, job.task)
+        if taken is None:
+            return {**without_secrets(news), "fingerprint": UNKNOWN, "files": UNKNOWN}
+        taken.report(job.task)
+        return {**without_secrets(news), **taken.as_inputs()}
+
+    def diff(self, job: Job, old: State, news: Values) -> tuple[Change, ...]:
+        """Compare inputs, and if so configured ask whether the image is still there."""
+        found = changes(old.inputs, news)
+        self.note_origin(old)
+        if found:
+            job.task.info(explain(found, old.inputs, news))
+        elif self.settings.check_published == "always" and self.is_gone(job, old):
+            job.task.info("the image is no longer in the registry and will be published again")
+            self.gone.add(job.urn)
+            return (Change("fingerprint"),)
+        return found
+
+    def create(self, job: Job, inputs: Values) -> State:
+        """Publish the image unless the registry has it."""
+        outputs = self.make(job, inputs, {})
+        known = outputs["imageUri"]
+        return State("" if known is UNKNOWN else known, inputs, outputs)
+
+    def update(self, job: Job, old: State, news: Values) -> Values:
+        """Publish the new image; the old one stays."""
+        return self.make(job, news, old.outputs)
+
+    def make(self, job: Job, values: Values, before: Values) -> dict[str, Any]:
+        """Publish, or in a preview say what is known of it; `before` are the outputs so far."""
+        inputs = parse_stored(values)
+        outputs = forecast(inputs, plain(values["fingerprint"]), values.get("archivePlatforms"), self.settings)
+        target = known_target(inputs, plain(values["fingerprint"]))
+        if job.preview:
+            self.build_ahead(job, inputs, target, values)
+            return outputs if job.urn in self.gone else kept_digest(outputs, before)
+        if target is None:
+            raise InputError.single("repository", "is still unknown when the image must be published")
+        published_now = self.outside.releases.publish(self.wanted(job, inputs, target, values))
+        written = written_tags(before, target, published_now.written)
+        return published(outputs, published_now.digest, written)
+
+    def build_ahead(self, job: Job, inputs: Inputs, target: Target | None, values: Values) -> None:
+        """Build in a preview if the program asks for it."""
+        if inputs.build_on_preview and target is not None:
+            self.outside.releases.try_build(self.wanted(job, inputs, target, values))
+
+    def wanted(self, job: Job, inputs: Inputs, target: Target, values: Values) -> Wanted:
+        """Gather what publishing one image needs."""
+        return Wanted(
+            job=job,
+            inputs=inputs,
+            target=target,
+            fingerprint=values.get("fingerprint", ""),
+            outline=rows_of(values),
+            login=self.login(job, inputs),
+            build_secrets=self.handover.build_secrets(job.urn, inputs),
+            other_auths=self.handover.all_auths(),
+            hidden=secret_texts(values.get("buildArgs")),
+        )
+
+    def login(self, job: Job, inputs: Inputs) -> Login:
+        """Return what is known about reaching a resource's registry."""
+        return Login(self.handover.registry_auth(job.urn), inputs.aws)
+
+    def client_of(self, job: Job, old: State, target: Target) -> "RegistryClient":
+        """Return a client for the registry of a stored image."""
+        return self.outside.registries.client(target.repository, job.task, self.login(job, parse_stored(old.inputs)))
+
+    def read(self, job: Job, old: State) -> State | None:
+        """Ask the registry; only a clear "no such manifest" means gone, any trouble leaves the state as it is."""
+        if not old.outputs:
+            return self.import_image(job, old.id)
+        target = stored_target(old)
+        try:
+            found = self.client_of(job, old, target).head_manifest(target.repository.full_path, target.tag)
+        except AssetError as error:
+            job.task.warn(f"the state is kept as it was, {target} could not be looked up: {error}")
+            return old
+        if found is None:
+            return None
+        if found.digest != old.outputs.get("imageDigest"):
+            job.task.warn(f"{target} now holds {found.digest}; somebody else has overwritten the tag")
+        return State(old.id, old.inputs, published(old.outputs, found.digest, tuple(old.outputs.get(WRITTEN_TAGS, ()))))
+
+    def import_image(self, job: Job, reference: str) -> State | None:
+        """Take over a published image: `repository:tag` is all that is known of it."""
+        target = parse_import(reference)
+        client = self.outside.registries.client(target.repository, job.task, Login())
+        found = client.head_manifest(target.repository.full_path, target.tag)
+        if found is None:
+            return None
+        outputs = {"imageUri": str(target), "imageTag": target.tag, **repository_outputs(target.repository)}
+        return State(reference, {"repository": str(target.repository)}, published(outputs, found.digest, ()))
+
+    def delete(self, job: Job, old: State) -> None:
+        """Leave the registry alone, unless the program said that this resource's own tag may go."""
+        if plain(old.inputs.get("retainOnDelete")) is False:
+            from image_assets.publishing.removal import retire  # noqa: PLC0415 - rarely asked for
+
+            target = stored_target(old)
+            client = self.client_of(job, old, target)
+            retire(client, target, tuple(old.outputs.get(WRITTEN_TAGS, ())), old.outputs["imageDigest"], job.task)
+
+    def note_origin(self, old: State) -> None:
+        """Remember where a stored image is, in case the program now wants it in another repository too."""
+        fingerprint, digest = plain(old.inputs.get("fingerprint")), old.outputs.get("imageDigest")
+        if isinstance(fingerprint, str) and digest:
+            self.origins.note(fingerprint, stored_target(old).repository, digest)
+
+    def is_gone(self, job: Job, old: State) -> bool:
+        """Say whether the registry clearly lacks the image; any trouble counts as no."""
+        target = stored_target(old)
+        login = self.login(job, parse_stored(old.inputs))
+        try:
+            return not self.lookups.answer(str(target), partial(self.has, target, job.task, login))
+        except AssetError as error:
+            job.task.warn(f"{target} could not be looked up: {error}")
+            return False
+
+
+def refuse(found: tuple[Problem, ...]) -> None:
+    """Raise all problems at once.
+
+    Raises:
+        InputError: There are any.
+    """
+    if found:
+        raise InputError(found)
+
+
+def explain(found: tuple[Change, ...], olds: Values, news: Values) -> str:
+    """Say why an image changes: the first few paths and a count, and the options, never a value."""
+    parts = []
+    if plain(news.get("fingerprint")) is not UNKNOWN:
+        files = str(describe_change(rows_of(olds), rows_of(news)))
+        parts += [f"files: {files}"] if files else []
+    options = option_names(found)
+    parts += [f"inputs: {', '.join(options)}"] if options else []
+    return "changed " + ("; ".join(parts) or "content")
+
+
+def secret_texts(value: Any) -> tuple[str, ...]:
+    """Return the texts inside secret values."""
+    if isinstance(value, Secret):
+        return all_texts(reveal(value))
+    return tuple(text for item in value.values() for text in secret_texts(item)) if isinstance(value, dict) else ()
+
+
+def all_texts(value: Any) -> tuple[str, ...]:
+    """Return every text in a plain value."""
+    if isinstance(value, dict):
+        return tuple(text for item in value.values() for text in all_texts(item))
+    return (value,) if isinstance(value, str) else ()
+
+
+def kept_digest(outputs: dict[str, Any], before: Values) -> dict[str, Any]:
+    """Return the forecast; the digest is known if the image stays the same."""
+    if before.get("imageUri") == outputs["imageUri"] and before.get("imageDigest"):
+        return published(outputs, before["imageDigest"], tuple(before.get(WRITTEN_TAGS, ())))
+    return outputs
+
+
+def stored_target(old: State) -> Target:
+    """Return where a stored image is."""
+    return parse_import(f"{old.outputs['repositoryUrl']}:{old.outputs['imageTag']}")
+
+
+def parse_import(text: str) -> Target:
+    """Parse an image's URI.
+
+    Raises:
+        InputError: It is no reference with a tag.
+    """
+    try:
+        reference = Reference.parse(text)
+    except ValueError as error:
+        raise InputError.single("", f"the id to import is an image's URI, repository:tag; {error}") from error
+    if not reference.tag:
+        raise InputError.single("", f'the id to import is repository:tag; "{text}" has no tag')
+    return Target(reference.repository, reference.tag)
+
+
+def written_tags(before: Values, target: Target, written: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the tags that this resource wrote for the image it now has."""
+    same = before.get("imageUri") == str(target)
+    return tuple(dict.fromkeys((*(before.get(WRITTEN_TAGS, ()) if same else ()), *written)))

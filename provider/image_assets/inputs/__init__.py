@@ -1,0 +1,1 @@
+"""What a program may say: the tables of inputs and settings, their types, parsing, the schema."""

@@ -1,0 +1,172 @@
+"""From wire values to frozen inputs: every problem at once, unknown values kept apart."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from image_assets.errors import InputError, Problem
+from image_assets.inputs.destination_fields import DESTINATION_FIELDS, HANDED_ON_FIELDS
+from image_assets.inputs.field import Field
+from image_assets.inputs.grant_fields import GRANTS_FIELDS
+from image_assets.inputs.source_fields import ARCHIVE_FIELDS, SOURCE_FIELDS
+from image_assets.inputs.types import empty, freeze, join, plain, problems, unknown_names
+from image_assets.reference import Repository
+from image_assets.values import UNKNOWN
+
+DOCKER_ASSET_FIELDS = SOURCE_FIELDS + DESTINATION_FIELDS
+TARBALL_ASSET_FIELDS = ARCHIVE_FIELDS + DESTINATION_FIELDS
+IMAGE_FIELDS = SOURCE_FIELDS + ARCHIVE_FIELDS + DESTINATION_FIELDS + HANDED_ON_FIELDS
+
+#: Stands in the state for values that are handed from Check to Create in memory.
+IN_MEMORY = "(kept in memory only)"
+
+#: The inputs of the asset components, by type token.
+ASSET_FIELDS: Mapping[str, tuple[Field, ...]] = {
+    "image-assets:index:DockerImageAsset": DOCKER_ASSET_FIELDS + GRANTS_FIELDS,
+    "image-assets:index:TarballImageAsset": TARBALL_ASSET_FIELDS + GRANTS_FIELDS,
+}
+
+#: What Check adds to the program's inputs: the fingerprint and the outline of what it was taken from.
+COMPUTED = ("fingerprint", "files", "archivePlatforms")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of one image, parsed; `fields` says what each means.
+
+    A value that is not known yet has its default here, and its path is in `unknown`.
+    """
+
+    unknown: frozenset[str] = frozenset()
+    directory: str | None = None
+    file: str = "Dockerfile"
+    exclude: tuple[str, ...] = ()
+    ignore_mode: str = "docker"
+    follow_symlinks: str = "never"
+    scope: str = "context"
+    build_args: Mapping[str, str] = field(default_factory=empty)
+    build_contexts: Mapping[str, str] = field(default_factory=empty)
+    build_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=empty)
+    build_ssh: tuple[str, ...] = ()
+    target: str | None = None
+    network_mode: str | None = None
+    platform: str | None = None
+    platforms: tuple[str, ...] = ()
+    extra_hash: str | None = None
+    asset_hash: str | None = None
+    invalidation: Mapping[str, Any] = field(default_factory=empty)
+    cache_from: tuple[Mapping[str, Any], ...] = ()
+    cache_to: tuple[Mapping[str, Any], ...] = ()
+    cache_disabled: bool = False
+    builder: Mapping[str, str] = field(default_factory=empty)
+    build_flags: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=empty)
+    build_on_preview: bool = False
+    tarball_file: str | None = None
+    image: str | None = None
+    repository: str | None = None
+    tag_prefix: str = ""
+    extra_tags: tuple[str, ...] = ()
+    registry_auth: Mapping[str, str] = field(default_factory=empty)
+    retain_on_delete: bool = True
+    aws: Mapping[str, str] = field(default_factory=empty)
+
+    def counts(self, switch: str) -> bool:
+        """Say whether the inputs under one `invalidation` switch count for the fingerprint."""
+        return bool(self.invalidation.get(switch, True))
+
+    @property
+    def ignored_build_args(self) -> frozenset[str]:
+        """The names of the build arguments that do not count."""
+        return frozenset(self.invalidation.get("ignoredBuildArgs", ()))
+
+    @property
+    def destination(self) -> Repository | None:
+        """The repository to publish to, None while it is unknown."""
+        return Repository.parse(self.repository) if self.repository else None
+
+
+def parse(values: Mapping[str, Any]) -> Inputs:
+    """Turn wire values into frozen inputs.
+
+    Raises:
+        InputError: With every problem of every input.
+    """
+    found = tuple(input_problems(values))
+    if found:
+        raise InputError(found)
+    return parse_stored(values)
+
+
+def parse_stored(values: Mapping[str, Any]) -> Inputs:
+    """Turn values that were checked before, as the state holds them, into frozen inputs."""
+    given = {field.name: values.get(field.name) for field in fields_of(values)}
+    frozen = {
+        attribute(field.name): freeze(field.shape, given[field.name])
+        for field in fields_of(values)
+        if plain(given[field.name]) not in (None, UNKNOWN) and not is_marker(field, given[field.name])
+    }
+    return Inputs(unknown=frozenset(unknown_paths(given)), **frozen)
+
+
+def is_marker(field: Field, value: Any) -> bool:
+    """Say whether the state's marker stands where the value was."""
+    return field.in_memory and plain(value) == IN_MEMORY
+
+
+def fields_of(values: Mapping[str, Any]) -> tuple[Field, ...]:
+    """Return the rows that apply: an image comes from an archive if one is named, else from a directory."""
+    source = ARCHIVE_FIELDS if "tarballFile" in values else SOURCE_FIELDS
+    return source + DESTINATION_FIELDS + HANDED_ON_FIELDS
+
+
+def attribute(wire_name: str) -> str:
+    """Return the Python name of an input (`buildArgs` -> `build_args`)."""
+    return re.sub(r"([A-Z])", lambda match: "_" + match[1].lower(), wire_name)
+
+
+def input_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield everything that is wrong with an image's inputs, as far as they tell it alone."""
+    if values.get("repository") is None:
+        yield Problem("repository", "is missing")
+    yield from row_problems(fields_of(values), values, COMPUTED)
+
+
+def asset_problems(kind: str, values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield everything that is wrong with the inputs of an asset component, given its type token."""
+    yield from row_problems(ASSET_FIELDS[kind], values)
+
+
+def row_problems(rows: tuple[Field, ...], values: Mapping[str, Any], more: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """Yield what is wrong with each input, and names that do not exist; `more` are names that need no check."""
+    yield from unknown_names(values, [*(row.name for row in rows), *more], "")
+    for row in rows:
+        value = values.get(row.name)
+        if value is None and row.required:
+            yield Problem(row.name, "is missing")
+        elif value is not None and not is_marker(row, value):
+            yield from problems(row.shape, value, row.name)
+    for first, second, reason in CONTRADICTIONS:
+        if values.get(first) and values.get(second):
+            yield Problem(second, f"contradicts `{first}`: {reason}")
+
+
+CONTRADICTIONS = (
+    ("platform", "platforms", "give one of them"),
+    ("assetHash", "extraHash", "your own hash replaces everything else that counts; give one of them"),
+    ("cacheDisabled", "cacheFrom", "a build without cache imports none; give one of them"),
+)
+
+
+def unknown_paths(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the path of each part that is not known yet."""
+    bare = plain(value)
+    if bare is UNKNOWN:
+        yield path
+    elif isinstance(bare, dict):
+        for key, item in bare.items():
+            yield from unknown_paths(item, join(path, key))
+    elif isinstance(bare, list):
+        for index, item in enumerate(bare):
+            yield from unknown_paths(item, f"{path}[{index}]")

@@ -1,0 +1,228 @@
+"""The Pulumi package schema, made from the tables of inputs: `python -m image_assets.inputs.schema` prints it.
+
+Rules: Pulumi's "Package schema" document and pkg/codegen/schema. Components are marked with `isComponent`; a method is
+a function whose token is `TYPE/METHOD` and whose first input is `__self__`.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from image_assets import __version__
+from image_assets.inputs.field import Field
+from image_assets.inputs.grant_fields import GRANT_METHODS, GRANTS_FIELDS, POLICY_STATEMENT_FIELDS
+from image_assets.inputs.image import DOCKER_ASSET_FIELDS, IMAGE_FIELDS, TARBALL_ASSET_FIELDS
+from image_assets.inputs.repository_fields import IMAGE_REPOSITORY_FIELDS
+from image_assets.inputs.settings import SETTINGS
+from image_assets.inputs.types import Listing, Mapped, Member, Record, Shape
+
+PACKAGE = "image-assets"
+
+IMAGE_PROPERTIES: Mapping[str, str] = {
+    "imageUri": "The image's address, `repository:tag`; known in the first preview.",
+    "imageTag": "The tag: the prefix and the first 32 digits of `assetHash`.",
+    "assetHash": "The fingerprint of the content, 64 hexadecimal digits.",
+    "imageDigest": "The digest of the manifest or index that the registry serves.",
+    "imageDigestUri": "The image's address by digest, `repository@digest`.",
+    "repositoryUrl": "The repository, `registry/path`.",
+    "repositoryName": "The repository's path in its registry.",
+    "repositoryArn": "The repository's ARN, if it is one of Amazon ECR.",
+    "platforms": "The platforms of the image, as `os/architecture`.",
+}
+
+REPOSITORY_PROPERTIES: Mapping[str, str] = {
+    "repositoryUrl": "The repository, `registry/path`; known in the first preview.",
+    "repositoryName": "The repository's name.",
+    "repositoryArn": "The repository's ARN.",
+}
+
+#: Outputs that a resource may lack.
+OPTIONAL_PROPERTIES = frozenset({"repositoryArn"})
+
+LANGUAGES: Mapping[str, Any] = {
+    "python": {
+        "respectSchemaVersion": True,
+        "pyproject": {"enabled": True},
+        "requires": {"pulumi": ">=3.165.0,<4.0.0"},
+    },
+    "nodejs": {"respectSchemaVersion": True, "packageName": "@image-assets/pulumi"},
+    "go": {
+        "respectSchemaVersion": True,
+        "generateResourceContainerTypes": True,
+        "importBasePath": "github.com/image-assets/pulumi-image-assets/sdk/go/imageassets",
+    },
+}
+
+
+def package_schema() -> dict[str, Any]:
+    """Return the whole schema."""
+    return with_methods(
+        {
+            "name": PACKAGE,
+            "displayName": "Image Assets",
+            "version": __version__,
+            "description": "Container images from directories and archives, named by their content.",
+            "keywords": ["pulumi", "docker", "container", "image", "registry", "kind/component", "category/cloud"],
+            "license": "Apache-2.0",
+            "publisher": "image-assets",
+            # supportPack: the Go SDK gets its go.mod, the Python SDK its own version.
+            "meta": {"moduleFormat": "(.*)", "supportPack": True},
+            "language": dict(LANGUAGES),
+            "config": {"variables": properties(SETTINGS.members)},
+            "provider": {"description": SETTINGS.doc, "inputProperties": properties(SETTINGS.members)},
+            "types": types(),
+            "resources": resources(),
+            "functions": functions(),
+        }
+    )
+
+
+def resources() -> dict[str, Any]:
+    """Return the resources."""
+    return {
+        token("DockerImageAsset"): component(
+            "An image built from a directory with a Dockerfile.", DOCKER_ASSET_FIELDS + GRANTS_FIELDS, IMAGE_PROPERTIES
+        ),
+        token("TarballImageAsset"): component(
+            "An image from an archive, published without docker.",
+            TARBALL_ASSET_FIELDS + GRANTS_FIELDS,
+            IMAGE_PROPERTIES,
+        ),
+        token("ImageRepository"): component(
+            "An Amazon ECR repository that the program owns.",
+            IMAGE_REPOSITORY_FIELDS + GRANTS_FIELDS,
+            REPOSITORY_PROPERTIES,
+        ),
+        token("PublishedImage"): custom(
+            "An image in a registry: what an asset component makes. Not meant to be used by itself.",
+            IMAGE_FIELDS,
+            IMAGE_PROPERTIES,
+            required=("repository",),
+        ),
+        token("RepositoryPolicyStatement"): custom(
+            "One statement of an Amazon ECR repository's policy; the other statements are left alone.",
+            POLICY_STATEMENT_FIELDS,
+            {"sid": "The statement's Sid in the policy document."},
+        ),
+    }
+
+
+def component(doc: str, fields: tuple[Field, ...], outputs: Mapping[str, str]) -> dict[str, Any]:
+    """Return a component ; `with_methods` adds its methods."""
+    return {"isComponent": True, **resource(doc, fields, outputs, required_of(fields))}
+
+
+def custom(
+    doc: str, fields: tuple[Field, ...], outputs: Mapping[str, str], required: tuple[str, ...] | None = None
+) -> dict[str, Any]:
+    """Return a custom resource."""
+    return resource(doc, fields, outputs, required_of(fields) if required is None else list(required))
+
+
+def resource(doc: str, fields: tuple[Field, ...], outputs: Mapping[str, str], required: list[str]) -> dict[str, Any]:
+    """Return what components and custom resources share."""
+    return {
+        "description": doc,
+        "inputProperties": properties(fields),
+        "requiredInputs": required,
+        "properties": {name: output(name, text) for name, text in outputs.items()},
+        "required": [name for name in outputs if name not in OPTIONAL_PROPERTIES],
+    }
+
+
+def output(name: str, doc: str) -> dict[str, Any]:
+    """Return one output."""
+    shape = {"type": "array", "items": {"type": "string"}} if name == "platforms" else {"type": "string"}
+    return {**shape, "description": doc}
+
+
+def functions() -> dict[str, Any]:
+    """Return the methods of the components."""
+    made = {}
+    for owner in ("DockerImageAsset", "TarballImageAsset", "ImageRepository"):
+        for name, (doc, fields) in GRANT_METHODS.items():
+            made[f"{token(owner)}/{name}"] = method(token(owner), doc, fields)
+    return made
+
+
+def method(owner: str, doc: str, fields: tuple[Field, ...]) -> dict[str, Any]:
+    """Return one method."""
+    inputs = {"__self__": {"$ref": f"#/resources/{owner}"}, **properties(fields)}
+    inputs["name"]["plain"] = True
+    return {
+        "description": doc,
+        "inputs": {"properties": inputs, "required": ["__self__", *required_of(fields)]},
+        "outputs": {
+            "properties": {"grantId": {"type": "string", "description": "The id of the policy that was made."}},
+            "required": ["grantId"],
+        },
+    }
+
+
+def types() -> dict[str, Any]:
+    """Return every object type that an input uses."""
+    tables: list[Iterable[Field | Member]] = [
+        IMAGE_FIELDS,
+        IMAGE_REPOSITORY_FIELDS,
+        POLICY_STATEMENT_FIELDS,
+        GRANTS_FIELDS,
+    ]
+    tables.append(SETTINGS.members)
+    records = {record.name: record for table in tables for row in table for record in records_of(row.shape)}
+    return {
+        token(name): {
+            "type": "object",
+            "description": record.doc,
+            "properties": properties(record.members),
+            "required": required_of(record.members),
+        }
+        for name, record in sorted(records.items())
+    }
+
+
+def records_of(shape: Shape) -> Iterator[Record]:
+    """Yield the records that a shape is made of."""
+    if isinstance(shape, Listing | Mapped):
+        yield from records_of(shape.item)
+    elif isinstance(shape, Record):
+        yield shape
+        for member in shape.members:
+            yield from records_of(member.shape)
+
+
+def properties(rows: Iterable[Field | Member]) -> dict[str, Any]:
+    """Return properties by name."""
+    return {row.name: property_of(row) for row in rows}
+
+
+def property_of(row: Field | Member) -> dict[str, Any]:
+    """Return one property."""
+    secret = {"secret": True} if row.secret else {}
+    return {**row.shape.schema(), "description": row.doc, **secret}
+
+
+def required_of(rows: Iterable[Field | Member]) -> list[str]:
+    """Return the names that must be given."""
+    return [row.name for row in rows if row.required]
+
+
+def token(name: str) -> str:
+    """Return a type's token."""
+    return f"{PACKAGE}:index:{name}"
+
+
+def with_methods(schema: dict[str, Any]) -> dict[str, Any]:
+    """Name in each component the functions that are its methods."""
+    for name in schema["functions"]:
+        owner, _, short = name.rpartition("/")
+        schema["resources"][owner].setdefault("methods", {})[short] = name
+    return schema
+
+
+def main() -> None:
+    """Print the schema."""
+    print(json.dumps(package_schema(), indent=2, ensure_ascii=False))  # noqa: T201 - it is a command
+
+
+if __name__ == "__main__":
+    main()

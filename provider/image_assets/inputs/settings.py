@@ -1,0 +1,101 @@
+"""The provider's configuration: what holds for every image of a program."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from image_assets.errors import InputError, Problem
+from image_assets.inputs.destination_fields import AWS
+from image_assets.inputs.source_fields import BUILDER, DEFAULT_PLATFORM, check_platform
+from image_assets.inputs.types import Listing, Member, Number, Record, Shape, Text, empty, freeze, plain, problems
+
+REGISTRY_LOGIN = Record(
+    "RegistryLogin",
+    "A login for one registry, for base images, refresh and destroy too.",
+    (
+        Member("address", Text(), "The registry's host, with the port if it has one.", required=True),
+        Member("username", Text(), "The user's name.", required=True),
+        Member("password", Text(), "The password or token.", required=True, secret=True),
+    ),
+)
+
+SETTINGS = Record(
+    "Settings",
+    "The provider's configuration.",
+    (
+        Member(
+            "defaultPlatform",
+            Text(check=check_platform),
+            f"The platform of images that name none. Default: `{DEFAULT_PLATFORM}`.",
+        ),
+        Member("builder", BUILDER, "The builder of images that name none."),
+        Member("maxConcurrentBuilds", Number(), "How many images are built at once. Default: 4."),
+        Member(
+            "buildOutput",
+            Text(("quiet", "normal", "full")),
+            "How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.",
+        ),
+        Member("registries", Listing(REGISTRY_LOGIN), "Logins for registries.", secret=True),
+        Member("insecureRegistries", Listing(Text()), "Hosts that are reached without TLS. Loopback hosts always are."),
+        Member(
+            "checkPublished",
+            Text(("refresh", "always")),
+            "When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.",
+        ),
+        Member("aws", AWS, "How AWS is reached for ECR."),
+        Member("cacheDirectory", Text(), "Where digests are remembered. Default: the user's cache directory."),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parsed configuration; `SETTINGS` says what each means."""
+
+    default_platform: str = DEFAULT_PLATFORM
+    builder: Mapping[str, str] = field(default_factory=empty)
+    max_concurrent_builds: int = 4
+    build_output: str = "normal"
+    registries: tuple[Mapping[str, str], ...] = ()
+    insecure_registries: tuple[str, ...] = ()
+    check_published: str = "refresh"
+    aws: Mapping[str, str] = field(default_factory=empty)
+    cache_directory: str | None = None
+
+
+#: What the engine itself adds to a provider's configuration.
+ENGINE_KEYS = frozenset({"version", "pluginDownloadURL", "__internal"})
+
+
+def parse_settings(args: Mapping[str, Any]) -> Settings:
+    """Turn the provider's configuration into settings; members not known yet have their defaults.
+
+    Raises:
+        InputError: With every problem.
+    """
+    given = {key: value for key, value in args.items() if key not in ENGINE_KEYS and value is not None}
+    shapes = {member.name: member.shape for member in SETTINGS.members}
+    wrong: list[Problem] = []
+    values = {key: from_text(shapes.get(key), value, key, wrong) for key, value in given.items()}
+    wrong.extend(problems(SETTINGS, values, ""))
+    if wrong:
+        raise InputError(wrong)
+    return Settings(**{snake(key): value for key, value in freeze(SETTINGS, values).items()})
+
+
+def from_text(shape: Shape | None, value: Any, path: str, wrong: list[Problem]) -> Any:
+    """Decode a member that is not text: Pulumi hands it on as JSON in a text (provider.proto, ConfigureRequest)."""
+    bare = plain(value)
+    if isinstance(shape, Text) or not isinstance(bare, str):
+        return value
+    try:
+        return json.loads(bare)
+    except ValueError:
+        wrong.append(Problem(path, "must be JSON, as in `pulumi config set --path`"))
+        return None
+
+
+def snake(name: str) -> str:
+    """Return the Python name of a member (`buildOutput` -> `build_output`)."""
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)

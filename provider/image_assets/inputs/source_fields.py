@@ -1,0 +1,235 @@
+"""Where an image comes from, one row an input: a directory that is built, or an archive."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from image_assets.inputs.field import Counts, Field, OnChange
+from image_assets.inputs.types import EMPTY, Flag, Listing, Mapped, Member, Record, Text
+
+DEFAULT_PLATFORM = "linux/amd64"
+
+
+def check_platform(value: str) -> str | None:
+    """Return what is wrong with a platform, or None (containerd platforms: os/architecture/variant)."""
+    if re.fullmatch(r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?", value):
+        return None
+    return f'"{value}" is not a platform; write os/architecture as in linux/amd64 or linux/arm64/v8'
+
+
+def _check_arg_name(key: str) -> str | None:
+    return None if key and "=" not in key and "\0" not in key else "a build argument's name must not be empty or hold ="
+
+
+def _check_pattern(pattern: str) -> str | None:
+    # The patterns reach the builder as lines of a file.
+    return "a pattern must not hold a line break; make a list with one pattern an item" if "\n" in pattern else None
+
+
+def _one_source(secret: Mapping[str, Any]) -> str | None:
+    given = [key for key in ("value", "env", "file") if key in secret]
+    return None if len(given) == 1 else f"give exactly one of value, env and file, not {' and '.join(given) or 'none'}"
+
+
+INVALIDATION = Record(
+    "Invalidation",
+    "Which inputs count for the fingerprint. All do unless set to false.",
+    (
+        *(
+            Member(name, Flag(), f"Whether `{name}` counts. Default: true.")
+            for name in ("buildArgs", "buildContexts", "buildSecrets", "target", "file", "networkMode", "platform")
+        ),
+        Member("extraHash", Flag(), "Whether `extraHash` counts. Default: true."),
+        Member("buildFlags", Flag(), "Whether `buildFlags` counts. Default: true."),
+        Member("ignoredBuildArgs", Listing(Text()), "Names of single build arguments that do not count."),
+    ),
+)
+
+BUILD_SECRET = Record(
+    "BuildSecret",
+    "A secret for `RUN --mount=type=secret`. Give exactly one member. The value is never stored.",
+    (
+        Member("value", Text(allow_empty=True), "The value itself.", secret=True),
+        Member("env", Text(), "The name of an environment variable of the machine that builds."),
+        Member("file", Text(), "The path of a file on the machine that builds."),
+    ),
+    _one_source,
+)
+
+CACHE_OPTION = Record(
+    "CacheOption",
+    "A cache backend of BuildKit.",
+    (
+        Member("type", Text(), "The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...", required=True),
+        Member("params", Mapped(Text(allow_empty=True)), "The backend's parameters."),
+    ),
+)
+
+BUILDER = Record(
+    "Builder",
+    "Which program builds, and where.",
+    (
+        Member("executable", Text(), "`docker` (default) or a program with the same flags: podman, nerdctl, finch."),
+        Member("name", Text(), "The buildx builder to use. Default: the current one."),
+    ),
+)
+
+SOURCE_FIELDS = (
+    Field(
+        "directory",
+        Text(),
+        "The build context: a directory with a Dockerfile, relative to the program. "
+        "What reaches the builder counts for the fingerprint, the path does not.",
+        Counts.CONTENT,
+        change=OnChange.FINGERPRINT,
+        required=True,
+    ),
+    Field(
+        "file",
+        Text(),
+        "The Dockerfile, relative to `directory`; it may lie outside it. Default: `Dockerfile`.",
+        Counts.CONTENT,
+        "file",
+        OnChange.FINGERPRINT,
+        "Dockerfile",
+    ),
+    Field(
+        "exclude",
+        Listing(Text(check=_check_pattern)),
+        "Patterns of what must not reach the builder, appended to those of the ignore file.",
+        Counts.CONTENT,
+        change=OnChange.FINGERPRINT,
+        default=(),
+    ),
+    Field(
+        "ignoreMode",
+        Text(("docker", "git", "glob")),
+        "The language of the ignore patterns: `docker` (default), `git` or `glob`.",
+        Counts.CONTENT,
+        change=OnChange.FINGERPRINT,
+        default="docker",
+    ),
+    Field(
+        "followSymlinks",
+        Text(("never", "external", "always", "internal-only")),
+        "Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or "
+        "`internal-only`, which follows none and refuses links that lead out of the context.",
+        Counts.CONTENT,
+        change=OnChange.FINGERPRINT,
+        default="never",
+    ),
+    Field(
+        "scope",
+        Text(("context", "dockerfile")),
+        "`context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's "
+        "COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that "
+        "cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an "
+        "ONBUILD of a base image is not seen.",
+        Counts.CONTENT,
+        change=OnChange.FINGERPRINT,
+        default="context",
+    ),
+    Field(
+        "buildArgs",
+        Mapped(Text(allow_empty=True), _check_arg_name),
+        "Values for the Dockerfile's ARG instructions.",
+        Counts.OPTION,
+        "buildArgs",
+        OnChange.FINGERPRINT,
+        EMPTY,
+    ),
+    Field(
+        "buildContexts",
+        Mapped(Text()),
+        "Named contexts: a local directory counts by its content, any other value as text.",
+        Counts.CONTENT,
+        "buildContexts",
+        OnChange.FINGERPRINT,
+        EMPTY,
+    ),
+    Field(
+        "buildSecrets",
+        Mapped(BUILD_SECRET),
+        "Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.",
+        Counts.OPTION,
+        "buildSecrets",
+        OnChange.FINGERPRINT,
+        EMPTY,
+        in_memory=True,
+    ),
+    Field("buildSsh", Listing(Text()), "SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.", default=()),
+    Field("target", Text(), "The stage to build.", Counts.OPTION, "target", OnChange.FINGERPRINT),
+    Field("networkMode", Text(), "The network of RUN steps.", Counts.OPTION, "networkMode", OnChange.FINGERPRINT),
+    Field(
+        "platform",
+        Text(check=check_platform),
+        f"The platform to build for, as `os/architecture`. Default: `{DEFAULT_PLATFORM}` on every host.",
+        Counts.OPTION,
+        "platform",
+        OnChange.FINGERPRINT,
+    ),
+    Field(
+        "platforms",
+        Listing(Text(check=check_platform)),
+        "Several platforms, published as one index. Their order does not count.",
+        Counts.OPTION,
+        "platform",
+        OnChange.FINGERPRINT,
+        (),
+    ),
+    Field(
+        "extraHash",
+        Text(allow_empty=True),
+        "Any text that counts: change it to force a rebuild.",
+        Counts.OPTION,
+        "extraHash",
+        OnChange.FINGERPRINT,
+    ),
+    Field(
+        "assetHash",
+        Text(),
+        "Your own hash: it replaces everything else that counts.",
+        Counts.OPTION,
+        change=OnChange.FINGERPRINT,
+    ),
+    Field("invalidation", INVALIDATION, INVALIDATION.doc, Counts.CONTENT, change=OnChange.FINGERPRINT, default=EMPTY),
+    Field("cacheFrom", Listing(CACHE_OPTION), "Where the builder may take layers from. Does not count.", default=()),
+    Field("cacheTo", Listing(CACHE_OPTION), "Where the builder leaves layers for others. Does not count.", default=()),
+    Field("cacheDisabled", Flag(), "Build every step anew. Default: false. Does not count.", default=False),
+    Field("builder", BUILDER, BUILDER.doc, default=EMPTY),
+    Field(
+        "buildFlags",
+        Listing(Text()),
+        "More flags for the build command, passed on as they are.",
+        Counts.OPTION,
+        "buildFlags",
+        OnChange.FINGERPRINT,
+        (),
+    ),
+    Field(
+        "labels",
+        Mapped(Text(allow_empty=True)),
+        "Labels of the image. They do not count: a change takes effect with the next build.",
+        default=EMPTY,
+    ),
+    Field("buildOnPreview", Flag(), "Build in previews too, and push nothing there. Default: false.", default=False),
+)
+
+ARCHIVE_FIELDS = (
+    Field(
+        "tarballFile",
+        Text(),
+        "The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip or "
+        "zstd. The image in it counts for the fingerprint, the file's bytes do not.",
+        Counts.CONTENT,
+        change=OnChange.FINGERPRINT,
+        required=True,
+    ),
+    Field(
+        "image",
+        Text(),
+        "Which image of the archive, by name or digest; needed if it holds several.",
+        Counts.CONTENT,
+        change=OnChange.FINGERPRINT,
+    ),
+)

@@ -1,0 +1,1 @@
+"""One question, "the login for this registry", with all its sources."""

@@ -1,0 +1,1 @@
+"""From inputs to absolute places, the options that count, and the fingerprint on demand."""

@@ -1,0 +1,112 @@
+"""Fingerprints on demand: begun early, each used for one decision only."""
+
+import os
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from image_assets.context import DigestCache, Fingerprint, fingerprint
+from image_assets.inputs.image import Inputs
+from image_assets.inputs.settings import Settings
+from image_assets.plan.plan import Plan, fingerprint_is_known, make_plan
+from image_assets.task import Task
+
+_TICK = 0.1
+"""Seconds between two looks at the user's wish to cancel."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What reading a source told.
+
+    Attributes:
+        fingerprint: The fingerprint and how it came about.
+        outline: The rows that say what changed.
+        platforms: An archive's platforms; None for a directory.
+    """
+
+    fingerprint: Fingerprint
+    outline: Mapping[str, str]
+    platforms: tuple[str, ...] | None = None
+
+    def as_inputs(self) -> dict[str, Any]:
+        """Return what Check stores of it."""
+        archive = {} if self.platforms is None else {"archivePlatforms": list(self.platforms)}
+        return {"fingerprint": self.fingerprint.digest, "files": dict(self.outline), **archive}
+
+    def report(self, task: Task) -> None:
+        """Tell what was read, and warn of what the user may not have meant to include."""
+        read = self.fingerprint
+        task.debug(f"fingerprint {read.digest}: {read.files:,} files, {read.bytes:,} bytes, {read.seconds:.2f} s")
+        for notice in read.notices:
+            task.warn(notice)
+
+
+class Fingerprints:
+    """Takes fingerprints; those begun ahead are handed out once.
+
+    Check runs inside the engine's single loop, one resource after the other, while Constructs run side by side: what a
+    Construct begins, the Check that follows only waits for.
+    """
+
+    def __init__(self, settings: Settings, base: Path) -> None:
+        self.settings = settings
+        self.base = base
+        self.cache = digest_cache(settings)
+        self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "fingerprint")
+        self.begun: dict[str, Future[Taken]] = {}
+        self.lock = threading.Lock()
+
+    def begin(self, inputs: Inputs, task: Task) -> "Future[Taken] | None":
+        """Start taking the fingerprint of checked inputs, for which a Check will ask soon; None if it is unknown."""
+        if not fingerprint_is_known(inputs):
+            return None
+        plan = make_plan(inputs, self.settings, self.base)
+        with self.lock:
+            begun = self.begun[repr(plan)] = self.pool.submit(take, plan, task, self.cache)
+        return begun
+
+    def of(self, inputs: Inputs, task: Task) -> Taken | None:
+        """Return the fingerprint of inputs, None while something that counts is unknown.
+
+        Raises:
+            AssetError: Something that counts cannot be read.
+        """
+        if not fingerprint_is_known(inputs):
+            return None
+        plan = make_plan(inputs, self.settings, self.base)
+        with self.lock:
+            begun = self.begun.pop(repr(plan), None)
+        if begun is not None:
+            while not begun.done():
+                task.check()
+                wait((begun,), _TICK)
+            if begun.exception() is None:
+                return begun.result()
+        # What could not be read ahead of time may be repaired by now.
+        return take(plan, task, self.cache)
+
+    def again(self, inputs: Inputs, task: Task) -> Taken:
+        """Take the fingerprint anew, whatever was read before."""
+        return take(make_plan(inputs, self.settings, self.base), task, self.cache)
+
+
+def digest_cache(settings: Settings) -> DigestCache | None:
+    """Return where digests are remembered: the user's own cache, or one in a directory of its own."""
+    if settings.cache_directory:
+        return DigestCache(Path(settings.cache_directory) / "digests")
+    return DigestCache.of_user()
+
+
+def take(plan: Plan, task: Task, cache: DigestCache | None) -> Taken:
+    """Take the fingerprint of a plan's contexts, or of its archive's image."""
+    if plan.archive is None:
+        read = fingerprint(plan.options, plan.contexts, task, cache)
+        return Taken(read, read.outline)
+    from image_assets.archive import open_archive  # noqa: PLC0415 - most programs have no archive
+
+    with open_archive(*plan.archive) as archive:
+        return Taken(fingerprint((("archive", archive.identity),), {}, task, None), archive.outline, archive.platforms)

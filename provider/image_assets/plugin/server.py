@@ -1,0 +1,336 @@
+"""The plugin: Pulumi's provider protocol (provider.proto) on the SDK's stable servicer, with its faults cured.
+
+Construct and Call use the SDK's own conversion of values and options. The resource RPCs are decoded by `wire` and run
+on threads of their own: each registration of a child blocks a thread of asyncio's default executor until the engine has
+finished the child's step, so sharing that executor with Create would lock up as soon as all its threads wait.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.errors import InputPropertyErrorDetails
+from pulumi.provider import server as sdk
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+from pulumi.runtime.proto import provider_pb2 as pb
+from pulumi.runtime.proto import provider_pb2_grpc
+from pulumi.runtime.proto.plugin_pb2 import PluginAttach, PluginInfo
+from pulumi.runtime.stack import wait_for_rpcs
+
+from image_assets import __version__
+from image_assets.components.dispatch import Components
+from image_assets.custom_resource import Change, CustomResource, Job, Kind, State
+from image_assets.errors import InputError
+from image_assets.image.resource import PublishedImage
+from image_assets.inputs.settings import Settings, parse_settings
+from image_assets.plugin import wire
+from image_assets.plugin.deployment import Deployment, connect
+from image_assets.plugin.reporter import Reporter
+from image_assets.plugin.rpc_errors import status_of
+from image_assets.repository_policy.resource import RepositoryPolicyStatement
+from image_assets.task import Task
+from image_assets.values import reveal
+
+T = TypeVar("T")
+
+#: Creates of a large program wait on locks, builds and the network, not on the processor.
+RESOURCE_THREADS = 128
+#: Every registration of a child blocks one thread until the engine has dealt with it.
+REGISTRATION_THREADS = 512
+#: The engine kills a plugin five seconds after the interrupt.
+SECONDS_TO_CLEAN_UP = 3.0
+POLL_SECONDS = 0.05
+
+KINDS = {
+    (Kind.ADD, False): pb.PropertyDiff.ADD,
+    (Kind.ADD, True): pb.PropertyDiff.ADD_REPLACE,
+    (Kind.DELETE, False): pb.PropertyDiff.DELETE,
+    (Kind.DELETE, True): pb.PropertyDiff.DELETE_REPLACE,
+    (Kind.UPDATE, False): pb.PropertyDiff.UPDATE,
+    (Kind.UPDATE, True): pb.PropertyDiff.UPDATE_REPLACE,
+}
+
+
+class Servicer(sdk.ProviderServicer):
+    """One plugin process: components through Construct and Call, custom resources through Check to Delete."""
+
+    def __init__(self, engine_address: str) -> None:
+        components = Components()
+        super().__init__(components, [], engine_address)
+        self.components = components
+        self.reporter = Reporter(engine_address)
+        self.pool = ThreadPoolExecutor(RESOURCE_THREADS, "resource")
+        self.running = 0
+        self.deployments: dict[str, Deployment] = {}
+        self.configure(Settings())
+
+    def configure(self, settings: Settings) -> None:
+        """Serve resources with these settings from now on."""
+        self.images = PublishedImage(settings, Path.cwd())
+        self.resources: dict[str, CustomResource] = {
+            "image-assets:index:PublishedImage": self.images,
+            "image-assets:index:RepositoryPolicyStatement": RepositoryPolicyStatement(settings.aws),
+        }
+
+    # --- the plugin itself ---
+
+    async def Handshake(self, request: pb.ProviderHandshakeRequest, context: Any) -> pb.ProviderHandshakeResponse:
+        """Learn the engine's address and say what values are understood."""
+        self.connect(request.engine_address)
+        return pb.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True, accept_outputs=True)
+
+    async def Attach(self, request: PluginAttach, context: Any) -> empty_pb2.Empty:
+        """Serve another engine: the plugin was started by hand (PULUMI_DEBUG_PROVIDERS)."""
+        self.connect(request.address)
+        return empty_pb2.Empty()
+
+    def connect(self, engine_address: str) -> None:
+        """Talk to this engine from now on."""
+        if engine_address and engine_address != self.engine_address:
+            self.engine_address = engine_address
+            self.reporter.connect(engine_address)
+        self.reporter.cancelled.clear()
+
+    async def GetPluginInfo(self, request: Any, context: Any) -> PluginInfo:
+        """Say which version this is."""
+        return PluginInfo(version=__version__)
+
+    async def GetSchema(self, request: pb.GetSchemaRequest, context: Any) -> pb.GetSchemaResponse:
+        """Return the package schema."""
+        import json  # noqa: PLC0415 - the schema is asked for when SDKs are made, not in deployments
+
+        from image_assets.inputs.schema import package_schema  # noqa: PLC0415 - same
+
+        return pb.GetSchemaResponse(schema=json.dumps(package_schema()))
+
+    async def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:
+        """Stop what is running; the engine sends this on Ctrl-C and at every normal end."""
+        self.reporter.cancelled.set()
+        return empty_pb2.Empty()
+
+    # --- configuration ---
+
+    async def CheckConfig(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
+        """Check the provider's configuration; all problems at once."""
+        try:
+            parse_settings(wire.decode(request.news))
+        except InputError as error:
+            return pb.CheckResponse(inputs=request.news, failures=failures_of(error))
+        return pb.CheckResponse(inputs=request.news)
+
+    async def DiffConfig(self, request: pb.DiffRequest, context: Any) -> pb.DiffResponse:
+        """Say which settings differ: without a difference the engine would go on with the old ones.
+
+        Never replace a provider: that would replace every image.
+        """
+        old, new = reveal(wire.decode(request.old_inputs)), reveal(wire.decode(request.news))
+        differing = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+        return diff_response(tuple(Change(name) for name in differing))
+
+    async def Configure(self, request: pb.ConfigureRequest, context: Any) -> pb.ConfigureResponse:
+        """Take the configuration over."""
+        settings = await self.run(context, parse_settings, wire.decode(request.args))
+        self.reporter.cancelled.clear()
+        self.configure(settings)
+        self.components.configure(settings, f"{request.urn}::{request.id}" if request.urn else "")
+        return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True, acceptResources=True, acceptOutputs=True)
+
+    # --- components ---
+
+    async def Construct(self, request: pb.ConstructRequest, context: Any) -> pb.ConstructResponse:
+        """Make a component; its content is read meanwhile, so that many assets are read side by side."""
+        task = Task(cancelled=self.reporter.cancelled)
+        await self.run(context, self.images.begin, request.type, wire.decode(request.inputs), task)
+        return await self.answered(context, self._construct(request, context))
+
+    async def Call(self, request: pb.CallRequest, context: Any) -> pb.CallResponse:
+        """Call a method of a component."""
+        return await self.answered(context, self._call(request, context))
+
+    async def _construct(self, request: pb.ConstructRequest, context: Any) -> pb.ConstructResponse:
+        await self.enter(request)
+        result = self.components.construct(
+            request.name,
+            request.type,
+            await self._construct_inputs(request.inputs, request.inputDependencies),
+            self._construct_options(request),
+        )
+        response = await self._construct_response(result)
+        await wait_for_rpcs(await_all_outstanding_tasks=False)
+        return response
+
+    async def _call(self, request: pb.CallRequest, context: Any) -> pb.CallResponse:
+        await self.enter(request)
+        result = self.components.call(request.tok, await self._call_args(request))
+        response = await self._call_response(result)
+        await wait_for_rpcs(await_all_outstanding_tasks=False)
+        return response
+
+    async def enter(self, request: pb.ConstructRequest | pb.CallRequest) -> None:
+        """Serve the deployment that asks, in this RPC."""
+        endpoint = request.monitorEndpoint
+        if endpoint not in self.deployments:
+            self.deployments[endpoint] = connect(endpoint, self.engine_address)
+        await self.deployments[endpoint].enter(request)
+
+    # --- custom resources ---
+
+    async def Check(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
+        """Check inputs and add the computed ones."""
+        resource, job = await self.target(context, request)
+        olds, news = wire.decode(request.olds), wire.decode(request.news)
+        try:
+            checked = await self.offload(resource.check, job, olds, news)
+        except InputError as error:
+            return pb.CheckResponse(failures=failures_of(error))
+        except Exception as error:
+            await context.abort(*status_of(error))
+            raise
+        return pb.CheckResponse(inputs=wire.encode(checked))
+
+    async def Diff(self, request: pb.DiffRequest, context: Any) -> pb.DiffResponse:
+        """Say what an update would change."""
+        resource, job = await self.target(context, request)
+        old = State(request.id, wire.decode(request.old_inputs), wire.decode(request.olds))
+        return diff_response(await self.run(context, resource.diff, job, old, wire.decode(request.news)))
+
+    async def Create(self, request: pb.CreateRequest, context: Any) -> pb.CreateResponse:
+        """Make a resource, or foretell it."""
+        resource, job = await self.target(context, request, preview=request.preview)
+        made = await self.run(context, resource.create, job, wire.decode(request.properties))
+        return pb.CreateResponse(id=made.id, properties=wire.encode(made.outputs))
+
+    async def Read(self, request: pb.ReadRequest, context: Any) -> pb.ReadResponse:
+        """Say how a resource is now; an empty id says that it is gone."""
+        resource, job = await self.target(context, request)
+        old = State(request.id, wire.decode(request.inputs), wire.decode(request.properties))
+        found = await self.run(context, resource.read, job, old)
+        if found is None:
+            return pb.ReadResponse()
+        return pb.ReadResponse(id=found.id, inputs=wire.encode(found.inputs), properties=wire.encode(found.outputs))
+
+    async def Update(self, request: pb.UpdateRequest, context: Any) -> pb.UpdateResponse:
+        """Change a resource in place, or foretell it."""
+        resource, job = await self.target(context, request, preview=request.preview)
+        old = State(request.id, wire.decode(request.old_inputs), wire.decode(request.olds))
+        outputs = await self.run(context, resource.update, job, old, wire.decode(request.news))
+        return pb.UpdateResponse(properties=wire.encode(outputs))
+
+    async def Delete(self, request: pb.DeleteRequest, context: Any) -> empty_pb2.Empty:
+        """Remove a resource."""
+        resource, job = await self.target(context, request)
+        old = State(request.id, wire.decode(request.old_inputs), wire.decode(request.properties))
+        await self.run(context, resource.delete, job, old)
+        return empty_pb2.Empty()
+
+    # --- running ---
+
+    async def target(self, context: Any, request: Any, *, preview: bool = False) -> tuple[CustomResource, Job]:
+        """Return the resource type that a request is for, and the job it makes."""
+        kind = request.urn.split("::")[2].split("$")[-1]
+        if kind not in self.resources:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"there is no resource type {kind} in this package")
+        return self.resources[kind], Job(request.urn, self.reporter.task(request.urn), preview=preview)
+
+    async def offload(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a blocking function on the resources' own threads."""
+        self.running += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)
+        finally:
+            self.running -= 1
+
+    async def wind_down(self) -> None:
+        """Stop what is running, and wait a little for it to clean up."""
+        self.reporter.cancelled.set()
+        for _ in range(round(SECONDS_TO_CLEAN_UP / POLL_SECONDS)):
+            if not self.running:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def run(self, context: Any, function: Callable[..., T], *args: Any) -> T:
+        """Run a blocking function; a failure becomes a status."""
+        return await self.answered(context, self.offload(function, *args))
+
+    async def answered(self, context: Any, answer: Awaitable[T]) -> T:
+        """Await an answer; a failure becomes a status."""
+        try:
+            return await answer
+        except InputError as error:
+            details = [
+                InputPropertyErrorDetails(property_path=problem.path, reason=problem.reason)
+                for problem in error.problems
+            ]
+            await context.abort_with_status(self.create_grpc_invalid_properties_status("", details))
+            raise
+        except Exception as error:
+            code, text = status_of(error)
+            await context.abort(code, text)
+            raise
+
+
+def failures_of(error: InputError) -> list[pb.CheckFailure]:
+    """Turn input problems into Check's own form."""
+    return [pb.CheckFailure(property=problem.path, reason=problem.reason) for problem in error.problems]
+
+
+def diff_response(changes: tuple[Change, ...]) -> pb.DiffResponse:
+    """Turn changes into Diff's own form; values are shown from the inputs, old and new."""
+    detailed = {
+        change.path: pb.PropertyDiff(kind=KINDS[change.kind, change.replace], inputDiff=True) for change in changes
+    }
+    return pb.DiffResponse(
+        changes=pb.DiffResponse.DIFF_SOME if changes else pb.DiffResponse.DIFF_NONE,
+        diffs=sorted({top_level(change.path) for change in changes}),
+        replaces=sorted({top_level(change.path) for change in changes if change.replace}),
+        detailedDiff=detailed,
+        hasDetailedDiff=True,
+    )
+
+
+def top_level(path: str) -> str:
+    """Return the property that a path begins with."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
+def engine_address(arguments: list[str]) -> str:
+    """Return the engine's address: the last argument that is no flag; flags such as --tracing come before it."""
+    positional = [argument for argument in arguments if not argument.startswith("-")]
+    return positional[-1] if positional else ""
+
+
+async def serve(address: str) -> None:
+    """Serve until the engine lets go."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(REGISTRATION_THREADS, "registration"))
+    servicer = Servicer(address)
+    server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await server.start()
+    # The first line of the output is how the engine learns the port.
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    await stopped.wait()
+    await servicer.wind_down()
+    # Components that wait for a child that failed would hold the process up, and so would threads in a connect.
+    os._exit(0)
+
+
+def main() -> None:
+    """Run the plugin: `pulumi-resource-image-assets [flags] ENGINE_ADDRESS`."""
+    if sys.getfilesystemencoding() != "utf-8":
+        # Patterns and names of files must mean the same everywhere, whatever the locale is (PEP 540).
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - no shell is wanted
+    asyncio.run(serve(engine_address(sys.argv[1:])))

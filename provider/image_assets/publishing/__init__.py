@@ -1,0 +1,1 @@
+"""The one way of an image: there already? copy, build or open, send, check again, tag; and removing a tag."""

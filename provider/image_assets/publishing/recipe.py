@@ -1,0 +1,119 @@
+"""From an image's inputs to what the builder is asked for."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from image_assets.aws.names import parse_host
+from image_assets.context import Staged
+from image_assets.custom_resource import Job
+from image_assets.docker import BuildSpec, CacheOption, SecretSource
+from image_assets.errors import CloudError
+from image_assets.inputs.image import Inputs
+from image_assets.inputs.settings import Settings
+from image_assets.logins.registries import Registries, credential
+from image_assets.oci.keychain import Credential, Keychain
+from image_assets.plan.plan import is_local, platforms_of
+from image_assets.publishing.wanted import Wanted
+from image_assets.reference import Reference
+
+
+def build_spec(wanted: Wanted, context: Staged, base: Path, settings: Settings, registries: Registries) -> BuildSpec:
+    """Return what the builder is asked for; paths of the program become absolute."""
+    inputs = wanted.inputs
+    builder = {**settings.builder, **inputs.builder}
+    return BuildSpec(
+        context=context.directory,
+        dockerfile=context.dockerfile,
+        build_args=inputs.build_args,
+        build_contexts={name: located(value, base) for name, value in inputs.build_contexts.items()},
+        secrets=tuple(secret_sources(wanted.build_secrets, base)),
+        ssh=inputs.build_ssh,
+        target=inputs.target,
+        network=inputs.network_mode,
+        platforms=platforms_of(inputs, settings),
+        cache_from=tuple(map(cache_option, inputs.cache_from)),
+        cache_to=tuple(map(cache_option, inputs.cache_to)),
+        cache_disabled=inputs.cache_disabled,
+        flags=inputs.build_flags,
+        labels={**origin_labels(wanted.job), **inputs.labels},
+        executable=builder.get("executable", "docker"),
+        builder=builder.get("name"),
+        credentials=credentials(wanted, texts_of(inputs, context.dockerfile), registries),
+        hidden=wanted.hidden,
+        shown_context=base / (inputs.directory or ""),
+        shown_dockerfile=base / (inputs.directory or "") / inputs.file,
+    )
+
+
+def located(value: str, base: Path) -> str:
+    """Make a named context's path absolute."""
+    return str(base / value) if is_local(value) else value
+
+
+def secret_sources(secrets: Mapping[str, Mapping[str, str]], base: Path) -> Iterator[SecretSource]:
+    """Yield the build secrets."""
+    for name, source in secrets.items():
+        file = base / source["file"] if "file" in source else None
+        yield SecretSource(name, source.get("value"), source.get("env"), file)
+
+
+def cache_option(option: Mapping[str, Any]) -> CacheOption:
+    """Return one cache backend."""
+    return CacheOption(option["type"], option.get("params", {}))
+
+
+def origin_labels(job: Job) -> dict[str, str]:
+    """Return labels that say which resource published the image; they never count for the fingerprint."""
+    return {"io.pulumi.project": job.project, "io.pulumi.stack": job.stack, "io.pulumi.resource": job.name}
+
+
+def credentials(wanted: Wanted, texts: Iterable[str], registries: Registries) -> Mapping[str, Credential]:
+    """Return the logins that the builder needs: to push, for base images and for caches.
+
+    ECR's are looked up for each of its hosts that the Dockerfile or an option names; docker's own are in its
+    configuration already.
+    """
+    repository = wanted.target.repository
+    keychain = registries.keychain(repository, wanted.job.task, wanted.login)
+    named = {repository.registry: repository.full_path, **dict.fromkeys(ecr_hosts(texts), "")}
+    found = {registry: login_for(keychain, registry, path) for registry, path in named.items()}
+    return {
+        **{registry: credential(auth) for registry, auth in wanted.other_auths.items()},
+        **registries.configured,
+        **{registry: login for registry, login in found.items() if login},
+    }
+
+
+def login_for(keychain: Keychain, registry: str, path: str) -> Credential | None:
+    """Return a login if there is one; if it is missed, the builder's own error tells more."""
+    with suppress(CloudError):
+        return keychain.resolve(registry, path)
+    return None
+
+
+def ecr_hosts(texts: Iterable[str]) -> set[str]:
+    """Return the hosts of ECR that are named anywhere in some texts."""
+    return {word for text in texts for word in re.findall(r"[\w.-]+", text) if parse_host(word)}
+
+
+def images_of(registry: str, texts: Iterable[str]) -> set[Reference]:
+    """Return the images of one registry that are named anywhere in some texts."""
+    words = {word for text in texts for word in re.findall(rf"(?<![\w.-]){re.escape(registry)}/[\w./:@-]+", text)}
+    found = set()
+    for word in words:
+        with suppress(ValueError):
+            found.add(Reference.parse(word))
+    return found
+
+
+def texts_of(inputs: Inputs, dockerfile: Path) -> Iterator[str]:
+    """Yield what may name an image: the Dockerfile, arguments, named contexts and cache backends."""
+    with suppress(OSError, ValueError):
+        yield dockerfile.read_text(encoding="utf-8")
+    yield from inputs.build_args.values()
+    yield from inputs.build_contexts.values()
+    for option in (*inputs.cache_from, *inputs.cache_to):
+        yield from option.get("params", {}).values()

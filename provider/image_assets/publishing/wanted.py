@@ -1,0 +1,37 @@
+"""An image that is wanted in a registry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from image_assets.custom_resource import Job
+from image_assets.inputs.image import Inputs
+from image_assets.inputs.types import empty
+from image_assets.logins.login import Login
+from image_assets.plan.target import Target
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One image to publish.
+
+    Attributes:
+        job: The resource, and where to report.
+        inputs: Its inputs.
+        target: Where the image goes.
+        fingerprint: What its content must still be when the tag is written.
+        outline: The rows behind the fingerprint.
+        login: What the inputs say about reaching the registry.
+        build_secrets: The build secrets with their values.
+        other_auths: The logins that other assets of the program were given, by registry: it may be built on them.
+        hidden: Values of build arguments that are secret.
+    """
+
+    job: Job
+    inputs: Inputs
+    target: Target
+    fingerprint: str
+    outline: Mapping[str, str]
+    login: Login
+    build_secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
+    other_auths: Mapping[str, Mapping[str, str]] = field(default_factory=empty, repr=False)
+    hidden: tuple[str, ...] = field(default=(), repr=False)

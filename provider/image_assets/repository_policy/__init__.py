@@ -1,0 +1,1 @@
+"""The resource that owns one statement in an ECR repository's policy, its document, its rules."""

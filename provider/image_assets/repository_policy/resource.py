@@ -1,0 +1,274 @@
+"""The resource that owns one statement in an ECR repository's policy, and leaves the others alone.
+
+ECR keeps one policy text for a repository and has no way to write a part of it, or to write only if nobody else did
+meanwhile. So every change is read, merge, write, and a look afterwards whether it is still there; if another writer
+won, it is done again.
+"""
+
+import random
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from image_assets.aws.ecr import Aws, AwsSettings, EcrKeychain, delete_policy, get_policy, set_policy
+from image_assets.aws.errors import PolicyRefusedError, RepositoryMissingError
+from image_assets.aws.names import RepositoryArn, arn_of
+from image_assets.custom_resource import Change, Job, Kind, State, Values
+from image_assets.errors import CloudError, InputError, Problem
+from image_assets.inputs.grant_fields import POLICY_STATEMENT_FIELDS
+from image_assets.inputs.types import EMPTY, join, plain, problems, unknown_names
+from image_assets.reference import Repository
+from image_assets.repository_policy import document, rules
+from image_assets.values import UNKNOWN, has_unknown, reveal
+
+#: Seconds until each look whether the change is still there. Another writer's read and write lie well within the first.
+_LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0)
+#: Seconds for which a new principal may be unknown to ECR: IAM spreads it with a delay.
+_PRINCIPAL_PATIENCE = 60.0
+_PRINCIPAL_PAUSE = 3.0
+_PRINCIPAL = re.compile(r'"arn:[^"]*:iam::\d+:(?:role|user)/')
+
+NOT_ECR = "is not an Amazon ECR repository, and only those have policies: grant access where that registry is run"
+
+
+class RepositoryPolicyStatement:
+    """One statement, known by its Sid; see `custom_resource.CustomResource` for the methods.
+
+    Args:
+        configured: The provider's `aws` configuration.
+        looks: Seconds before each look whether another writer has overwritten a change.
+        patience: Seconds for which ECR may find a new principal invalid.
+    """
+
+    def __init__(
+        self,
+        configured: Mapping[str, Any] = EMPTY,
+        looks: tuple[float, ...] = _LOOKS,
+        patience: float = _PRINCIPAL_PATIENCE,
+    ) -> None:
+        self._configured = configured
+        self._looks = looks
+        self._patience = patience
+        self._clouds: dict[AwsSettings, Aws] = {}
+        self._keychains: dict[Aws, EcrKeychain] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    def check(self, job: Job, olds: Values, news: Values) -> Values:
+        """Return the inputs with the Sid: given, as it was, or made from the URN."""
+        found = tuple(input_problems(news, emulated=bool(self._aws(news).endpoint)))
+        if found:
+            raise InputError(found)
+        return {
+            **news,
+            "sid": news.get("sid") or _own_sid(news) or olds.get("sid") or rules.make_sid(job.urn, job.name),
+        }
+
+    def diff(self, job: Job, old: State, news: Values) -> tuple[Change, ...]:  # noqa: ARG002 - the protocol's parameters
+        """Return what differs in meaning; another repository or Sid means another statement."""
+        moved = [
+            Change(name, replace=True)
+            for name in ("repositoryUrl", "sid")
+            if plain(news.get(name)) is UNKNOWN or reveal(old.inputs.get(name)) != reveal(news.get(name))
+        ]
+        return (*moved, *statement_changes(reveal(old.inputs.get("statement")), reveal(news.get("statement"))))
+
+    def create(self, job: Job, inputs: Values) -> State:
+        """Put the statement into the policy."""
+        if job.preview:
+            return State("" if has_unknown([inputs["repositoryUrl"], inputs["sid"]]) else _id(inputs), inputs, inputs)
+        self._refuse_taken_sid(job, inputs)
+        self._put(job, inputs)
+        return State(_id(inputs), inputs, inputs)
+
+    def read(self, job: Job, old: State) -> State | None:
+        """Return the statement as the policy has it; what ECR merely spells differently is as it was.
+
+        A repository that cannot be asked is no reason to forget the statement.
+        """
+        inputs = old.inputs or _imported(old.id)
+        try:
+            found = document.find(self._text(job, inputs), _sid(inputs))
+        except RepositoryMissingError:
+            return None
+        except CloudError as error:
+            if not old.inputs:
+                raise
+            job.task.warn(f"the policy could not be read, so the state stays as it was: {error}")
+            return old
+        return _as_found(old, inputs, found) if found else None
+
+    def update(self, job: Job, old: State, news: Values) -> Values:  # noqa: ARG002 - the protocol's parameters
+        """Replace the statement."""
+        if not job.preview:
+            self._put(job, news)
+        return news
+
+    def delete(self, job: Job, old: State) -> None:
+        """Take the statement out of the policy, and remove the policy if it was the last."""
+        inputs, sid = old.inputs or _imported(old.id), _sid(old.inputs or _imported(old.id))
+
+        def without(text: str | None) -> str | None:
+            return document.remove(text, sid) if text else None
+
+        try:
+            self._change(job, inputs, without)
+        except RepositoryMissingError:
+            job.task.debug(f"{_url(inputs)} is gone, and the statement with it")
+
+    def _put(self, job: Job, inputs: Values) -> None:
+        sid, statement = _sid(inputs), reveal(inputs["statement"])
+
+        def with_it(text: str | None) -> str:
+            present = document.find(text, sid)
+            return (
+                text if text and present and rules.same(present, statement) else (document.merge(text, sid, statement))
+            )
+
+        self._change(job, inputs, with_it)
+
+    def _change(self, job: Job, inputs: Values, wanted: Callable[[str | None], str | None]) -> None:
+        """Bring the policy into the wanted form, and again if another writer undid it."""
+        arn = self._arn(job, inputs)
+        for pause in self._looks:
+            if not self._write_once(job, inputs, arn, wanted):
+                return
+            # Writers that collided once must not do so again in step.
+            job.task.sleep(pause * random.uniform(1.0, 1.5))  # noqa: S311 - nothing secret
+        raise CloudError(
+            f"for {sum(self._looks):.0f} s another writer kept overwriting the policy of {arn}: end it, then run again"
+        )
+
+    def _write_once(
+        self, job: Job, inputs: Values, arn: RepositoryArn, wanted: Callable[[str | None], str | None]
+    ) -> bool:
+        """Write the wanted form; say whether there was anything to write."""
+        aws = self._aws(inputs)
+        with self._locks.setdefault(str(arn), threading.Lock()):
+            text = get_policy(aws, arn, job.task)
+            new = wanted(text)
+            if new == text:
+                return False
+            if new is None:
+                delete_policy(aws, arn, job.task)
+            else:
+                self._set(job, aws, arn, new)
+            return True
+
+    def _set(self, job: Job, aws: Aws, arn: RepositoryArn, text: str) -> None:
+        """Write the policy's text, waiting for principals that IAM has not spread yet."""
+        left = self._patience if _PRINCIPAL.search(text) else 0
+        while True:
+            try:
+                return set_policy(aws, arn, text, job.task)
+            except PolicyRefusedError:
+                if left <= 0:
+                    raise
+            job.task.status("waiting until AWS knows the principal")
+            job.task.sleep(min(_PRINCIPAL_PAUSE, left))
+            left -= _PRINCIPAL_PAUSE
+
+    def _refuse_taken_sid(self, job: Job, inputs: Values) -> None:
+        """Refuse a Sid that the program chose and somebody else uses for something else."""
+        if _sid(inputs) == rules.make_sid(job.urn, job.name):
+            return
+        present = document.find(self._text(job, inputs), _sid(inputs))
+        if present and not rules.same(present, reveal(inputs["statement"])):
+            raise InputError.single(
+                "sid",
+                f'the policy has another statement with the Sid "{_sid(inputs)}": choose another, or none to get one',
+            )
+
+    def _text(self, job: Job, inputs: Values) -> str | None:
+        return get_policy(self._aws(inputs), self._arn(job, inputs), job.task)
+
+    def _arn(self, job: Job, inputs: Values) -> RepositoryArn:
+        repository = Repository.parse(_url(inputs))
+        aws = self._aws(inputs)
+        keychain = self._keychains.setdefault(aws, EcrKeychain(aws, job.task))
+        arn = keychain.arn(repository.registry, repository.path)
+        if arn is None:
+            raise InputError.single("repositoryUrl", f'"{repository}" {NOT_ECR}')
+        return arn
+
+    def _aws(self, inputs: Values) -> Aws:
+        handed_on = reveal(inputs.get("aws"))
+        settings = AwsSettings.of(self._configured, handed_on if isinstance(handed_on, Mapping) else EMPTY)
+        return self._clouds.setdefault(settings, Aws(settings))
+
+
+def input_problems(values: Values, *, emulated: bool = False) -> Iterator[Problem]:
+    """Yield everything that is wrong with the inputs, as far as they tell it alone."""
+    yield from unknown_names(values, [field.name for field in POLICY_STATEMENT_FIELDS], "")
+    for field in POLICY_STATEMENT_FIELDS:
+        value = values.get(field.name)
+        if value is None and field.required:
+            yield Problem(field.name, "is missing")
+        elif value is not None and field.name != "statement":
+            yield from problems(field.shape, value, field.name)
+    if values.get("statement") is not None:
+        yield from rules.statement_problems(values["statement"], "statement")
+    yield from _url_problems(plain(values.get("repositoryUrl")), emulated=emulated)
+
+
+def _url_problems(url: Any, *, emulated: bool) -> Iterator[Problem]:
+    if not isinstance(url, str) or not url:
+        return
+    try:
+        repository = Repository.parse(url)
+    except ValueError as error:
+        yield Problem("repositoryUrl", str(error))
+        return
+    if not emulated and arn_of(repository.registry, repository.path) is None:
+        yield Problem("repositoryUrl", f'"{url}" {NOT_ECR}')
+
+
+def statement_changes(old: Any, new: Any) -> Iterator[Change]:
+    """Yield the elements of a statement that differ in meaning."""
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        yield Change("statement")
+        return
+    before, after = rules.normal(_known(old)), rules.normal(_known(new))
+    for key in sorted(old.keys() | new.keys()):
+        if has_unknown(new.get(key)) or before.get(key) != after.get(key):
+            kind = Kind.ADD if key not in old else Kind.DELETE if key not in new else Kind.UPDATE
+            yield Change(join("statement", key), kind)
+
+
+def _known(statement: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in statement.items() if not has_unknown(value)}
+
+
+def _as_found(old: State, inputs: Values, found: Mapping[str, Any]) -> State:
+    """Return the state with the statement that the policy has."""
+    wanted = reveal(inputs.get("statement"))
+    if wanted and rules.same(found, wanted):
+        return old
+    statement = {key: value for key, value in found.items() if key != "Sid"}
+    now = {**inputs, "statement": statement}
+    return State(old.id, now, now)
+
+
+def _own_sid(news: Values) -> Any:
+    statement = plain(news.get("statement"))
+    return statement.get("Sid") if isinstance(statement, Mapping) else None
+
+
+def _imported(resource_id: str) -> dict[str, Any]:
+    """Read the inputs out of an id, `REPOSITORY_URL#SID`."""
+    url, mark, sid = resource_id.rpartition("#")
+    if not mark:
+        raise InputError.single("id", f'"{resource_id}" must be REPOSITORY_URL#SID')
+    return {"repositoryUrl": url, "sid": sid}
+
+
+def _id(inputs: Values) -> str:
+    return f"{_url(inputs)}#{_sid(inputs)}"
+
+
+def _url(inputs: Values) -> str:
+    return str(reveal(inputs["repositoryUrl"]))
+
+
+def _sid(inputs: Values) -> str:
+    return str(reveal(inputs["sid"]))

@@ -1,0 +1,74 @@
+"""One repository, as the parts of an image are sent to it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from image_assets.oci import BytesSource, RegistryClient, Uploaded
+from image_assets.transfer.jobs import Jobs, transfer_slot
+from image_assets.transfer.known import KnownBlobs
+
+#: Repositories that are asked for one blob: each refusal costs a request, and some registries refuse always.
+_MOST_MOUNTS = 2
+
+
+@dataclass(frozen=True)
+class Content:
+    """A blob that is read when it is sent (`oci.BlobSource`).
+
+    Attributes:
+        open: Starts reading; called again if it must be sent again.
+        digest: The blob's digest, None if only reading tells it.
+        size: The blob's length in bytes, None if only reading tells it.
+    """
+
+    open: Callable[[], Iterator[bytes]]
+    digest: str | None = None
+    size: int | None = None
+
+    def read(self) -> Iterator[bytes]:
+        """Start reading."""
+        return self.open()
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the parts go.
+
+    Attributes:
+        client: The registry.
+        path: The repository's name inside it.
+        known: What earlier runs learnt.
+        jobs: The threads, and when to stop.
+    """
+
+    client: RegistryClient
+    path: str
+    known: KnownBlobs
+    jobs: Jobs
+
+    def has(self, digest: str) -> bool:
+        """Ask whether the blob is there, or can be had from another repository of the registry without sending it."""
+        self.jobs.check()
+        if self.client.head_blob(self.path, digest) is None and not self._mounted(digest):
+            return False
+        self.known.saw(self.client.registry, digest, self.path)
+        return True
+
+    def upload(self, content: Content) -> Uploaded:
+        """Send a blob."""
+        with transfer_slot(self.jobs.check):
+            uploaded = self.client.upload_blob(self.path, content)
+        self.known.saw(self.client.registry, uploaded.digest, self.path)
+        return uploaded
+
+    def provide(self, content: bytes) -> None:
+        """Send a small blob unless it is there."""
+        source = BytesSource(content)
+        if self.client.head_blob(self.path, source.digest) is None:
+            self.client.upload_blob(self.path, source)
+
+    def _mounted(self, digest: str) -> bool:
+        """Try the repositories that are known to have had the blob."""
+        places = self.known.places(self.client.registry, digest)
+        others = tuple(place for place in places if place != self.path)[:_MOST_MOUNTS]
+        return self.client.mount_blob(self.path, digest, others)

@@ -1,0 +1,259 @@
+"""Sending an image out of a docker engine: everything but the tag, where our client does it.
+
+what the registry has is asked for -> the faster way is chosen (`route`)
+-> the engine's own push, left until the tag is written -- or `docker save`, read once, its new layers sent as they come
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from functools import partial
+from types import MappingProxyType
+from typing import NoReturn
+
+from image_assets.archive import Member, Packing, Passing
+from image_assets.archive import documents as json_documents
+from image_assets.archive.docker_save import MANIFEST
+from image_assets.archive.packing import packing_of
+from image_assets.archive.refusal import refuse, within
+from image_assets.errors import ArchiveError
+from image_assets.oci import Manifest, RegistryClient, digest_of
+from image_assets.task import Task
+from image_assets.transfer.compress import variant
+from image_assets.transfer.destination import Destination
+from image_assets.transfer.feed import Read, feed
+from image_assets.transfer.jobs import Jobs, jobs_of
+from image_assets.transfer.known import KnownBlobs, KnownLayer, saving
+from image_assets.transfer.layers import ANY, Raw, recounted, send_layer
+from image_assets.transfer.manifests import SentConfig, image_manifest
+from image_assets.transfer.model import LocalImage, Sent
+from image_assets.transfer.progress import Progress
+from image_assets.transfer.route import Load, Route, faster_route, unknown_bytes
+from image_assets.transfer.saved_stream import Documents, blob_digest, read_saved
+
+#: Layers up to this size are held in memory until it is clear whether the registry has them.
+_HELD_BYTES = 8 << 20
+#: How often an image is saved anew when an upload broke off: what was sent by then is not sent again.
+_MAX_PASSES = 3
+_LABEL = "docker save"
+
+
+class _SpentError(Exception):
+    """An upload must start again, but the stream has gone on."""
+
+
+def send_local(  # noqa: PLR0913, PLR0917 - what `send` takes, and what the engine knows
+    image: LocalImage,
+    client: RegistryClient,
+    repository_path: str,
+    task: Task,
+    known: KnownBlobs | None = None,
+    engine_has: Mapping[str, int] = MappingProxyType({}),
+) -> Sent:
+    """Make the registry hold a docker engine's image, by digest; no tag is written.
+
+    Where the engine's own push is faster nothing is sent yet: `write_tag` lets it push.
+
+    Args:
+        image: The image in the engine's store.
+        client: The registry.
+        repository_path: The repository's name inside the registry.
+        task: Shows how far it is, and stops it.
+        known: What earlier runs learnt; the user's own memory unless given.
+        engine_has: The layers that the engine pulled from or pushed to this registry: bytes by diff ID.
+
+    Raises:
+        ArchiveError: What the engine saved is not the image.
+        RegistryError: The registry refused or failed.
+        CancelledByUserError: The user cancelled.
+    """
+    known = known or KnownBlobs.of_user()
+    with saving(known), jobs_of(task) as jobs:
+        sender = _LocalSender(image, Destination(client, repository_path, known, jobs), task)
+        sender.ask()
+        load = sender.load(engine_has)
+        route = faster_route(load)
+        task.debug(f"{image.image_id}: {route.value}")
+        if route is Route.ENGINE:
+            return Sent(None, (), partial(_push, image, client, known))
+        try:
+            return Sent(sender.send(Progress(task, load.new_to_client)), ())
+        except ArchiveError as error:
+            raise within(_LABEL, error) from error
+
+
+class _LocalSender:
+    """Sends one engine's image to one repository; the sink of its stream."""
+
+    def __init__(self, image: LocalImage, destination: Destination, task: Task) -> None:
+        self._image = image
+        self._destination = destination
+        self._jobs: Jobs = destination.jobs
+        self._task = task
+        self._found: dict[str, KnownLayer] = {}
+        self._missing: set[str] = set()
+        self._sending: list[Future[tuple[str, KnownLayer] | None]] = []
+        self._progress = Progress(task)
+
+    def ask(self) -> None:
+        """Find out which layers the registry has."""
+        diff_ids = list(dict.fromkeys(self._image.diff_ids))
+        there = self._jobs.all([partial(self._find, diff_id) for diff_id in diff_ids])
+        self._found = {diff_id: known for diff_id, known in zip(diff_ids, there, strict=True) if known}
+
+    def load(self, engine_has: Mapping[str, int]) -> Load:
+        """Say how much each way would have to move."""
+        diff_ids, total = self._image.diff_ids, self._image.size
+        ours = [self._found[one].plain_size for one in diff_ids if one in self._found]
+        engines = {one: size for one in diff_ids if (size := engine_has.get(one, self._pushed_size(one))) is not None}
+        return Load(
+            total,
+            new_to_engine=unknown_bytes(total, len(diff_ids), list(engines.values())),
+            new_to_client=unknown_bytes(total, len(diff_ids), ours),
+        )
+
+    def send(self, progress: Progress) -> Manifest:
+        """Send what is missing; return the manifest, which the registry has then."""
+        self._progress = progress
+        config = self._config_there() if self._is_complete() else None
+        for _ in range(_MAX_PASSES):
+            if config is not None:
+                break
+            config = self._pass()
+        if config is None:
+            raise refuse("breaks off whenever it is sent")
+        manifest = image_manifest(config, [self._found[diff_id].sent for diff_id in self._image.diff_ids])
+        named = manifest.descriptor
+        self._destination.client.put_manifest(self._destination.path, named.digest, manifest.content, named.media_type)
+        return manifest
+
+    def layer(self, member: Member, start: bytes, chunks: Iterator[bytes]) -> None:
+        """Take a layer from the stream: skip it if the registry has it, else send it as it comes."""
+        if blob_digest(member, self._found):
+            return
+        packing = packing_of(start)
+        if packing is Packing.PLAIN and member.name not in self._missing and self._may_be_there(member.size):
+            self._doubtful(member, chunks)
+        else:
+            self._start(member, packing, chunks, _spent)
+
+    def _find(self, diff_id: str) -> KnownLayer | None:
+        """Ask the registry for a layer whose blob is known, however it was packed."""
+        for form in (variant(), ANY):
+            known = self._destination.known.layer(diff_id, form)
+            if known and self._destination.has(known.digest):
+                return known
+        return None
+
+    def _is_complete(self) -> bool:
+        """Say whether the registry has all layers."""
+        return all(diff_id in self._found for diff_id in self._image.diff_ids)
+
+    def _config_there(self) -> SentConfig | None:
+        """Return the config if the registry has it; its digest is the image's ID, but with containerd's store."""
+        size = self._destination.client.head_blob(self._destination.path, self._image.image_id)
+        return None if size is None else SentConfig(self._image.image_id, size)
+
+    def _pass(self) -> SentConfig | None:
+        """Read the saved image once; None if something must be sent from the start again."""
+        self._task.status("saving the image")
+        with self._image.save() as stream:
+            documents = read_saved(stream, self, self._jobs.check)
+        sent = [one.result() for one in self._sending]
+        self._found |= dict(one for one in sent if one is not None)
+        self._sending.clear()
+        config = self._config(documents)
+        return config if self._is_complete() else None
+
+    def _may_be_there(self, size: int) -> bool:
+        """Say whether a layer of that length can be one that the registry has."""
+        return any(not known.exact or known.plain_size == size for known in self._found.values())
+
+    def _doubtful(self, member: Member, chunks: Iterator[bytes]) -> None:
+        """Look at a layer that the registry may have: a large one that it has not is sent in the next pass."""
+        if member.size <= _HELD_BYTES:
+            content = b"".join(chunks)
+            if digest_of(content) not in self._found:
+                self._start(member, Packing.PLAIN, iter((content,)), lambda: iter((content,)))
+            return
+        passing = Passing(self._image.diff_ids, member.name)
+        for _ in passing.through(chunks):
+            pass
+        if passing.digest not in self._found:
+            self._missing.add(member.name)
+
+    def _start(self, member: Member, packing: Packing, chunks: Iterator[bytes], again: Read) -> None:
+        """Send a layer while it is read."""
+        report = self._progress.part()
+
+        def send(read: Read) -> tuple[str, KnownLayer] | None:
+            raw = Raw(read, packing, member.size, self._image.diff_ids, member.name)
+            try:
+                diff_id, layer = send_layer(recounted(raw, report, self._jobs.check), self._destination)
+            except _SpentError:
+                # The next pass sends it.
+                return None
+            self._destination.known.remember(diff_id, ANY, layer)
+            return diff_id, layer
+
+        self._sending.append(feed(self._jobs, chunks, again, send))
+
+    def _config(self, documents: Documents) -> SentConfig:
+        """Find the config, compare it with what the engine said of the image, and send it."""
+        content = _config_of(documents)
+        digests = {digest_of(one) for one in documents.by_name.values()}
+        if self._image.image_id not in digests:
+            raise refuse(f"does not hold the image {self._image.image_id}")
+        rootfs = json_documents.as_object(
+            json_documents.parse_object(content, "config").get("rootfs"), "config", "rootfs"
+        )
+        if list(rootfs.get("diff_ids") or ()) != list(self._image.diff_ids):
+            raise refuse("holds other layers than the image has")
+        self._destination.provide(content)
+        return SentConfig(digest_of(content), len(content))
+
+    def _pushed_size(self, diff_id: str) -> int | None:
+        """Return the length of a layer that the engine itself sent to this registry before."""
+        if not self._destination.known.places(_engine(self._destination.client), diff_id):
+            return None
+        known = self._destination.known.layer(diff_id, ANY)
+        return known.plain_size if known else None
+
+
+def _config_of(documents: Documents) -> bytes:
+    """Return the config that a saved image's `manifest.json` names."""
+    if MANIFEST not in documents.by_name:
+        raise refuse(f"has no {MANIFEST}")
+    items = json_documents.parse(documents.by_name[MANIFEST], MANIFEST)
+    if not (isinstance(items, list) and len(items) == 1):
+        raise refuse("does not list one image", MANIFEST)
+    name = json_documents.text(json_documents.as_object(items[0], MANIFEST, "[0]"), "Config", MANIFEST)
+    if name not in documents.by_name:
+        raise refuse(f"names the config {name!r}, which is missing", MANIFEST)
+    return documents.by_name[name]
+
+
+def _push(image: LocalImage, client: RegistryClient, known: KnownBlobs, reference: str) -> None:
+    """Let the engine push, and remember what it knows now."""
+    image.push(reference)
+    path, _, tag = reference.removeprefix(f"{client.registry}/").rpartition(":")
+    layers = json.loads(client.get_manifest(path, tag).content).get("layers", [])
+    if len(layers) != len(image.diff_ids):
+        return
+    packed_bytes = sum(layer["size"] for layer in layers)
+    for diff_id, layer in zip(image.diff_ids, layers, strict=True):
+        guess = image.size * layer["size"] // max(packed_bytes, 1)
+        known.remember(diff_id, ANY, KnownLayer(layer["digest"], layer["size"], Packing.GZIP.value, guess, exact=False))
+        known.saw(client.registry, layer["digest"], path)
+        known.saw(_engine(client), diff_id, path)
+    known.save()
+
+
+def _engine(client: RegistryClient) -> str:
+    """Return under what the memory keeps what the engine knows of a registry."""
+    return f"engine@{client.registry}"
+
+
+def _spent() -> NoReturn:
+    """Refuse to read a part of a stream a second time."""
+    raise _SpentError

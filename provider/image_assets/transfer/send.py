@@ -1,0 +1,155 @@
+"""Sending an archive's image: everything but the tag.
+
+what the registry has is asked for, side by side -> what is missing is sent, several at once
+-> the manifests, what is named before what names it
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from image_assets.archive import Archive, Blob, Layer, LayoutImage, Member, Passing, SavedImage
+from image_assets.oci import Manifest, RegistryClient
+from image_assets.task import Task
+from image_assets.transfer.destination import Content, Destination
+from image_assets.transfer.feed import feed
+from image_assets.transfer.jobs import jobs_of, one_at_a_time
+from image_assets.transfer.known import KnownBlobs, KnownLayer, saving
+from image_assets.transfer.layers import Raw, counted, recounted, send_layer
+from image_assets.transfer.manifests import SentConfig, image_manifest
+from image_assets.transfer.model import Sent
+from image_assets.transfer.progress import Progress
+
+P = TypeVar("P")
+R = TypeVar("R")
+Read = Callable[[], Iterator[bytes]]
+Report = Callable[[int], None]
+SendPart = Callable[[P, Read, Report], R]
+
+
+def send(
+    archive: Archive,
+    client: RegistryClient,
+    repository_path: str,
+    task: Task,
+    known: KnownBlobs | None = None,
+) -> Sent:
+    """Make the registry hold an archive's image, by digest; no tag is written.
+
+    Args:
+        archive: The open archive.
+        client: The registry.
+        repository_path: The repository's name inside the registry.
+        task: Shows how far it is, and stops it.
+        known: What earlier runs learnt; the user's own memory unless given.
+
+    Raises:
+        ArchiveError: Content is not what the archive says it is.
+        RegistryError: The registry refused or failed.
+        CancelledByUserError: The user cancelled.
+    """
+    known = known or KnownBlobs.of_user()
+    with saving(known), jobs_of(task) as jobs:
+        sender = _Sender(archive, Destination(client, repository_path, known, jobs), task)
+        manifest = (
+            sender.saved(archive.image) if isinstance(archive.image, SavedImage) else sender.layout(archive.image)
+        )
+    return Sent(manifest, archive.platforms)
+
+
+class _Sender:
+    """Sends one archive to one repository."""
+
+    def __init__(self, archive: Archive, destination: Destination, task: Task) -> None:
+        self._archive = archive
+        self._destination = destination
+        self._jobs = destination.jobs
+        self._task = task
+
+    def saved(self, image: SavedImage) -> Manifest:
+        """Send a docker-save image, and make its manifest."""
+        layers = {layer.diff_id: layer for layer in image.layers}
+        provided = self._jobs.start(lambda: self._destination.provide(image.config))
+        there = self._jobs.all([partial(self._find, layer) for layer in layers.values()])
+        config = SentConfig(image.digest, len(image.config))
+        provided.result()
+        missing = [layer for layer, found in zip(layers.values(), there, strict=True) if found is None]
+        sent = self._send_all(missing, lambda layer: layer.member, self._send_layer)
+        found = {diff_id: known for diff_id, known in zip(layers, there, strict=True) if known}
+        found |= {layer.diff_id: sent[layer.member] for layer in missing}
+        manifest = image_manifest(config, [found[layer.diff_id].sent for layer in image.layers])
+        return self._put([manifest])
+
+    def layout(self, image: LayoutImage) -> Manifest:
+        """Send an image or index of an OCI layout, byte for byte."""
+        has = self._jobs.all([partial(self._destination.has, blob.descriptor.digest) for blob in image.blobs])
+        missing = [blob for blob, there in zip(image.blobs, has, strict=True) if not there]
+        self._send_all(missing, lambda blob: blob.member, self._send_blob)
+        self._put([*image.children, image.top, *image.referrers])
+        return image.top
+
+    def _find(self, layer: Layer) -> KnownLayer | None:
+        """Ask the registry for a layer whose blob is known."""
+        known = self._destination.known.layer(layer.diff_id, self._raw(layer).variant)
+        return known if known and self._destination.has(known.digest) else None
+
+    def _send_all(self, parts: Sequence[P], member_of: Callable[[P], Member], send: SendPart[P, R]) -> dict[Member, R]:
+        """Send parts side by side: by offset where the archive can, else in the order in which they stand."""
+        progress = Progress(self._task, sum(member_of(part).size for part in parts))
+        way = self._send_forwards if self._archive.forwards else self._send_by_offset
+        return way({member_of(part): part for part in parts}, send, progress)
+
+    def _send_by_offset(self, parts: Mapping[Member, P], send: SendPart[P, R], progress: Progress) -> dict[Member, R]:
+        """Send parts that can be read at any time, the largest first, so that none is left over in the end."""
+        ordered = sorted(parts, key=lambda member: -member.size)
+        sends = [
+            partial(send, parts[member], partial(self._archive.read, member), progress.part()) for member in ordered
+        ]
+        return dict(zip(ordered, self._jobs.all(sends), strict=True))
+
+    def _send_forwards(self, parts: Mapping[Member, P], send: SendPart[P, R], progress: Progress) -> dict[Member, R]:
+        """Send parts while they are unpacked."""
+        futures = {}
+        for member, chunks in self._archive.stream(parts):
+            start = partial(_start, send, parts[member], progress.part())
+            futures[member] = feed(self._jobs, chunks, partial(self._archive.read, member), start)
+        self._jobs.settle()
+        return {member: future.result() for member, future in futures.items()}
+
+    def _send_layer(self, layer: Layer, read: Read, report: Report) -> KnownLayer:
+        """Send one layer, unless another image of this process has just done so."""
+        raw = recounted(self._raw(layer, read), report, self._jobs.check)
+        key = f"{self._destination.client.registry} {layer.diff_id} {raw.variant}"
+        with one_at_a_time(key, self._jobs.check):
+            return self._find(layer) or send_layer(raw, self._destination)[1]
+
+    def _send_blob(self, blob: Blob, read: Read, report: Report) -> None:
+        """Send one blob as it is."""
+        descriptor = blob.descriptor
+
+        def opened() -> Iterator[bytes]:
+            passing = Passing([descriptor.digest], blob.member.name)
+            return counted(passing.through(read()), report, self._jobs.check)
+
+        self._destination.upload(Content(opened, descriptor.digest, descriptor.size))
+
+    def _raw(self, layer: Layer, read: Read | None = None) -> Raw:
+        """Describe a layer to whoever packs it."""
+        member = layer.member
+        read = read or partial(self._archive.read, member)
+        return Raw(read, layer.packing, member.size, (layer.diff_id,), member.name)
+
+    def _put(self, manifests: Sequence[Manifest]) -> Manifest:
+        """Store manifests under their digests, in this order; return the last."""
+        for manifest in manifests:
+            self._task.check()
+            named = manifest.descriptor
+            self._destination.client.put_manifest(
+                self._destination.path, named.digest, manifest.content, named.media_type
+            )
+        return manifests[-1]
+
+
+def _start(send: SendPart[P, R], part: P, report: Report, read: Read) -> R:
+    """Send a part; the argument that is known last comes last."""
+    return send(part, read, report)

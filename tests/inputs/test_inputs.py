@@ -1,0 +1,102 @@
+"""Inputs are checked all at once, and parsed into frozen values."""
+
+from typing import Any
+
+import pytest
+
+from image_assets.errors import InputError
+from image_assets.inputs.image import IN_MEMORY, parse, parse_stored
+from image_assets.values import UNKNOWN, Secret
+
+GOOD: dict[str, Any] = {"directory": "app", "repository": "localhost:5000/app"}
+
+
+def problems_of(values: dict[str, Any]) -> dict[str, str]:
+    with pytest.raises(InputError) as caught:
+        parse(values)
+    return {problem.path: problem.reason for problem in caught.value.problems}
+
+
+def test_defaults_stand_where_nothing_is_given() -> None:
+    parsed = parse(GOOD)
+    assert (parsed.file, parsed.ignore_mode, parsed.retain_on_delete, parsed.unknown) == (
+        "Dockerfile",
+        "docker",
+        True,
+        frozenset(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "path", "part"),
+    [
+        ("directory", "", "directory", "must not be empty"),
+        ("directory", 7, "directory", "must be a string, not a number"),
+        ("buildArgs", {"A": 1}, "buildArgs.A", "must be a string, not a number"),
+        ("buildArgs", ["A=1"], "buildArgs", "must be a map, not a list"),
+        ("buildArgs", {"A=B": "1"}, 'buildArgs["A=B"]', "must not be empty or hold ="),
+        ("platform", "amd64", "platform", "write os/architecture as in linux/amd64"),
+        ("platforms", ["linux/amd64", "x"], "platforms[1]", "is not a platform"),
+        ("platforms", "linux/amd64", "platforms", "must be a list, not a string"),
+        ("ignoreMode", "gti", "ignoreMode", "must be one of docker, git, glob; did you mean git?"),
+        ("retainOnDelete", "yes", "retainOnDelete", "must be true or false, not a string"),
+        ("buildarg", {}, "buildarg", "did you mean buildArgs?"),
+        ("directry", "x", "directry", "did you mean directory?"),
+        ("invalidation", {"ignoredBuildArg": []}, "invalidation.ignoredBuildArg", "did you mean ignoredBuildArgs?"),
+        ("buildSecrets", {"t": {"value": "x", "env": "Y"}}, "buildSecrets.t", "exactly one of value, env and file"),
+        ("cacheFrom", [{"params": {}}], "cacheFrom[0].type", "is missing"),
+        ("tagPrefix", "-x", "tagPrefix", "is not a tag"),
+        ("tagPrefix", "x" * 97, "tagPrefix", "longer than 96"),
+        ("extraTags", ["a b"], "extraTags[0]", "is not a tag"),
+        ("repository", "https://r.example/x", "repository", "https://"),
+        ("repository", "r.example/X", "repository", "X"),
+        ("repository", "r.example/x:tag", "repository", "tag"),
+        ("target", "", "target", "must not be empty"),
+    ],
+)
+def test_each_bad_input_says_where_and_what_to_write(name: str, value: Any, path: str, part: str) -> None:
+    found = problems_of({**GOOD, name: value})
+    assert list(found) == [path]
+    assert part in found[path]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"platform": "linux/amd64"}, {"platforms": ["linux/arm64"]}),
+        ({"assetHash": "a"}, {"extraHash": "b"}),
+        ({"cacheDisabled": True}, {"cacheFrom": [{"type": "local"}]}),
+    ],
+)
+def test_contradicting_options_are_refused(first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert list(problems_of({**GOOD, **first, **second})) == list(second)
+
+
+def test_all_problems_come_together() -> None:
+    found = problems_of({"directory": "", "platform": "x", "buildArgs": {"A": 1}, "colour": "red"})
+    assert set(found) == {"directory", "platform", "buildArgs.A", "colour", "repository"}
+
+
+def test_a_secret_value_with_a_problem_is_not_pointed_at() -> None:
+    found = problems_of({**GOOD, "buildArgs": {"A": Secret(5)}})
+    assert found == {"": "buildArgs.A: must be a string, not a number"}
+
+
+def test_unknown_values_are_no_problem_and_are_named() -> None:
+    parsed = parse({**GOOD, "buildArgs": {"A": UNKNOWN, "B": "1"}, "target": Secret(UNKNOWN), "extraTags": [UNKNOWN]})
+    assert parsed.unknown == {"buildArgs.A", "target", "extraTags[0]"}
+    assert (dict(parsed.build_args), parsed.target, parsed.extra_tags) == ({"B": "1"}, None, ())
+
+
+def test_secret_marks_are_taken_off() -> None:
+    assert parse({**GOOD, "buildArgs": Secret({"A": Secret("x")})}).build_args["A"] == "x"
+
+
+def test_the_states_marker_stands_for_nothing() -> None:
+    stored = {**GOOD, "registryAuth": IN_MEMORY, "fingerprint": "f", "files": {}}
+    assert dict(parse_stored(stored).registry_auth) == {}
+
+
+def test_an_archive_has_no_build_options() -> None:
+    found = problems_of({"tarballFile": "a.tar", "repository": "r.example/x", "buildArgs": {}})
+    assert list(found) == ["buildArgs"]

@@ -1,0 +1,144 @@
+"""From inputs to the options that count, and to places on this machine."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from image_assets.inputs.image import parse
+from image_assets.inputs.settings import Settings
+from image_assets.plan.plan import counted_options, fingerprint_is_known, location_problems, make_plan, platforms_of
+from image_assets.values import UNKNOWN
+
+BASE = Path("/program")
+SETTINGS = Settings()
+
+
+def options(**more: Any) -> list[tuple[str, str]]:
+    values = {"directory": "app", "repository": "localhost:5000/app", **more}
+    return sorted(counted_options(parse(values), SETTINGS))
+
+
+def known(**more: Any) -> bool:
+    return fingerprint_is_known(parse({"directory": "app", "repository": "localhost:5000/app", **more}))
+
+
+def test_the_platform_counts_even_if_it_is_the_default() -> None:
+    assert options() == options(platform="linux/amd64") == [("platform", "linux/amd64")]
+
+
+def test_the_order_of_platforms_and_arguments_does_not_count() -> None:
+    assert options(platforms=["linux/arm64", "linux/amd64"]) == options(platforms=["linux/amd64", "linux/arm64/v8"])
+    assert options(buildArgs={"A": "1", "B": "2"}) == options(buildArgs={"B": "2", "A": "1"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "switch"),
+    [
+        ("buildArgs", {"A": "1"}, "buildArgs"),
+        ("buildContexts", {"base": "docker-image://alpine"}, "buildContexts"),
+        ("buildSecrets", {"token": {"env": "T"}}, "buildSecrets"),
+        ("target", "prod", "target"),
+        ("networkMode", "host", "networkMode"),
+        ("platform", "linux/arm64", "platform"),
+        ("platforms", ["linux/arm64"], "platform"),
+        ("extraHash", "x", "extraHash"),
+        ("buildFlags", ["--pull"], "buildFlags"),
+    ],
+)
+def test_each_option_counts_unless_its_switch_is_off(name: str, value: Any, switch: str) -> None:
+    off = {switch: False}
+    assert options(**{name: value}) != options()
+    assert options(**{name: value}, invalidation=off) == options(invalidation=off)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"labels": {"a": "b"}},
+        {"tagPrefix": "v-"},
+        {"extraTags": ["latest"]},
+        {"cacheFrom": [{"type": "local"}]},
+        {"builder": {"name": "x"}},
+        {"buildSsh": ["default"]},
+        {"registryAuth": {"username": "u", "password": "p"}},
+        {"buildArgs": {"TOKEN": "1"}, "invalidation": {"ignoredBuildArgs": ["TOKEN"]}},
+    ],
+)
+def test_what_does_not_count_leaves_the_options_alone(more: dict[str, Any]) -> None:
+    assert options(**more) == options()
+
+
+def test_only_the_ids_of_secrets_count() -> None:
+    assert options(buildSecrets={"t": {"value": "1"}}) == options(buildSecrets={"t": {"env": "T"}})
+    assert options(buildSecrets={"t": {"value": "1"}}) != options(buildSecrets={"u": {"value": "1"}})
+
+
+def test_the_users_own_hash_replaces_everything() -> None:
+    plan = make_plan(
+        parse({"directory": "app", "repository": "r.io/x", "assetHash": "h", "target": "t"}), SETTINGS, BASE
+    )
+    assert (plan.options, dict(plan.contexts)) == ((("assetHash", "h"),), {})
+
+
+def test_named_contexts_that_are_directories_count_by_content() -> None:
+    contexts = {"lib": "../lib", "base": "docker-image://alpine"}
+    plan = make_plan(parse({"directory": "app", "repository": "r.io/x", "buildContexts": contexts}), SETTINGS, BASE)
+    assert {name: spec.root for name, spec in plan.contexts.items()} == {"": BASE / "app", "lib": BASE / "../lib"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"directory": UNKNOWN},
+        {"exclude": ["a", UNKNOWN]},
+        {"buildArgs": {"A": UNKNOWN}},
+        {"buildArgs": UNKNOWN},
+        {"target": UNKNOWN},
+        {"assetHash": UNKNOWN},
+        {"invalidation": {"file": UNKNOWN}},
+        {"buildSecrets": UNKNOWN},
+        {"buildContexts": {"base": UNKNOWN}},
+    ],
+)
+def test_an_unknown_input_that_counts_makes_the_fingerprint_unknown(more: dict[str, Any]) -> None:
+    assert not known(**more)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"labels": {"a": UNKNOWN}},
+        {"repository": UNKNOWN},
+        {"extraTags": [UNKNOWN]},
+        {"tagPrefix": UNKNOWN},
+        {"registryAuth": UNKNOWN},
+        {"buildSecrets": {"t": {"value": UNKNOWN}}},
+        {"buildArgs": {"TOKEN": UNKNOWN}, "invalidation": {"ignoredBuildArgs": ["TOKEN"]}},
+        {"target": UNKNOWN, "invalidation": {"target": False}},
+        {"target": UNKNOWN, "assetHash": "mine"},
+    ],
+)
+def test_an_unknown_input_that_does_not_count_leaves_it_known(more: dict[str, Any]) -> None:
+    assert known(**more)
+
+
+def test_the_default_platform_comes_from_the_provider() -> None:
+    inputs = parse({"directory": "app", "repository": "r.io/x"})
+    assert platforms_of(inputs, Settings(default_platform="linux/arm64/v8")) == ("linux/arm64",)
+
+
+def test_places_that_do_not_exist_are_named(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "file").touch()
+    found = [
+        (problem.path, problem.reason.split(str(tmp_path))[0])
+        for values in ({"directory": "no"}, {"directory": "file"}, {"directory": "app"}, {"tarballFile": "app"})
+        for problem in location_problems(values, tmp_path)
+    ]
+    assert found == [
+        ("directory", "there is no directory at "),
+        ("directory", ""),
+        ("file", "there is no Dockerfile at "),
+        ("tarballFile", ""),
+    ]

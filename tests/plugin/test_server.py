@@ -1,0 +1,249 @@
+"""The plugin process: every failure is a proper status or Check failure, and the answers come in time."""
+
+import json
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import provider_pb2 as pb
+from pulumi.runtime.proto.plugin_pb2 import PluginAttach
+
+from image_assets import __version__
+from image_assets.plugin import wire
+from image_assets.values import UNKNOWN, Secret
+from tests.support import plugin as plugins
+from tests.support.contexts import write_files
+from tests.support.plugin import URN, Plugin, RefusedError
+from tests.support.registry import Registry
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A program's folder with a context."""
+    write_files(tmp_path, {"app/Dockerfile": "FROM scratch\nCOPY . /\n", "app/a.txt": "one", "file": ""})
+    return tmp_path
+
+
+@pytest.fixture
+def plugin(program: Path) -> Iterator[Plugin]:
+    """A plugin in that folder, with no docker to find."""
+    with plugins.running(program, {"PATH": "/nonexistent", "DOCKER_CONFIG": str(program / "docker")}) as running:
+        running.configure()
+        yield running
+
+
+RESOURCES = (
+    "DockerImageAsset",
+    "TarballImageAsset",
+    "ImageRepository",
+    "PublishedImage",
+    "RepositoryPolicyStatement",
+)
+GOOD = {"directory": "app", "repository": "127.0.0.1:1/x"}
+
+
+def test_bad_inputs_are_check_failures_all_at_once(plugin: Plugin, program: Path) -> None:
+    _, failures = plugin.check({"directory": "nope", "repository": "Up", "platform": "x", "colour": "red"})
+    assert failures["directory"] == f"there is no directory at {program}/nope; paths are relative to {program}"
+    assert set(failures) == {"directory", "repository", "platform", "colour"}
+
+
+@pytest.mark.parametrize(
+    ("more", "path", "part"),
+    [
+        ({"directory": "file"}, "directory", "is not a directory"),
+        ({"file": "nope"}, "file", "there is no Dockerfile at"),
+        ({"file": "."}, "file", "is not a Dockerfile"),
+        ({"exclude": ["[a"]}, "exclude[0]", "[a"),
+        ({"buildContexts": {"lib": "nope"}}, "buildContexts.lib", "nope"),
+    ],
+)
+def test_what_is_on_the_disk_is_checked_too(plugin: Plugin, more: dict[str, Any], path: str, part: str) -> None:
+    _, failures = plugin.check({**GOOD, **more})
+    assert list(failures) == [path]
+    assert part in failures[path]
+
+
+def test_check_stores_no_secret_and_keeps_the_rest(plugin: Plugin) -> None:
+    """R14."""
+    news = {
+        **GOOD,
+        "registryAuth": Secret({"username": "u", "password": "pa55"}),
+        "buildSecrets": {"t": {"value": Secret("s3cret")}, "e": {"env": "E"}},
+        "buildArgs": {"A": Secret("masked")},
+    }
+    inputs, _ = plugin.check(news)
+    assert inputs["buildArgs"] == {"A": Secret("masked")}
+    assert inputs["buildSecrets"]["e"] == {"env": "E"}
+    assert "pa55" not in repr(wire_text(inputs))
+    assert "s3cret" not in repr(wire_text(inputs))
+
+
+def wire_text(value: Any) -> Any:
+    """Return a value with its secrets readable."""
+    if isinstance(value, Secret):
+        return wire_text(value.value)
+    if isinstance(value, dict):
+        return {key: wire_text(item) for key, item in value.items()}
+    return value
+
+
+def test_an_unknown_input_that_counts_makes_the_fingerprint_unknown(plugin: Plugin) -> None:
+    inputs, failures = plugin.check({**GOOD, "buildArgs": {"A": UNKNOWN}})
+    assert (failures, inputs["fingerprint"]) == ({}, UNKNOWN)
+
+
+def test_a_preview_knows_all_but_the_digests(plugin: Plugin) -> None:
+    outputs = plugin.create(GOOD, preview=True)
+    unknown = {name for name, value in outputs.items() if value is UNKNOWN}
+    assert unknown == {"imageDigest", "imageDigestUri"}
+    assert outputs["imageUri"] == f"127.0.0.1:1/x:{outputs['assetHash'][:32]}"
+
+
+def test_a_registry_that_cannot_be_reached_is_one_error_in_time(plugin: Plugin) -> None:
+    began = time.monotonic()
+    with pytest.raises(RefusedError, match=r"127\.0\.0\.1:1") as caught:
+        plugin.create(GOOD)
+    assert caught.value.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert "Traceback" not in str(caught.value)
+    assert time.monotonic() - began < 20
+
+
+def test_without_docker_the_error_says_what_to_install(
+    plugin: Plugin, registry: Registry, repository_name: str
+) -> None:
+    with pytest.raises(RefusedError, match="docker") as caught:
+        plugin.create({**GOOD, "repository": f"{registry.address}/{repository_name}"})
+    assert "install" in str(caught.value).lower()
+
+
+def test_a_refused_login_names_the_registry(plugin: Plugin, registry_with_auth: Registry) -> None:
+    news = {**GOOD, "repository": f"{registry_with_auth.address}/x"}
+    for auth in ({}, {"registryAuth": {"username": "robot", "password": "wrong"}}):
+        with pytest.raises(RefusedError, match=registry_with_auth.address) as caught:
+            plugin.create({**news, **auth})
+        assert "UNAUTHORIZED" in str(caught.value)
+        assert "wrong" not in str(caught.value)
+
+
+def test_trouble_with_the_registry_leaves_the_state_alone(plugin: Plugin) -> None:
+    """R12."""
+    inputs, _ = plugin.check(GOOD)
+    outputs = {**plugin.create(GOOD, preview=True), "imageDigest": "sha256:1", "imageDigestUri": "x@sha256:1"}
+    assert plugin.read(inputs, outputs) == outputs
+
+
+def test_bad_configuration_is_refused_all_at_once(plugin: Plugin) -> None:
+    news = pb.CheckRequest(news=wire.encode({"buildOutput": "loud", "maxConcurrentBuilds": "0", "x": "1"}))
+    failures = {failure.property for failure in plugin.call("CheckConfig", news).failures}
+    assert failures == {"buildOutput", "maxConcurrentBuilds", "x"}
+
+
+def test_lists_in_the_configuration_come_as_json(plugin: Plugin, registry_with_auth: Registry) -> None:
+    """R12: what the provider's configuration holds serves refresh, too."""
+    login = f'[{{"address":"{registry_with_auth.address}","username":"robot","password":"plain-text-1"}}]'
+    plugin.configure(registries=login)
+    inputs, _ = plugin.check({**GOOD, "repository": f"{registry_with_auth.address}/none"})
+    outputs = {**plugin.create({**GOOD, "repository": f"{registry_with_auth.address}/none"}, preview=True)}
+    assert plugin.read(inputs, {**outputs, "imageDigest": "sha256:1"}) is None
+
+
+def test_a_locale_that_is_not_utf8_changes_nothing(program: Path) -> None:
+    write_files(program, {"app/.dockerignore": "é\n", "app/é": "left out", "app/ü": "counts"})
+    found = []
+    for locale in ({"LC_ALL": "C.UTF-8"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
+        with plugins.running(program, locale) as running:
+            running.configure()
+            found.append(running.check(GOOD)[0])
+    assert found[0] == found[1]
+    assert "ü" in found[0]["files"]
+    assert "é" not in found[0]["files"]
+
+
+def test_an_unknown_method_or_resource_is_no_traceback(plugin: Plugin) -> None:
+    with pytest.raises(RefusedError) as caught:
+        plugin.check(GOOD, URN.replace("PublishedImage", "Nothing"))
+    assert caught.value.code is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_process_at_once(plugin: Plugin, number: signal.Signals) -> None:
+    """R48: even while a registry does not answer."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        inputs, _ = plugin.check({**GOOD, "repository": f"127.0.0.1:{deaf.getsockname()[1]}/x"})
+        pending = plugin.stub.Create.future(pb.CreateRequest(urn=URN, properties=wire.encode(inputs)))
+        time.sleep(0.5)
+        assert not pending.done()
+        began = time.monotonic()
+        plugin.process.send_signal(number)
+        plugin.process.wait(10)
+    assert time.monotonic() - began < 5
+
+
+def test_building_on_preview_builds_and_pushes_nothing(
+    program: Path, docker_engine: None, registry: Registry, repository_name: str
+) -> None:
+    """R23."""
+    news = {
+        "directory": "app",
+        "repository": f"{registry.address}/{repository_name}",
+        "buildOnPreview": True,
+        "cacheTo": [{"type": "registry", "params": {"ref": f"{registry.address}/{repository_name}:cache"}}],
+    }
+    with plugins.running(program) as plugin:
+        plugin.configure()
+        assert plugin.create(news, preview=True)["imageDigest"] is UNKNOWN
+        (program / "app" / "Dockerfile").write_text("FROM scratch\nCOPY nothing /\n")
+        with pytest.raises(RefusedError, match="nothing"):
+            plugin.create(news, preview=True)
+    assert registry.requests(repository_name) == []
+
+
+def test_an_image_that_vanished_has_no_known_digest_in_a_preview(
+    program: Path, registry: Registry, repository_name: str
+) -> None:
+    """R42: what is built again may have another digest."""
+    news = {"directory": "app", "repository": f"{registry.address}/{repository_name}"}
+    with plugins.running(program) as plugin:
+        plugin.configure(checkPublished="always")
+        inputs, _ = plugin.check(news)
+        known = {"imageDigest": "sha256:1", "imageDigestUri": "x@sha256:1"}
+        outputs = {**plugin.create(news, preview=True), **known}
+        assert plugin.diff(inputs, inputs, outputs) == ["fingerprint"]
+        request = pb.UpdateRequest(
+            urn=URN, news=wire.encode(inputs), old_inputs=wire.encode(inputs), olds=wire.encode(outputs), preview=True
+        )
+        foretold = wire.decode(plugin.call("Update", request).properties)
+    assert foretold["imageDigest"] is UNKNOWN
+    assert foretold["imageUri"] == outputs["imageUri"]
+
+
+def test_a_plugin_started_by_hand_can_be_attached(plugin: Plugin) -> None:
+    """PULUMI_DEBUG_PROVIDERS: the engine says where it is, and asks who this is and what it can make."""
+    plugin.call("Attach", PluginAttach(address="127.0.0.1:1"))
+    shaken = plugin.call("Handshake", pb.ProviderHandshakeRequest(engine_address="127.0.0.1:1"))
+    assert (shaken.accept_secrets, shaken.accept_resources, shaken.accept_outputs) == (True, True, True)
+    assert plugin.call("GetPluginInfo", empty_pb2.Empty()).version == __version__
+    schema = json.loads(plugin.call("GetSchema", pb.GetSchemaRequest()).schema)
+    assert set(schema["resources"]) == {f"image-assets:index:{name}" for name in RESOURCES}
+    # An engine that is not there takes no log lines, and that is no failure.
+    assert plugin.check(GOOD)[1] == {}
+
+
+def test_cancelling_ends_what_runs_and_the_next_deployment_is_served(plugin: Plugin) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        inputs, _ = plugin.check({**GOOD, "repository": f"127.0.0.1:{deaf.getsockname()[1]}/x"})
+        pending = plugin.stub.Create.future(pb.CreateRequest(urn=URN, properties=wire.encode(inputs)))
+        time.sleep(0.5)
+        plugin.call("Cancel", empty_pb2.Empty())
+        with pytest.raises(grpc.RpcError) as caught:
+            pending.result(timeout=10)
+    assert caught.value.code() is grpc.StatusCode.ABORTED
+    plugin.configure()
+    assert plugin.check(GOOD)[1] == {}

@@ -1,0 +1,148 @@
+"""The programs that build, as fixtures: a test that takes `flavour` runs with each of them."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from image_assets.docker import BuildSpec
+from image_assets.publishing.build import Built, build
+from image_assets.reference import Repository
+from image_assets.task import Task
+from tests.support.builders import (
+    Flavour,
+    add_buildx,
+    buildkitd,
+    can_run_buildkitd,
+    clean_environ,
+    old_docker,
+)
+from tests.support.contexts import make_context
+
+BASE = "FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\n"
+ALL = ("embedded", "buildx", "remote", "podman")
+
+
+@dataclass
+class Heard:
+    """What a task was told."""
+
+    status: list[str] = field(default_factory=list)
+    info: list[str] = field(default_factory=list)
+    warn: list[str] = field(default_factory=list)
+    debug: list[str] = field(default_factory=list)
+
+    @property
+    def task(self) -> Task:
+        return Task(self.status.append, self.info.append, self.warn.append, self.debug.append)
+
+    @property
+    def everything(self) -> str:
+        return "\n".join([*self.status, *self.info, *self.warn, *self.debug])
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture(scope="session")
+def buildkit_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if not can_run_buildkitd():
+        pytest.skip("a BuildKit of our own needs root, runc and the built buildkitd")
+    with buildkitd(tmp_path_factory.mktemp("buildkitd")) as address:
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this process makes its temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+NewFlavour = Callable[[str], Flavour]
+
+
+@pytest.fixture
+def new_flavour(tmp_path: Path, request: pytest.FixtureRequest) -> NewFlavour:
+    """A maker of one way to build; skips where the machine has not got it."""
+
+    def make(name: str) -> Flavour:
+        environ = clean_environ(tmp_path / "home")
+        config = tmp_path / "home" / ".docker"
+        return {"embedded": _embedded, "buildx": _buildx, "remote": _remote, "podman": _podman}[name](
+            request, environ, config
+        )
+
+    return make
+
+
+def _embedded(request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
+    request.getfixturevalue("docker_engine")
+    executable = old_docker()
+    if executable is None:
+        pytest.skip("no docker CLI before version 23")
+    return Flavour("embedded", executable, None, environ, config)
+
+
+def _buildx(request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
+    request.getfixturevalue("docker_engine")
+    if not add_buildx(config):
+        pytest.skip("no buildx")
+    return Flavour("buildx", "docker", None, environ, config)
+
+
+def _remote(request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
+    address = request.getfixturevalue("buildkit_address")
+    if not add_buildx(config):
+        pytest.skip("no buildx")
+    words = ("docker", "buildx", "create", "--name", "far", "--driver", "remote", address)
+    subprocess.run(words, env=environ, check=True, capture_output=True)
+    return Flavour("remote", "docker", "far", environ, config)
+
+
+def _podman(_request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
+    if shutil.which("podman") is None:
+        pytest.skip("no podman")
+    return Flavour("podman", "podman", None, environ, config)
+
+
+@pytest.fixture(params=ALL)
+def flavour(request: pytest.FixtureRequest, new_flavour: NewFlavour) -> Flavour:
+    return new_flavour(request.param)
+
+
+@pytest.fixture(params=["local", "remote"])
+def either(request: pytest.FixtureRequest, new_flavour: NewFlavour) -> Flavour:
+    """One program that leaves the image in a store, and one that pushes it, where no more can differ."""
+    local = "embedded" if old_docker() else "buildx"
+    return new_flavour(local if request.param == "local" else request.param)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    """A context whose Dockerfile copies busybox, and nothing more."""
+    return make_context(tmp_path / "context", dockerfile=BASE)
+
+
+def spec_for(flavour: Flavour, context: Path, **more: object) -> BuildSpec:
+    """Describe the build of a context."""
+    given = {"dockerfile": context / "Dockerfile", "executable": flavour.executable, "builder": flavour.builder}
+    return BuildSpec(context=context, **(given | more))  # type: ignore[arg-type]  # the test names the fields
+
+
+@pytest.fixture
+def destination(registry: "object", repository_name: str) -> Repository:
+    """A repository that nobody else uses, in a registry that lets everybody in."""
+    return Repository.parse(f"{registry.address}/{repository_name}")  # type: ignore[attr-defined]
+
+
+def built(flavour: Flavour, spec: BuildSpec, destination: Repository, task: Task) -> Built:
+    """Build in the flavour's environment."""
+    return build(spec, destination, task, flavour.environ)

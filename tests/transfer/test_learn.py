@@ -1,0 +1,50 @@
+"""A base image that the registry serves is not sent again, whoever published it (R17)."""
+
+import pytest
+
+from image_assets.transfer import KnownBlobs, learn
+from tests.fakes.engine import FakeLocalImage
+from tests.fakes.images import MadeImage, an_image, docker_save, oci_image, oci_index, oci_layout, sha256, tar_of
+from tests.support.registry import Registry
+from tests.transfer.support import Publisher, digest, plain_layers, uploads
+
+BASE = an_image("base", 2)
+BUILT = MadeImage((*BASE.layers, tar_of({"top": b"top"})))
+PLATFORMS = {"linux/arm64": an_image("y", architecture="arm64"), "linux/amd64": BASE}
+
+
+def published(publisher: Publisher, content: bytes, repository: str) -> None:
+    """Publish the base as somebody else would: this machine remembers nothing of it."""
+    publisher.tag(content, repository, "base")
+    publisher.memory.unlink()
+
+
+@pytest.mark.parametrize("content", [oci_layout(BASE), oci_index(PLATFORMS), docker_save(BASE)])
+def test_the_layers_of_the_base_are_mounted(
+    publisher: Publisher, registry: Registry, repository_name: str, content: bytes
+) -> None:
+    base, other = f"{repository_name}-base", f"{repository_name}-app"
+    published(publisher, content, base)
+    known = KnownBlobs(publisher.memory)
+    found = learn(publisher.client(), base, "base", BUILT.diff_ids, known)
+    known.save()
+    assert list(found) == BASE.diff_ids
+    sent = publisher.send_local(FakeLocalImage(BUILT), other)
+    assert plain_layers(registry, other, digest(sent)) == list(BUILT.layers)
+    base_layers = registry.manifest(other, digest(sent))["layers"][:2]
+    assert {layer["digest"] for layer in base_layers} <= {
+        path.split("mount=")[1].split("&")[0].replace("%3A", ":")
+        for path in uploads(registry, other)
+        if "mount=" in path
+    }
+
+
+def test_a_base_that_the_image_is_not_built_on_teaches_nothing(publisher: Publisher, repository_name: str) -> None:
+    published(publisher, oci_layout(an_image("else")), repository_name)
+    known = KnownBlobs(publisher.memory)
+    assert learn(publisher.client(), repository_name, "base", BUILT.diff_ids, known) == {}
+
+
+@pytest.mark.parametrize("reference", ["missing", sha256(oci_image(BASE)[0])])
+def test_a_base_that_is_not_there_is_no_error(publisher: Publisher, repository_name: str, reference: str) -> None:
+    assert learn(publisher.client(), repository_name, reference, BUILT.diff_ids, KnownBlobs(publisher.memory)) == {}
