@@ -23,7 +23,7 @@ from pathlib import Path
 from image_assets.archive import open_archive
 from image_assets.oci import NoKeychain, RegistryClient
 from image_assets.task import Task
-from image_assets.transfer import KnownBlobs, send, send_local, write_tag
+from image_assets.transfer import BlobMemory, send, send_local, write_tag
 from tests.fakes.cli_image import CliImage, docker
 from tools.kit import docker_engine
 from tools.kit import registry as local_registry
@@ -88,7 +88,7 @@ def publish(archive: Path, registry: str, repository: str, memory: Path) -> floa
     client = RegistryClient(registry, NoKeychain(), task)
     started = time.monotonic()
     with open_archive(archive) as opened:
-        sent = send(opened, client, repository, task, KnownBlobs(memory))
+        sent = send(opened, client, repository, task, BlobMemory(memory))
         write_tag(client, repository, "1", sent, task)
     return time.monotonic() - started
 
@@ -152,7 +152,7 @@ def local(
     task = Task()
     client = RegistryClient(registry, NoKeychain(), task)
     started = time.monotonic()
-    sent = send_local(image, client, repository, task, KnownBlobs(memory), engine_has or {})
+    sent = send_local(image, client, repository, task, BlobMemory(memory), engine_has or {})
     write_tag(client, repository, str(started), sent, task)
     return time.monotonic() - started
 

@@ -7,7 +7,7 @@ import pytest
 from image_assets.oci import Limits, endpoint
 from image_assets.oci.challenge import Challenge, parse_challenges
 from image_assets.oci.faults import ExchangeError, Fault, fault_of, parse_refusal, redacted
-from image_assets.oci.patience import PAUSES, Patience
+from image_assets.oci.retries import PAUSES, Retries
 from image_assets.oci.scopes import merged
 from image_assets.oci.session import seconds_to_wait
 
@@ -175,9 +175,9 @@ def failure(fault: Fault, retry_after: float | None = None) -> ExchangeError:
 
 @pytest.mark.parametrize("fault", Fault)
 def test_every_kind_of_failure_has_its_number_of_repetitions(fault: Fault) -> None:
-    patience = Patience(Limits(retrying=1e9))
+    retries = Retries(Limits(retrying=1e9))
     pauses = []
-    while (pause := patience.pause_after(failure(fault))) is not None:
+    while (pause := retries.pause_after(failure(fault))) is not None:
         pauses.append(pause)
     assert len(pauses) == len(PAUSES.get(fault, ()))
     assert all(later > earlier for earlier, later in pairwise(pauses))
@@ -189,16 +189,16 @@ def test_nobody_listening_is_known_in_five_seconds() -> None:
 
 def test_time_ends_patience() -> None:
     now = 0.0
-    patience = Patience(Limits(retrying=10), clock=lambda: now)
-    assert patience.pause_after(failure(Fault.BUSY)) is not None
+    retries = Retries(Limits(retrying=10), clock=lambda: now)
+    assert retries.pause_after(failure(Fault.BUSY)) is not None
     now = 9.9
-    assert patience.pause_after(failure(Fault.BUSY)) is None
+    assert retries.pause_after(failure(Fault.BUSY)) is None
 
 
 def test_a_retry_after_lengthens_the_pause_within_the_budget() -> None:
-    patience = Patience(Limits(retrying=10))
-    assert patience.pause_after(failure(Fault.BUSY, 5.0)) == 5.0
-    assert patience.pause_after(failure(Fault.BUSY, 11.0)) is None
+    retries = Retries(Limits(retrying=10))
+    assert retries.pause_after(failure(Fault.BUSY, 5.0)) == 5.0
+    assert retries.pause_after(failure(Fault.BUSY, 11.0)) is None
 
 
 RETRY_AFTER = [

@@ -17,7 +17,7 @@ from pathlib import Path
 from image_assets.archive import open_archive
 from image_assets.oci import NoKeychain, RegistryClient
 from image_assets.task import Task
-from image_assets.transfer import KnownBlobs, send, write_tag
+from image_assets.transfer import BlobMemory, send, write_tag
 
 
 def publish(archive: str, registry: str, repository: str, memory: str) -> None:
@@ -25,7 +25,7 @@ def publish(archive: str, registry: str, repository: str, memory: str) -> None:
     task = Task()
     client = RegistryClient(registry, NoKeychain(), task)
     with open_archive(Path(archive)) as opened:
-        sent = send(opened, client, repository, task, KnownBlobs(Path(memory)))
+        sent = send(opened, client, repository, task, BlobMemory(Path(memory)))
     write_tag(client, repository, "t", sent, task)
 
 

@@ -9,7 +9,7 @@ import zstandard
 from image_assets.archive import open_archive
 from image_assets.oci import Limits, NoKeychain, RegistryClient
 from image_assets.task import Task
-from image_assets.transfer import KnownBlobs, LocalImage, Sent, holds, send, send_local, write_tag
+from image_assets.transfer import BlobMemory, LocalImage, Sent, holds, send, send_local, write_tag
 from tests.support.registry import Registry
 
 #: So that a test of a registry that fails does not take minutes.
@@ -36,16 +36,16 @@ class Publisher:
 
     def send(self, content: bytes, repository: str, image: str | None = None) -> Sent:
         with open_archive(self.write(content), image) as archive:
-            return send(archive, self.client(), repository, self.task, KnownBlobs(self.memory))
+            return send(archive, self.client(), repository, self.task, BlobMemory(self.memory))
 
     def send_local(self, image: LocalImage, repository: str, engine_has: Mapping[str, int] | None = None) -> Sent:
-        return send_local(image, self.client(), repository, self.task, KnownBlobs(self.memory), engine_has or {})
+        return send_local(image, self.client(), repository, self.task, BlobMemory(self.memory), engine_has or {})
 
     def tag(self, content: bytes, repository: str, tag: str) -> str:
         """Send, write the tag, and return what it holds."""
         with open_archive(self.write(content)) as archive:
             client = self.client()
-            sent = send(archive, client, repository, self.task, KnownBlobs(self.memory))
+            sent = send(archive, client, repository, self.task, BlobMemory(self.memory))
             return write_tag(client, repository, tag, sent, self.task, holds(archive, client, repository)).digest
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from image_assets.archive import open_archive
-from image_assets.transfer import KnownBlobs, send, write_tag
+from image_assets.transfer import BlobMemory, send, write_tag
 from tests.fakes.cli_image import CliImage, docker
 from tests.support.registry import Registry
 from tests.transfer.support import Publisher, digest, plain_layers
@@ -74,7 +74,7 @@ def test_archives_of_the_real_tools_are_published(
         subprocess.run(["skopeo", "copy", "-q", f"docker-archive:{path}", target], check=True)
         path = other
     with open_archive(path) as archive:
-        sent = send(archive, publisher.client(), repository_name, publisher.task, KnownBlobs(publisher.memory))
+        sent = send(archive, publisher.client(), repository_name, publisher.task, BlobMemory(publisher.memory))
         if "oci" not in written_by:
             assert archive.identity == image.image_id
     write_tag(publisher.client(), repository_name, "t", sent, publisher.task)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from image_assets.errors import ArchiveError
-from image_assets.transfer import KnownBlobs, write_tag
+from image_assets.transfer import BlobMemory, write_tag
 from tests.fakes.engine import FakeLocalImage
 from tests.fakes.images import (
     MadeImage,
@@ -168,4 +168,6 @@ def test_the_engine_pushes_when_the_tag_is_written(
     # From now on it is known without being told.
     more = Large(with_top(image.made, tar_of({"x": b"x"})))
     assert publisher.send_local(more, repository_name).push is not None
-    assert KnownBlobs(publisher.memory).places(f"engine@{publisher.address}", image.diff_ids[0]) == (repository_name,)
+    assert BlobMemory(publisher.memory).repositories_with(f"engine@{publisher.address}", image.diff_ids[0]) == (
+        repository_name,
+    )

@@ -10,7 +10,7 @@ import pytest
 
 from image_assets.archive import open_archive
 from image_assets.errors import ArchiveError
-from image_assets.transfer import KnownBlobs, send
+from image_assets.transfer import BlobMemory, send
 from tests.fakes.images import (
     MadeImage,
     an_image,
@@ -112,11 +112,11 @@ def test_a_mount_that_the_registry_refuses_is_an_upload(
     publisher: Publisher, registry: Registry, repository_name: str
 ) -> None:
     first = publisher.send(docker_save(IMAGE), repository_name)
-    known = KnownBlobs(publisher.memory)
+    known = BlobMemory(publisher.memory)
     layers = registry.manifest(repository_name, digest(first))["layers"]
     for layer in layers:
         for place in range(4):
-            known.saw(registry.address, layer["digest"], f"gone/{place}")
+            known.note_repository(registry.address, layer["digest"], f"gone/{place}")
     known.save()
     other = f"{repository_name}-other"
     assert publisher.send(docker_save(IMAGE), other) == first
@@ -197,7 +197,7 @@ def test_an_archive_that_is_cut_while_it_is_sent_is_refused(
     with open_archive(path) as archive:
         os.truncate(path, 3_000_000)
         with pytest.raises(ArchiveError, match="truncated"):
-            send(archive, publisher.client(), repository_name, publisher.task, KnownBlobs(publisher.memory))
+            send(archive, publisher.client(), repository_name, publisher.task, BlobMemory(publisher.memory))
     assert [
         one for one in registry.requests(repository_name) if one.method == "PUT" and "/manifests/" in one.path
     ] == []

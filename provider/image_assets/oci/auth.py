@@ -79,7 +79,7 @@ class Authorizer:
         self._asking: SingleFlight[Credential | None] = SingleFlight(task)
         self._widened: dict[Access, tuple[str, ...]] = {}
 
-    def learn(self, answer: Answer) -> None:
+    def take_challenge(self, answer: Answer) -> None:
         """Take the registry's way of signing in from an answer."""
         if chosen := choose(parse_challenges(answer.challenges)):
             with self._lock:
@@ -116,7 +116,7 @@ class Authorizer:
 
     def refused(self, access: Access, used: Signature, answer: Answer) -> None:
         """Learn from a 401: token or password may have expired, or the registry wants other scopes than we thought."""
-        self.learn(answer)
+        self.take_challenge(answer)
         self._forget(access.repository)
         if used.token and used.header:
             self._tokens.drop(used.token, used.header.removeprefix("Bearer "))

@@ -8,7 +8,7 @@ from typing import Final
 from image_assets.oci.auth import Access
 from image_assets.oci.exchange import Request
 from image_assets.oci.faults import ExchangeError, Fault
-from image_assets.oci.patience import Patience
+from image_assets.oci.retries import Retries
 from image_assets.oci.session import Session
 
 _PARTIAL: Final = 206
@@ -22,7 +22,7 @@ def download(session: Session, repository_path: str, digest: str) -> Iterator[by
         RegistryError: The registry has no such blob, does not answer in time, or sends other bytes.
         CancelledByUserError: The user cancelled meanwhile.
     """
-    patience = Patience(session.limits)
+    retries = Retries(session.limits)
     hashed = hashlib.new(digest.partition(":")[0])
     position = 0
     while True:
@@ -33,7 +33,7 @@ def download(session: Session, repository_path: str, digest: str) -> Iterator[by
                 yield chunk
             break
         except ExchangeError as error:
-            session.wait_after(error, patience)
+            session.wait_after(error, retries)
     if hashed.hexdigest() != digest.partition(":")[2]:
         url = session.url(f"{repository_path}/blobs/{digest}")
         raise ExchangeError("the content does not have this digest", method="GET", url=url, fault=Fault.FINAL)

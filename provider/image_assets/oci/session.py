@@ -12,7 +12,7 @@ from image_assets.oci.exchange import Answer, Request
 from image_assets.oci.faults import TEMPORARY_STATUSES, ExchangeError, Fault, refused
 from image_assets.oci.keychain import Keychain
 from image_assets.oci.limits import Limits
-from image_assets.oci.patience import Patience
+from image_assets.oci.retries import Retries
 from image_assets.oci.single_flight import SingleFlight
 from image_assets.task import Task
 
@@ -21,7 +21,7 @@ _MOST_REDIRECTS: Final = 5
 _MOST_SIGNATURES: Final = 3
 _UNAUTHORIZED: Final = 401
 # What a server that expects TLS says to plain HTTP: Go's says 400, others send the client on.
-_OTHER_WAY: Final = _REDIRECTS | {400}
+_OTHER_SCHEME: Final = _REDIRECTS | {400}
 _FINAL: Final = frozenset({Fault.TLS, Fault.FINAL})
 
 
@@ -53,7 +53,7 @@ class Session:
         self._transport = Transport(environ, limits, task)
         self._authorizer = Authorizer(registry, keychain, self._follow, task)
         self._ping: SingleFlight[endpoint.Candidate] = SingleFlight(task)
-        self._way: endpoint.Candidate | None = None
+        self._candidate: endpoint.Candidate | None = None
 
     def url(self, path: str) -> str:
         """Return the full URL of a path below `/v2/`; the first call finds out how the registry is reached.
@@ -61,32 +61,32 @@ class Session:
         Raises:
             ExchangeError: The registry cannot be reached.
         """
-        way = self._way or self._ping.run("", self._find_way)
-        return f"{_base(way, self._host)}{path}"
+        candidate = self._candidate or self._ping.run("", self._find_candidate)
+        return f"{_base(candidate, self._host)}{path}"
 
     def ask(self, build: Callable[[], Request], access: Access) -> Answer:
-        """Exchange until it succeeds or patience ends; `build` is called for each try.
+        """Exchange until it succeeds or no retry is left; `build` is called for each try.
 
         Raises:
             RegistryError: The registry refused, or did not answer in time.
             CancelledByUserError: The user cancelled meanwhile.
         """
-        patience = Patience(self.limits)
+        retries = Retries(self.limits)
         while True:
             try:
                 return self.once(build(), access)
             except ExchangeError as error:
-                self.wait_after(error, patience)
+                self.wait_after(error, retries)
 
-    def wait_after(self, error: ExchangeError, patience: Patience) -> None:
+    def wait_after(self, error: ExchangeError, retries: Retries) -> None:
         """Wait until it is time to try again.
 
         Raises:
             ExchangeError: The error itself, if it is not to be tried again.
         """
-        pause = patience.pause_after(error)
+        pause = retries.pause_after(error)
         if pause is None:
-            raise patience.final(error) from error
+            raise retries.final(error) from error
         self.task.debug(f"{error}; trying again in {pause:.1f} s")
         self.task.sleep(pause)
 
@@ -124,7 +124,7 @@ class Session:
         )
 
     def _send(self, request: Request) -> Answer:
-        trusted = self._way is not None and not self._way.verify and self._is_registry(request.url)
+        trusted = self._candidate is not None and not self._candidate.verify and self._is_registry(request.url)
         began = time.monotonic()
         answer = self._transport.send(request, verify=not trusted)
         url = request.url.partition("?")[0]
@@ -133,28 +133,30 @@ class Session:
 
     def _is_registry(self, url: str) -> bool:
         """Say whether the URL is the registry's own, not one of the other hosts that it points at."""
-        return self._way is not None and endpoint.origin(url) == endpoint.origin(_base(self._way, self._host))
+        return self._candidate is not None and endpoint.origin(url) == endpoint.origin(
+            _base(self._candidate, self._host)
+        )
 
-    def _find_way(self) -> endpoint.Candidate:
+    def _find_candidate(self) -> endpoint.Candidate:
         """Ask for `/v2/` in each way that is allowed, and keep the one that answers (spec, "Determining Support")."""
         errors: list[ExchangeError] = []
         *others, last = endpoint.candidates(self._host, insecure=self._insecure)
-        for way in (*others, last):
+        for candidate in (*others, last):
             try:
-                answer = self._ask_version(way)
+                answer = self._ask_version(candidate)
             except ExchangeError as error:
                 errors.append(error)
                 continue
-            if way is last or answer.status not in _OTHER_WAY:
-                self._authorizer.learn(answer)
-                self._way = way
-                return way
+            if candidate is last or answer.status not in _OTHER_SCHEME:
+                self._authorizer.take_challenge(answer)
+                self._candidate = candidate
+                return candidate
         # A failure that may pass says more than that plain HTTP was no TLS, or the other way round.
         raise next((error for error in errors if error.fault not in _FINAL), errors[0])
 
-    def _ask_version(self, way: endpoint.Candidate) -> Answer:
-        request = Request("GET", _base(way, self._host))
-        answer = self._transport.send(request, verify=way.verify)
+    def _ask_version(self, candidate: endpoint.Candidate) -> Answer:
+        request = Request("GET", _base(candidate, self._host))
+        answer = self._transport.send(request, verify=candidate.verify)
         if answer.status in TEMPORARY_STATUSES:
             raise _refused(request, answer)
         return answer
@@ -171,8 +173,8 @@ class Session:
         raise error.because(explain(signature, self._registry)) if answer.status in ABOUT_IDENTITY else error
 
 
-def _base(way: endpoint.Candidate, host: str) -> str:
-    return f"{way.scheme}://{host}/v2/"
+def _base(candidate: endpoint.Candidate, host: str) -> str:
+    return f"{candidate.scheme}://{host}/v2/"
 
 
 def _signed(request: Request, signature: Signature) -> Request:

@@ -209,12 +209,12 @@ def _context(url: str, wanted: trust.Trust) -> ssl.SSLContext:
 
 def _read_up_to(response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
     """Read to the end or to the limit, whichever comes first."""
-    parts: list[bytes] = []
+    pieces: list[bytes] = []
     missing = limit
-    while missing > 0 and (part := response.read(min(missing, _READ))):
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
+    while missing > 0 and (piece := response.read(min(missing, _READ))):
+        pieces.append(piece)
+        missing -= len(piece)
+    return b"".join(pieces)
 
 
 def _length(body: bytes | Body | None) -> dict[str, str]:

@@ -16,8 +16,8 @@ from image_assets.oci.auth import Access
 from image_assets.oci.exchange import Answer, Body, Request
 from image_assets.oci.faults import ExchangeError, Fault
 from image_assets.oci.model import BlobSource, Uploaded
-from image_assets.oci.patience import Patience
 from image_assets.oci.reading import Meter, Reader
+from image_assets.oci.retries import Retries
 from image_assets.oci.session import Session
 
 _OCTETS: Final = {"Content-Type": "application/octet-stream"}
@@ -31,7 +31,7 @@ _LOST_STATUSES: Final = frozenset({404, 416})
 _LOST_CODES: Final = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
 _RANGE: Final = re.compile(r"(?:bytes[= ])?0-(\d+)")
 # So much must have arrived since the last failure for the count of failures to start anew.
-_WORTH_NEW_PATIENCE: Final = 8 * 2**20
+_WORTH_NEW_RETRIES: Final = 8 * 2**20
 _SMALL_CHUNK: Final = 2**20
 _LARGEST_CHUNK: Final = 512 * 2**20
 
@@ -79,7 +79,7 @@ class Upload:
         self._dialect = dialect
         self._access = Access.push(repository_path)
         self._meter = Meter(progress)
-        self._patience = Patience(session.limits)
+        self._retries = Retries(session.limits)
         self._digest = source.digest
         self._size = source.size
         self._point: _Point | None = None
@@ -222,7 +222,7 @@ class Upload:
             self._point = None
             return None
         error = error.seen_as(Fault.LOST) if self._is_lost(error) else error
-        self._session.wait_after(error, self._patience)
+        self._session.wait_after(error, self._retries)
         # The answer to a closing PUT may be all that was lost.
         if self._digest and self._exists():
             return self._done()
@@ -254,8 +254,8 @@ class Upload:
         # An empty upload and one of a single byte both say "0-0": neither is worth going on with.
         if point is None or answer is None or taken is None or taken <= 1:
             return None
-        if taken - point.offset >= _WORTH_NEW_PATIENCE:
-            self._patience.renew()
+        if taken - point.offset >= _WORTH_NEW_RETRIES:
+            self._retries.renew()
         self._resumed = True
         return _Point(_location(answer, default=point.location), taken, point.least)
 

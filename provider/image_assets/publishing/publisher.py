@@ -26,15 +26,15 @@ from image_assets.publishing.origins import Origins
 from image_assets.publishing.recipe import build_spec, images_of, texts_of
 from image_assets.publishing.wanted import Wanted
 from image_assets.transfer import (
+    BlobMemory,
     Expected,
-    KnownBlobs,
     Sent,
     Source,
     add_tags,
+    base_layers,
     check_tag,
     copy,
     holds,
-    learn,
     send,
     send_local,
     write_tag,
@@ -68,7 +68,7 @@ class Releases:
         self.registries = registries
         self.fingerprints = fingerprints
         self.origins = origins
-        self.known = known_blobs(settings)
+        self.memory = blob_memory(settings)
         self.builds = threading.BoundedSemaphore(settings.max_concurrent_builds)
         self.locks: dict[str, threading.Lock] = {}
         self.lock = threading.Lock()
@@ -122,7 +122,7 @@ class Releases:
             source = self.registries.client(origin.repository, task, wanted.login)
             try:
                 found = Source(source, origin.repository.full_path, origin.digest or "")
-                return copy(found, client, target.repository.full_path, task, self.known)
+                return copy(found, client, target.repository.full_path, task, self.memory)
             except RegistryError as error:
                 task.debug(f"{origin} could not be copied: {error}")
         return None
@@ -132,7 +132,7 @@ class Releases:
         """Send an archive's image."""
         path = wanted.target.repository.full_path
         with self.archive(wanted) as archive:
-            yield send(archive, client, path, wanted.job.task, self.known), holds(archive, client, path)
+            yield send(archive, client, path, wanted.job.task, self.memory), holds(archive, client, path)
 
     def archive(self, wanted: Wanted) -> "AbstractContextManager[Archive]":
         """Open the archive."""
@@ -152,7 +152,7 @@ class Releases:
                 yield Sent(client.get_manifest(path, built.digest), ()), None
             else:
                 shared = self.shared_layers(wanted, client, built)
-                yield send_local(built, client, path, task, self.known, shared), None
+                yield send_local(built, client, path, task, self.memory, shared), None
         finally:
             built.discard()
 
@@ -162,7 +162,7 @@ class Releases:
         named = images_of(client.registry, texts_of(wanted.inputs, dockerfile))
         shared: dict[str, int] = {}
         for base in named:
-            shared |= learn(client, base.repository.full_path, base.identifier, built.diff_ids, self.known)
+            shared |= base_layers(client, base.repository.full_path, base.identifier, built.diff_ids, self.memory)
         return shared
 
     def build(self, wanted: Wanted) -> Built:
@@ -210,8 +210,8 @@ class Releases:
             yield
 
 
-def known_blobs(settings: Settings) -> KnownBlobs:
+def blob_memory(settings: Settings) -> BlobMemory:
     """Return what is remembered of blobs: the user's own memory, or one in a directory of its own."""
     if settings.cache_directory:
-        return KnownBlobs(Path(settings.cache_directory) / "blobs.json")
-    return KnownBlobs.of_user()
+        return BlobMemory(Path(settings.cache_directory) / "blobs.json")
+    return BlobMemory.of_user()

@@ -1,37 +1,37 @@
 """Publishing an image: content first, by digest, then the tag.
 
 `send` takes an archive's image and `send_local` one from a docker engine; both leave out the tag. `write_tag` writes
-it and checks it; `add_tags` lets more tags name the same image. `KnownBlobs` remembers what need not be done again.
+it and checks it; `add_tags` lets more tags name the same image. `BlobMemory` remembers what need not be done again.
 
 Row by row, each file using only those above it:
 
     model · manifests · compress · progress · jobs
-    known · feed
+    blob_memory · streaming · push_method
     destination     one repository
     layers          one layer: verified, compressed
-    send · local · copy · learn    an image
+    send · local · copy · base_image    an image
     tags
 """
 
+from image_assets.transfer.base_image import base_layers
+from image_assets.transfer.blob_memory import BlobMemory
 from image_assets.transfer.copy import Source, copy
-from image_assets.transfer.known import KnownBlobs
-from image_assets.transfer.learn import learn
 from image_assets.transfer.local import send_local
 from image_assets.transfer.model import LocalImage, Sent
 from image_assets.transfer.send import send
 from image_assets.transfer.tags import Expected, add_tags, check_tag, holds, write_tag
 
 __all__ = [
+    "BlobMemory",
     "Expected",
-    "KnownBlobs",
     "LocalImage",
     "Sent",
     "Source",
     "add_tags",
+    "base_layers",
     "check_tag",
     "copy",
     "holds",
-    "learn",
     "send",
     "send_local",
     "write_tag",

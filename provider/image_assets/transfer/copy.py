@@ -8,9 +8,9 @@ from typing import Any
 
 from image_assets.oci import Manifest, RegistryClient
 from image_assets.task import Task
+from image_assets.transfer.blob_memory import BlobMemory
 from image_assets.transfer.destination import Content, Destination
 from image_assets.transfer.jobs import jobs_of
-from image_assets.transfer.known import KnownBlobs
 from image_assets.transfer.model import Sent
 from image_assets.transfer.progress import Progress
 
@@ -30,7 +30,7 @@ class Source:
     digest: str
 
 
-def copy(source: Source, client: RegistryClient, repository_path: str, task: Task, known: KnownBlobs) -> Sent:
+def copy(source: Source, client: RegistryClient, repository_path: str, task: Task, memory: BlobMemory) -> Sent:
     """Make a repository hold an image that another one has; blobs of the same registry are mounted, not sent.
 
     Raises:
@@ -40,15 +40,15 @@ def copy(source: Source, client: RegistryClient, repository_path: str, task: Tas
     manifests = tuple(tree(source, source.digest))
     blobs = {blob["digest"]: blob for manifest in manifests for blob in blobs_of(manifest)}
     for digest in blobs:
-        known.saw(source.client.registry, digest, source.path)
+        memory.note_repository(source.client.registry, digest, source.path)
     with jobs_of(task) as jobs:
-        destination = Destination(client, repository_path, known, jobs)
+        destination = Destination(client, repository_path, memory, jobs)
         progress = Progress(task, sum(blob["size"] for blob in blobs.values()))
         jobs.all([partial(copy_blob, source, destination, blob, progress) for blob in blobs.values()])
     for manifest in manifests:
         named = manifest.descriptor
         client.put_manifest(repository_path, named.digest, manifest.content, named.media_type)
-    known.save()
+    memory.save()
     return Sent(manifests[-1], ())
 
 
@@ -68,7 +68,7 @@ def blobs_of(manifest: Manifest) -> list[Mapping[str, Any]]:
 
 def copy_blob(source: Source, destination: Destination, blob: Mapping[str, Any], progress: Progress) -> None:
     """Copy one blob unless it is there or can be mounted."""
-    report = progress.part()
+    report = progress.counter()
     if not destination.has(blob["digest"]):
         read = partial(source.client.get_blob, source.path, blob["digest"])
         destination.upload(Content(read, blob["digest"], blob["size"]))

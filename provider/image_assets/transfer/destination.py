@@ -1,11 +1,11 @@
-"""One repository, as the parts of an image are sent to it."""
+"""One repository, as the blobs of an image are sent to it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from image_assets.oci import BytesSource, RegistryClient, Uploaded
+from image_assets.transfer.blob_memory import BlobMemory
 from image_assets.transfer.jobs import Jobs, transfer_slot
-from image_assets.transfer.known import KnownBlobs
 
 #: Repositories that are asked for one blob: each refusal costs a request, and some registries refuse always.
 _MOST_MOUNTS = 2
@@ -32,18 +32,18 @@ class Content:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where the parts go.
+    """Where the blobs go.
 
     Attributes:
         client: The registry.
         path: The repository's name inside it.
-        known: What earlier runs learnt.
+        memory: What earlier runs learnt.
         jobs: The threads, and when to stop.
     """
 
     client: RegistryClient
     path: str
-    known: KnownBlobs
+    memory: BlobMemory
     jobs: Jobs
 
     def has(self, digest: str) -> bool:
@@ -51,14 +51,14 @@ class Destination:
         self.jobs.check()
         if self.client.head_blob(self.path, digest) is None and not self._mounted(digest):
             return False
-        self.known.saw(self.client.registry, digest, self.path)
+        self.memory.note_repository(self.client.registry, digest, self.path)
         return True
 
     def upload(self, content: Content) -> Uploaded:
         """Send a blob."""
         with transfer_slot(self.jobs.check):
             uploaded = self.client.upload_blob(self.path, content)
-        self.known.saw(self.client.registry, uploaded.digest, self.path)
+        self.memory.note_repository(self.client.registry, uploaded.digest, self.path)
         return uploaded
 
     def provide(self, content: bytes) -> None:
@@ -69,6 +69,6 @@ class Destination:
 
     def _mounted(self, digest: str) -> bool:
         """Try the repositories that are known to have had the blob."""
-        places = self.known.places(self.client.registry, digest)
+        places = self.memory.repositories_with(self.client.registry, digest)
         others = tuple(place for place in places if place != self.path)[:_MOST_MOUNTS]
         return self.client.mount_blob(self.path, digest, others)

@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class Jobs:
-    """A few threads for the parts of one image.
+    """A few threads for the blobs of one image.
 
     Attributes:
-        check: Raises `CancelledByUserError` if the user cancelled or another part failed; cheap, to be called often.
+        check: Raises `CancelledByUserError` if the user cancelled or another blob failed; cheap, to be called often.
     """
 
     def __init__(self, task: Task) -> None:

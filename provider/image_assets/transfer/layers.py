@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from image_assets.archive import Packing, Passing
 from image_assets.archive.packing import unpacked
+from image_assets.transfer.blob_memory import PackedLayer
 from image_assets.transfer.compress import compressed, variant
 from image_assets.transfer.destination import Content, Destination
-from image_assets.transfer.known import KnownLayer
 
 #: The variant under which a layer of a docker engine is known: there, any form of the right content will do.
 ANY = "any"
@@ -38,7 +38,7 @@ class Raw:
         return variant() if self.packing is Packing.PLAIN else f"{self.packing.value}-{self.size}"
 
 
-def send_layer(raw: Raw, destination: Destination) -> tuple[str, KnownLayer]:
+def send_layer(raw: Raw, destination: Destination) -> tuple[str, PackedLayer]:
     """Send a layer; return its diff ID and what became of it.
 
     Raises:
@@ -53,8 +53,8 @@ def send_layer(raw: Raw, destination: Destination) -> tuple[str, KnownLayer]:
     uploaded = destination.upload(Content(read))
     passed = passings[-1]
     packing = Packing.GZIP if raw.packing is Packing.PLAIN else raw.packing
-    layer = KnownLayer(uploaded.digest, uploaded.size or 0, packing.value, passed.size)
-    destination.known.remember(passed.digest, raw.variant, layer)
+    layer = PackedLayer(uploaded.digest, uploaded.size or 0, packing.value, passed.size)
+    destination.memory.remember(passed.digest, raw.variant, layer)
     return passed.digest, layer
 
 

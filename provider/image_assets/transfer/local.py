@@ -1,6 +1,6 @@
 """Sending an image out of a docker engine: everything but the tag, where our client does it.
 
-what the registry has is asked for -> the faster way is chosen (`route`)
+what the registry has is asked for -> the faster method is chosen (`push_method`)
 -> the engine's own push, left until the tag is written -- or `docker save`, read once, its new layers sent as they come
 """
 
@@ -19,17 +19,17 @@ from image_assets.archive.refusal import refuse, within
 from image_assets.errors import ArchiveError
 from image_assets.oci import Manifest, RegistryClient, digest_of
 from image_assets.task import Task
+from image_assets.transfer.blob_memory import BlobMemory, PackedLayer, saving
 from image_assets.transfer.compress import variant
 from image_assets.transfer.destination import Destination
-from image_assets.transfer.feed import Read, feed
 from image_assets.transfer.jobs import Jobs, jobs_of
-from image_assets.transfer.known import KnownBlobs, KnownLayer, saving
 from image_assets.transfer.layers import ANY, Raw, recounted, send_layer
 from image_assets.transfer.manifests import SentConfig, image_manifest
 from image_assets.transfer.model import LocalImage, Sent
 from image_assets.transfer.progress import Progress
-from image_assets.transfer.route import Load, Route, faster_route, unknown_bytes
+from image_assets.transfer.push_method import Load, PushMethod, faster_method, unknown_bytes
 from image_assets.transfer.saved_stream import Documents, blob_digest, read_saved
+from image_assets.transfer.streaming import Read, send_while_reading
 
 #: Layers up to this size are held in memory until it is clear whether the registry has them.
 _HELD_BYTES = 8 << 20
@@ -47,7 +47,7 @@ def send_local(  # noqa: PLR0913, PLR0917 - what `send` takes, and what the engi
     client: RegistryClient,
     repository_path: str,
     task: Task,
-    known: KnownBlobs | None = None,
+    memory: BlobMemory | None = None,
     engine_has: Mapping[str, int] = MappingProxyType({}),
 ) -> Sent:
     """Make the registry hold a docker engine's image, by digest; no tag is written.
@@ -59,7 +59,7 @@ def send_local(  # noqa: PLR0913, PLR0917 - what `send` takes, and what the engi
         client: The registry.
         repository_path: The repository's name inside the registry.
         task: Shows how far it is, and stops it.
-        known: What earlier runs learnt; the user's own memory unless given.
+        memory: What earlier runs learnt; the user's own memory unless given.
         engine_has: The layers that the engine pulled from or pushed to this registry: bytes by diff ID.
 
     Raises:
@@ -67,15 +67,15 @@ def send_local(  # noqa: PLR0913, PLR0917 - what `send` takes, and what the engi
         RegistryError: The registry refused or failed.
         CancelledByUserError: The user cancelled.
     """
-    known = known or KnownBlobs.of_user()
-    with saving(known), jobs_of(task) as jobs:
-        sender = _LocalSender(image, Destination(client, repository_path, known, jobs), task)
+    memory = memory or BlobMemory.of_user()
+    with saving(memory), jobs_of(task) as jobs:
+        sender = _LocalSender(image, Destination(client, repository_path, memory, jobs), task)
         sender.ask()
         load = sender.load(engine_has)
-        route = faster_route(load)
-        task.debug(f"{image.image_id}: {route.value}")
-        if route is Route.ENGINE:
-            return Sent(None, (), partial(_push, image, client, known))
+        method = faster_method(load)
+        task.debug(f"{image.image_id}: {method.value}")
+        if method is PushMethod.ENGINE:
+            return Sent(None, (), partial(_push, image, client, memory))
         try:
             return Sent(sender.send(Progress(task, load.new_to_client)), ())
         except ArchiveError as error:
@@ -90,19 +90,19 @@ class _LocalSender:
         self._destination = destination
         self._jobs: Jobs = destination.jobs
         self._task = task
-        self._found: dict[str, KnownLayer] = {}
+        self._found: dict[str, PackedLayer] = {}
         self._missing: set[str] = set()
-        self._sending: list[Future[tuple[str, KnownLayer] | None]] = []
+        self._sending: list[Future[tuple[str, PackedLayer] | None]] = []
         self._progress = Progress(task)
 
     def ask(self) -> None:
         """Find out which layers the registry has."""
         diff_ids = list(dict.fromkeys(self._image.diff_ids))
         there = self._jobs.all([partial(self._find, diff_id) for diff_id in diff_ids])
-        self._found = {diff_id: known for diff_id, known in zip(diff_ids, there, strict=True) if known}
+        self._found = {diff_id: layer for diff_id, layer in zip(diff_ids, there, strict=True) if layer}
 
     def load(self, engine_has: Mapping[str, int]) -> Load:
-        """Say how much each way would have to move."""
+        """Say how much each method would have to move."""
         diff_ids, total = self._image.diff_ids, self._image.size
         ours = [self._found[one].plain_size for one in diff_ids if one in self._found]
         engines = {one: size for one in diff_ids if (size := engine_has.get(one, self._pushed_size(one))) is not None}
@@ -137,12 +137,12 @@ class _LocalSender:
         else:
             self._start(member, packing, chunks, _spent)
 
-    def _find(self, diff_id: str) -> KnownLayer | None:
+    def _find(self, diff_id: str) -> PackedLayer | None:
         """Ask the registry for a layer whose blob is known, however it was packed."""
         for form in (variant(), ANY):
-            known = self._destination.known.layer(diff_id, form)
-            if known and self._destination.has(known.digest):
-                return known
+            packed = self._destination.memory.layer(diff_id, form)
+            if packed and self._destination.has(packed.digest):
+                return packed
         return None
 
     def _is_complete(self) -> bool:
@@ -167,7 +167,7 @@ class _LocalSender:
 
     def _may_be_there(self, size: int) -> bool:
         """Say whether a layer of that length can be one that the registry has."""
-        return any(not known.exact or known.plain_size == size for known in self._found.values())
+        return any(not packed.exact or packed.plain_size == size for packed in self._found.values())
 
     def _doubtful(self, member: Member, chunks: Iterator[bytes]) -> None:
         """Look at a layer that the registry may have: a large one that it has not is sent in the next pass."""
@@ -184,19 +184,19 @@ class _LocalSender:
 
     def _start(self, member: Member, packing: Packing, chunks: Iterator[bytes], again: Read) -> None:
         """Send a layer while it is read."""
-        report = self._progress.part()
+        report = self._progress.counter()
 
-        def send(read: Read) -> tuple[str, KnownLayer] | None:
+        def send(read: Read) -> tuple[str, PackedLayer] | None:
             raw = Raw(read, packing, member.size, self._image.diff_ids, member.name)
             try:
                 diff_id, layer = send_layer(recounted(raw, report, self._jobs.check), self._destination)
             except _SpentError:
                 # The next pass sends it.
                 return None
-            self._destination.known.remember(diff_id, ANY, layer)
+            self._destination.memory.remember(diff_id, ANY, layer)
             return diff_id, layer
 
-        self._sending.append(feed(self._jobs, chunks, again, send))
+        self._sending.append(send_while_reading(self._jobs, chunks, again, send))
 
     def _config(self, documents: Documents) -> SentConfig:
         """Find the config, compare it with what the engine said of the image, and send it."""
@@ -214,10 +214,10 @@ class _LocalSender:
 
     def _pushed_size(self, diff_id: str) -> int | None:
         """Return the length of a layer that the engine itself sent to this registry before."""
-        if not self._destination.known.places(_engine(self._destination.client), diff_id):
+        if not self._destination.memory.repositories_with(_engine(self._destination.client), diff_id):
             return None
-        known = self._destination.known.layer(diff_id, ANY)
-        return known.plain_size if known else None
+        packed = self._destination.memory.layer(diff_id, ANY)
+        return packed.plain_size if packed else None
 
 
 def _config_of(documents: Documents) -> bytes:
@@ -233,7 +233,7 @@ def _config_of(documents: Documents) -> bytes:
     return documents.by_name[name]
 
 
-def _push(image: LocalImage, client: RegistryClient, known: KnownBlobs, reference: str) -> None:
+def _push(image: LocalImage, client: RegistryClient, memory: BlobMemory, reference: str) -> None:
     """Let the engine push, and remember what it knows now."""
     image.push(reference)
     path, _, tag = reference.removeprefix(f"{client.registry}/").rpartition(":")
@@ -243,10 +243,12 @@ def _push(image: LocalImage, client: RegistryClient, known: KnownBlobs, referenc
     packed_bytes = sum(layer["size"] for layer in layers)
     for diff_id, layer in zip(image.diff_ids, layers, strict=True):
         guess = image.size * layer["size"] // max(packed_bytes, 1)
-        known.remember(diff_id, ANY, KnownLayer(layer["digest"], layer["size"], Packing.GZIP.value, guess, exact=False))
-        known.saw(client.registry, layer["digest"], path)
-        known.saw(_engine(client), diff_id, path)
-    known.save()
+        memory.remember(
+            diff_id, ANY, PackedLayer(layer["digest"], layer["size"], Packing.GZIP.value, guess, exact=False)
+        )
+        memory.note_repository(client.registry, layer["digest"], path)
+        memory.note_repository(_engine(client), diff_id, path)
+    memory.save()
 
 
 def _engine(client: RegistryClient) -> str:

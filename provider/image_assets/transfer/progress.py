@@ -14,7 +14,7 @@ _MEGABYTE = 1_000_000
 
 @dataclass
 class Progress:
-    """Adds up what several parts have done, and says so at most twice a second.
+    """Adds up what several blobs have done, and says so at most twice a second.
 
     Attributes:
         task: Gets the line.
@@ -29,8 +29,8 @@ class Progress:
     _next_line: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def part(self) -> Callable[[int], None]:
-        """Return a function that takes how many bytes of one part are done; fewer than before if it starts again."""
+    def counter(self) -> Callable[[int], None]:
+        """Return a function that takes how many bytes of one blob are done; fewer than before if it starts again."""
         with self._lock:
             key = len(self._done)
             self._done[key] = 0

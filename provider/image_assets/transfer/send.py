@@ -11,20 +11,20 @@ from typing import TypeVar
 from image_assets.archive import Archive, Blob, Layer, LayoutImage, Member, Passing, SavedImage
 from image_assets.oci import Manifest, RegistryClient
 from image_assets.task import Task
+from image_assets.transfer.blob_memory import BlobMemory, PackedLayer, saving
 from image_assets.transfer.destination import Content, Destination
-from image_assets.transfer.feed import feed
 from image_assets.transfer.jobs import jobs_of, one_at_a_time
-from image_assets.transfer.known import KnownBlobs, KnownLayer, saving
 from image_assets.transfer.layers import Raw, counted, recounted, send_layer
 from image_assets.transfer.manifests import SentConfig, image_manifest
 from image_assets.transfer.model import Sent
 from image_assets.transfer.progress import Progress
+from image_assets.transfer.streaming import send_while_reading
 
 P = TypeVar("P")
 R = TypeVar("R")
 Read = Callable[[], Iterator[bytes]]
 Report = Callable[[int], None]
-SendPart = Callable[[P, Read, Report], R]
+SendBlob = Callable[[P, Read, Report], R]
 
 
 def send(
@@ -32,7 +32,7 @@ def send(
     client: RegistryClient,
     repository_path: str,
     task: Task,
-    known: KnownBlobs | None = None,
+    memory: BlobMemory | None = None,
 ) -> Sent:
     """Make the registry hold an archive's image, by digest; no tag is written.
 
@@ -41,16 +41,16 @@ def send(
         client: The registry.
         repository_path: The repository's name inside the registry.
         task: Shows how far it is, and stops it.
-        known: What earlier runs learnt; the user's own memory unless given.
+        memory: What earlier runs learnt; the user's own memory unless given.
 
     Raises:
         ArchiveError: Content is not what the archive says it is.
         RegistryError: The registry refused or failed.
         CancelledByUserError: The user cancelled.
     """
-    known = known or KnownBlobs.of_user()
-    with saving(known), jobs_of(task) as jobs:
-        sender = _Sender(archive, Destination(client, repository_path, known, jobs), task)
+    memory = memory or BlobMemory.of_user()
+    with saving(memory), jobs_of(task) as jobs:
+        sender = _Sender(archive, Destination(client, repository_path, memory, jobs), task)
         manifest = (
             sender.saved(archive.image) if isinstance(archive.image, SavedImage) else sender.layout(archive.image)
         )
@@ -75,7 +75,7 @@ class _Sender:
         provided.result()
         missing = [layer for layer, found in zip(layers.values(), there, strict=True) if found is None]
         sent = self._send_all(missing, lambda layer: layer.member, self._send_layer)
-        found = {diff_id: known for diff_id, known in zip(layers, there, strict=True) if known}
+        found = {diff_id: layer for diff_id, layer in zip(layers, there, strict=True) if layer}
         found |= {layer.diff_id: sent[layer.member] for layer in missing}
         manifest = image_manifest(config, [found[layer.diff_id].sent for layer in image.layers])
         return self._put([manifest])
@@ -88,35 +88,35 @@ class _Sender:
         self._put([*image.children, image.top, *image.referrers])
         return image.top
 
-    def _find(self, layer: Layer) -> KnownLayer | None:
+    def _find(self, layer: Layer) -> PackedLayer | None:
         """Ask the registry for a layer whose blob is known."""
-        known = self._destination.known.layer(layer.diff_id, self._raw(layer).variant)
-        return known if known and self._destination.has(known.digest) else None
+        packed = self._destination.memory.layer(layer.diff_id, self._raw(layer).variant)
+        return packed if packed and self._destination.has(packed.digest) else None
 
-    def _send_all(self, parts: Sequence[P], member_of: Callable[[P], Member], send: SendPart[P, R]) -> dict[Member, R]:
-        """Send parts side by side: by offset where the archive can, else in the order in which they stand."""
-        progress = Progress(self._task, sum(member_of(part).size for part in parts))
-        way = self._send_forwards if self._archive.forwards else self._send_by_offset
-        return way({member_of(part): part for part in parts}, send, progress)
+    def _send_all(self, blobs: Sequence[P], member_of: Callable[[P], Member], send: SendBlob[P, R]) -> dict[Member, R]:
+        """Send blobs side by side: by offset where the archive can, else in the order in which they stand."""
+        progress = Progress(self._task, sum(member_of(blob).size for blob in blobs))
+        send_each = self._send_forwards if self._archive.forwards else self._send_by_offset
+        return send_each({member_of(blob): blob for blob in blobs}, send, progress)
 
-    def _send_by_offset(self, parts: Mapping[Member, P], send: SendPart[P, R], progress: Progress) -> dict[Member, R]:
-        """Send parts that can be read at any time, the largest first, so that none is left over in the end."""
-        ordered = sorted(parts, key=lambda member: -member.size)
+    def _send_by_offset(self, blobs: Mapping[Member, P], send: SendBlob[P, R], progress: Progress) -> dict[Member, R]:
+        """Send blobs that can be read at any time, the largest first, so that none is left over in the end."""
+        ordered = sorted(blobs, key=lambda member: -member.size)
         sends = [
-            partial(send, parts[member], partial(self._archive.read, member), progress.part()) for member in ordered
+            partial(send, blobs[member], partial(self._archive.read, member), progress.counter()) for member in ordered
         ]
         return dict(zip(ordered, self._jobs.all(sends), strict=True))
 
-    def _send_forwards(self, parts: Mapping[Member, P], send: SendPart[P, R], progress: Progress) -> dict[Member, R]:
-        """Send parts while they are unpacked."""
+    def _send_forwards(self, blobs: Mapping[Member, P], send: SendBlob[P, R], progress: Progress) -> dict[Member, R]:
+        """Send blobs while they are unpacked."""
         futures = {}
-        for member, chunks in self._archive.stream(parts):
-            start = partial(_start, send, parts[member], progress.part())
-            futures[member] = feed(self._jobs, chunks, partial(self._archive.read, member), start)
+        for member, chunks in self._archive.stream(blobs):
+            start = partial(_start, send, blobs[member], progress.counter())
+            futures[member] = send_while_reading(self._jobs, chunks, partial(self._archive.read, member), start)
         self._jobs.settle()
         return {member: future.result() for member, future in futures.items()}
 
-    def _send_layer(self, layer: Layer, read: Read, report: Report) -> KnownLayer:
+    def _send_layer(self, layer: Layer, read: Read, report: Report) -> PackedLayer:
         """Send one layer, unless another image of this process has just done so."""
         raw = recounted(self._raw(layer, read), report, self._jobs.check)
         key = f"{self._destination.client.registry} {layer.diff_id} {raw.variant}"
@@ -150,6 +150,6 @@ class _Sender:
         return manifests[-1]
 
 
-def _start(send: SendPart[P, R], part: P, report: Report, read: Read) -> R:
-    """Send a part; the argument that is known last comes last."""
-    return send(part, read, report)
+def _start(send: SendBlob[P, R], blob: P, report: Report, read: Read) -> R:
+    """Send a blob; the argument that comes to be known last stands last."""
+    return send(blob, read, report)

@@ -8,9 +8,9 @@ import pytest
 
 from image_assets.errors import CancelledByUserError
 from image_assets.task import Task
-from image_assets.transfer.feed import feed
 from image_assets.transfer.jobs import jobs_of
 from image_assets.transfer.progress import Progress
+from image_assets.transfer.streaming import send_while_reading
 
 MB = 1_000_000
 Read = Callable[[], Iterator[bytes]]
@@ -26,7 +26,7 @@ def joined(read: Read) -> bytes:
 
 def test_what_goes_in_comes_out() -> None:
     with jobs_of(Task()) as jobs:
-        futures = [feed(jobs, [bytes([at])] * 1000, unread, joined) for at in range(20)]
+        futures = [send_while_reading(jobs, [bytes([at])] * 1000, unread, joined) for at in range(20)]
         jobs.settle()
         assert [future.result() for future in futures] == [bytes([at]) * 1000 for at in range(20)]
 
@@ -47,7 +47,7 @@ def test_a_part_may_not_run_far_ahead_of_its_upload() -> None:
         return sum(map(len, parts))
 
     with jobs_of(Task()) as jobs:
-        thread = threading.Thread(target=feed, args=(jobs, chunks(), unread, slow))
+        thread = threading.Thread(target=send_while_reading, args=(jobs, chunks(), unread, slow))
         thread.start()
         time.sleep(0.3)
         assert len(taken) < 12
@@ -63,14 +63,14 @@ def test_an_upload_that_starts_again_reads_the_part_anew() -> None:
         return b"".join(read())
 
     with jobs_of(Task()) as jobs:
-        future = feed(jobs, [bytes(MB)] * 50, lambda: iter([b"again"]), twice)
+        future = send_while_reading(jobs, [bytes(MB)] * 50, lambda: iter([b"again"]), twice)
         jobs.settle()
         assert future.result() == b"again"
 
 
 def test_an_upload_that_needs_no_bytes_lets_the_stream_go_on() -> None:
     with jobs_of(Task()) as jobs:
-        assert feed(jobs, [bytes(MB)] * 50, unread, lambda _read: 7).result() == 7
+        assert send_while_reading(jobs, [bytes(MB)] * 50, unread, lambda _read: 7).result() == 7
 
 
 def test_the_first_failure_ends_the_rest() -> None:
@@ -80,9 +80,9 @@ def test_the_first_failure_ends_the_rest() -> None:
 
     def all_parts() -> None:
         with jobs_of(Task()) as jobs:
-            feed(jobs, [b"x"] * 10, unread, failing)
+            send_while_reading(jobs, [b"x"] * 10, unread, failing)
             for _ in range(10):
-                feed(jobs, [bytes(MB)] * 50, unread, joined)
+                send_while_reading(jobs, [bytes(MB)] * 50, unread, joined)
             jobs.settle()
 
     with pytest.raises(ValueError, match="first"):
@@ -95,7 +95,7 @@ def test_a_stream_that_fails_fails_its_upload() -> None:
         raise ValueError("damaged")
 
     with pytest.raises(ValueError, match="damaged"), jobs_of(Task()) as jobs:
-        feed(jobs, chunks(), unread, joined)
+        send_while_reading(jobs, chunks(), unread, joined)
 
 
 def test_a_cancelled_deployment_ends_a_part_that_waits() -> None:
@@ -113,7 +113,7 @@ def test_a_cancelled_deployment_ends_a_part_that_waits() -> None:
     timer.start()
     started = time.monotonic()
     with pytest.raises(CancelledByUserError), jobs_of(task) as jobs:
-        feed(jobs, endless(), unread, stuck)
+        send_while_reading(jobs, endless(), unread, stuck)
     assert time.monotonic() - started < 5
 
 
@@ -121,7 +121,7 @@ def test_progress_is_told_at_most_twice_a_second() -> None:
     lines: list[str] = []
     now = [0.0]
     progress = Progress(Task(status=lines.append), 10 * MB, lambda: now[0])
-    one, two = progress.part(), progress.part()
+    one, two = progress.counter(), progress.counter()
     for at in range(100):
         now[0] = at / 50
         one(at * 50_000)
@@ -132,7 +132,7 @@ def test_progress_is_told_at_most_twice_a_second() -> None:
 def test_a_part_that_starts_again_is_not_counted_twice() -> None:
     lines: list[str] = []
     now = [0.0]
-    report = Progress(Task(status=lines.append), 10 * MB, lambda: now[0]).part()
+    report = Progress(Task(status=lines.append), 10 * MB, lambda: now[0]).counter()
     report(8 * MB)
     now[0] = 1
     report(0)

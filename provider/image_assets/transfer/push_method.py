@@ -1,4 +1,4 @@
-"""Which way an image leaves a docker engine: by the engine's own push, or saved through our client. Pure.
+"""How an image leaves a docker engine: by the engine's own push, or saved through our client. Pure.
 
 Measured on two cores with docker 20.10 and a registry on the same machine, in bytes of the plain layers per second:
 
@@ -25,7 +25,7 @@ _ENGINE_START = 0.3
 _CLIENT_START = 0.2
 
 
-class Route(Enum):
+class PushMethod(Enum):
     """How an image gets to the registry."""
 
     ENGINE = "docker push"
@@ -47,12 +47,12 @@ class Load:
     new_to_client: int
 
 
-def faster_route(load: Load) -> Route:
-    """Choose the way that should take less time."""
+def faster_method(load: Load) -> PushMethod:
+    """Choose the method that should take less time."""
     engine = _ENGINE_START + load.new_to_engine / _ENGINE_RATE
     save = load.total / _SAVE_RATE if load.new_to_client else 0
     client = _CLIENT_START + save + load.new_to_client / _CLIENT_RATE
-    return Route.ENGINE if engine < client else Route.CLIENT
+    return PushMethod.ENGINE if engine < client else PushMethod.CLIENT
 
 
 def unknown_bytes(total: int, layers: int, known_sizes: Sequence[int | None]) -> int:

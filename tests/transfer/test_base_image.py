@@ -2,7 +2,7 @@
 
 import pytest
 
-from image_assets.transfer import KnownBlobs, learn
+from image_assets.transfer import BlobMemory, base_layers
 from tests.fakes.engine import FakeLocalImage
 from tests.fakes.images import MadeImage, an_image, docker_save, oci_image, oci_index, oci_layout, sha256, tar_of
 from tests.support.registry import Registry
@@ -25,14 +25,14 @@ def test_the_layers_of_the_base_are_mounted(
 ) -> None:
     base, other = f"{repository_name}-base", f"{repository_name}-app"
     published(publisher, content, base)
-    known = KnownBlobs(publisher.memory)
-    found = learn(publisher.client(), base, "base", BUILT.diff_ids, known)
+    known = BlobMemory(publisher.memory)
+    found = base_layers(publisher.client(), base, "base", BUILT.diff_ids, known)
     known.save()
     assert list(found) == BASE.diff_ids
     sent = publisher.send_local(FakeLocalImage(BUILT), other)
     assert plain_layers(registry, other, digest(sent)) == list(BUILT.layers)
-    base_layers = registry.manifest(other, digest(sent))["layers"][:2]
-    assert {layer["digest"] for layer in base_layers} <= {
+    theirs = registry.manifest(other, digest(sent))["layers"][:2]
+    assert {layer["digest"] for layer in theirs} <= {
         path.split("mount=")[1].split("&")[0].replace("%3A", ":")
         for path in uploads(registry, other)
         if "mount=" in path
@@ -41,10 +41,12 @@ def test_the_layers_of_the_base_are_mounted(
 
 def test_a_base_that_the_image_is_not_built_on_teaches_nothing(publisher: Publisher, repository_name: str) -> None:
     published(publisher, oci_layout(an_image("else")), repository_name)
-    known = KnownBlobs(publisher.memory)
-    assert learn(publisher.client(), repository_name, "base", BUILT.diff_ids, known) == {}
+    known = BlobMemory(publisher.memory)
+    assert base_layers(publisher.client(), repository_name, "base", BUILT.diff_ids, known) == {}
 
 
 @pytest.mark.parametrize("reference", ["missing", sha256(oci_image(BASE)[0])])
 def test_a_base_that_is_not_there_is_no_error(publisher: Publisher, repository_name: str, reference: str) -> None:
-    assert learn(publisher.client(), repository_name, reference, BUILT.diff_ids, KnownBlobs(publisher.memory)) == {}
+    assert (
+        base_layers(publisher.client(), repository_name, reference, BUILT.diff_ids, BlobMemory(publisher.memory)) == {}
+    )

@@ -23,7 +23,7 @@ PAUSES: Mapping[Fault, tuple[float, ...]] = MappingProxyType(
 _SPREAD = 0.2
 
 
-class Patience:
+class Retries:
     """The repetitions of one request; not shared between threads."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:

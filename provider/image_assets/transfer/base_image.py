@@ -12,7 +12,7 @@ from image_assets.archive import Packing
 from image_assets.archive.documents import MAX_DOCUMENT_BYTES
 from image_assets.errors import RegistryError
 from image_assets.oci import RegistryClient
-from image_assets.transfer.known import KnownBlobs, KnownLayer
+from image_assets.transfer.blob_memory import BlobMemory, PackedLayer
 from image_assets.transfer.layers import ANY
 
 #: How much real layers shrink in gzip; only for guessing how long a layer is.
@@ -22,8 +22,8 @@ _PACKINGS = {"gzip": Packing.GZIP, "zstd": Packing.ZSTD}
 _MOST_CHILDREN = 40
 
 
-def learn(
-    client: RegistryClient, repository_path: str, reference: str, diff_ids: Sequence[str], known: KnownBlobs
+def base_layers(
+    client: RegistryClient, repository_path: str, reference: str, diff_ids: Sequence[str], memory: BlobMemory
 ) -> dict[str, int]:
     """Remember the blobs of a base image's layers, if an image begins with these layers.
 
@@ -32,26 +32,26 @@ def learn(
         repository_path: The base image's repository inside it.
         reference: The base image's tag or digest.
         diff_ids: The layers of the image that was built on it.
-        known: Where to remember them.
+        memory: Where to remember them.
 
     Returns:
         The layers that both have: bytes (guessed) by diff ID. None if the registry does not say; that is no error.
     """
     try:
-        return _learn(client, repository_path, reference, diff_ids, known)
+        return _base_layers(client, repository_path, reference, diff_ids, memory)
     except (RegistryError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def _learn(
-    client: RegistryClient, path: str, reference: str, diff_ids: Sequence[str], known: KnownBlobs
+def _base_layers(
+    client: RegistryClient, path: str, reference: str, diff_ids: Sequence[str], memory: BlobMemory
 ) -> dict[str, int]:
     """Remember the layers of the first image that fits."""
     for manifest in _images(client, path, reference):
         config = json.loads(_small_blob(client, path, manifest["config"]))
         base, layers = config["rootfs"]["diff_ids"], manifest["layers"]
         if base and len(base) == len(layers) and list(diff_ids[: len(base)]) == base:
-            return dict(_note(client.registry, path, *pair, known) for pair in zip(base, layers, strict=True))
+            return dict(_note(client.registry, path, *pair, memory) for pair in zip(base, layers, strict=True))
     return {}
 
 
@@ -74,11 +74,11 @@ def _small_blob(client: RegistryClient, path: str, descriptor: dict[str, Any]) -
     return b"".join(client.get_blob(path, descriptor["digest"]))
 
 
-def _note(registry: str, path: str, diff_id: str, layer: dict[str, Any], known: KnownBlobs) -> tuple[str, int]:
+def _note(registry: str, path: str, diff_id: str, layer: dict[str, Any], memory: BlobMemory) -> tuple[str, int]:
     """Remember one layer."""
     packing = _PACKINGS[layer["mediaType"].replace("+", ".").rpartition(".")[2]]
     guess = layer["size"] * _USUAL_RATIO
-    if known.layer(diff_id, ANY) is None:
-        known.remember(diff_id, ANY, KnownLayer(layer["digest"], layer["size"], packing.value, guess, exact=False))
-    known.saw(registry, layer["digest"], path)
+    if memory.layer(diff_id, ANY) is None:
+        memory.remember(diff_id, ANY, PackedLayer(layer["digest"], layer["size"], packing.value, guess, exact=False))
+    memory.note_repository(registry, layer["digest"], path)
     return diff_id, guess

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from image_assets.transfer.known import KnownBlobs, KnownLayer
+from image_assets.transfer.blob_memory import BlobMemory, PackedLayer
 
-LAYER = KnownLayer("sha256:" + "a" * 64, 10, "gzip", 20)
+LAYER = PackedLayer("sha256:" + "a" * 64, 10, "gzip", 20)
 
 
 @pytest.fixture
@@ -15,41 +15,41 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "er" / "blobs.json"
 
 
-def saved(path: Path, count: int = 1) -> KnownBlobs:
-    known = KnownBlobs(path)
+def saved(path: Path, count: int = 1) -> BlobMemory:
+    known = BlobMemory(path)
     for at in range(count):
         known.remember(f"d{at}", "v", LAYER)
-        known.saw("r", f"b{at}", "repo")
+        known.note_repository("r", f"b{at}", "repo")
     known.save()
     return known
 
 
 def test_another_process_finds_what_was_saved(path: Path) -> None:
     saved(path)
-    assert KnownBlobs(path).layer("d0", "v") == LAYER
-    assert KnownBlobs(path).places("r", "b0") == ("repo",)
+    assert BlobMemory(path).layer("d0", "v") == LAYER
+    assert BlobMemory(path).repositories_with("r", "b0") == ("repo",)
 
 
 def test_a_running_process_sees_what_another_one_saves(path: Path) -> None:
-    running = KnownBlobs(path)
+    running = BlobMemory(path)
     assert running.layer("d0", "v") is None
     saved(path)
     assert running.layer("d0", "v") == LAYER
 
 
 def test_two_writers_lose_nothing(path: Path) -> None:
-    one, two = KnownBlobs(path), KnownBlobs(path)
+    one, two = BlobMemory(path), BlobMemory(path)
     one.remember("d1", "v", LAYER)
     two.remember("d2", "v", LAYER)
     one.save()
     two.save()
-    assert all(KnownBlobs(path).layer(name, "v") for name in ("d1", "d2"))
+    assert all(BlobMemory(path).layer(name, "v") for name in ("d1", "d2"))
 
 
 def test_the_way_of_packing_and_the_registry_count(path: Path) -> None:
     known = saved(path)
     assert known.layer("d0", "other") is None
-    assert known.places("other", "b0") == ()
+    assert known.repositories_with("other", "b0") == ()
 
 
 @pytest.mark.parametrize(
@@ -60,24 +60,24 @@ def test_the_way_of_packing_and_the_registry_count(path: Path) -> None:
 def test_a_damaged_file_says_nothing_and_is_replaced(path: Path, damage: bytes) -> None:
     saved(path)
     path.write_bytes(damage)
-    known = KnownBlobs(path)
+    known = BlobMemory(path)
     assert known.layer("d0", "v") is None
     known.remember("d5", "v", LAYER)
     known.save()
-    assert KnownBlobs(path).layer("d5", "v") == LAYER
+    assert BlobMemory(path).layer("d5", "v") == LAYER
 
 
 def test_a_changed_digest_is_noticed(path: Path) -> None:
     saved(path)
     path.write_text(path.read_text().replace("aaaa", "bbbb", 1))
-    assert KnownBlobs(path).layer("d0", "v") is None
+    assert BlobMemory(path).layer("d0", "v") is None
 
 
 def test_a_file_that_others_can_write_is_not_believed(path: Path) -> None:
     """What it says decides what a tag's manifest names."""
     saved(path)
     path.chmod(0o666)
-    assert KnownBlobs(path).layer("d0", "v") is None
+    assert BlobMemory(path).layer("d0", "v") is None
 
 
 def test_only_its_user_can_read_it(path: Path) -> None:
@@ -90,7 +90,7 @@ def test_it_is_bounded_and_forgets_what_was_not_used_for_longest(path: Path) -> 
     assert known.layer("d0", "v")
     known.remember("new", "v", LAYER)
     known.save()
-    again = KnownBlobs(path)
+    again = BlobMemory(path)
     assert (again.layer("d0", "v"), again.layer("d1", "v")) == (LAYER, None)
     assert path.stat().st_size < 2_000_000
 
@@ -98,14 +98,14 @@ def test_it_is_bounded_and_forgets_what_was_not_used_for_longest(path: Path) -> 
 def test_few_places_are_kept_the_latest_first(path: Path) -> None:
     known = saved(path)
     for at in range(9):
-        known.saw("r", "b", f"repo{at}")
-    assert known.places("r", "b") == ("repo8", "repo7", "repo6", "repo5")
+        known.note_repository("r", "b", f"repo{at}")
+    assert known.repositories_with("r", "b") == ("repo8", "repo7", "repo6", "repo5")
 
 
 def test_nothing_new_writes_nothing(path: Path) -> None:
     known = saved(path)
     before = path.stat().st_mtime_ns
-    known.saw("r", "b0", "repo")
+    known.note_repository("r", "b0", "repo")
     known.save()
     assert path.stat().st_mtime_ns == before
 
@@ -117,7 +117,7 @@ def test_a_place_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None:
 
 
 def test_many_threads_may_use_it(path: Path) -> None:
-    known = KnownBlobs(path)
+    known = BlobMemory(path)
 
     def use(number: int) -> None:
         known.remember(f"d{number}", "v", LAYER)
@@ -126,11 +126,11 @@ def test_many_threads_may_use_it(path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(use, range(64)))
-    again = KnownBlobs(path)
+    again = BlobMemory(path)
     assert all(again.layer(f"d{number}", "v") for number in range(64))
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_it_lies_where_the_users_caches_lie() -> None:
-    assert KnownBlobs.of_user({"XDG_CACHE_HOME": "/c"})._path == Path("/c/image-assets/blobs.json")
-    assert KnownBlobs.of_user({})._path == Path("~/.cache/image-assets/blobs.json").expanduser()
+    assert BlobMemory.of_user({"XDG_CACHE_HOME": "/c"})._path == Path("/c/image-assets/blobs.json")
+    assert BlobMemory.of_user({})._path == Path("~/.cache/image-assets/blobs.json").expanduser()

@@ -32,7 +32,7 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True)
-class KnownLayer:
+class PackedLayer:
     """What became of a layer.
 
     Attributes:
@@ -55,31 +55,31 @@ class KnownLayer:
         return SentLayer(self.digest, self.size, Packing(self.packing))
 
 
-class KnownBlobs:
+class BlobMemory:
     """The memory, in one file; used by all threads of a process, and by several processes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._stamp: tuple[int, ...] = ()
-        self._layers: dict[str, KnownLayer] = {}
+        self._layers: dict[str, PackedLayer] = {}
         self._places: dict[str, list[str]] = {}
         self._changed = False
 
     @classmethod
-    def of_user(cls, environ: Mapping[str, str] | None = None) -> "KnownBlobs":
+    def of_user(cls, environ: Mapping[str, str] | None = None) -> "BlobMemory":
         """Return the user's own memory (XDG Base Directory specification, `XDG_CACHE_HOME`)."""
         env = os.environ if environ is None else environ
         base = env.get("XDG_CACHE_HOME") or "~/.cache"
         return cls(Path(base).expanduser() / "image-assets" / "blobs.json")
 
-    def layer(self, diff_id: str, variant: str) -> KnownLayer | None:
+    def layer(self, diff_id: str, variant: str) -> PackedLayer | None:
         """Return what became of a layer that was packed in that way."""
         with self._lock:
             self._load()
             return _refreshed(self._layers, f"{diff_id} {variant}")
 
-    def remember(self, diff_id: str, variant: str, layer: KnownLayer) -> None:
+    def remember(self, diff_id: str, variant: str, layer: PackedLayer) -> None:
         """Note what became of a layer."""
         with self._lock:
             _put_last(self._layers, f"{diff_id} {variant}", layer)
@@ -90,14 +90,14 @@ class KnownBlobs:
         with self._lock:
             self._changed = self._layers.pop(f"{diff_id} {variant}", None) is not None or self._changed
 
-    def places(self, registry: str, digest: str) -> tuple[str, ...]:
+    def repositories_with(self, registry: str, digest: str) -> tuple[str, ...]:
         """Return the repositories of a registry that had the blob, the latest first."""
         with self._lock:
             self._load()
             found = _refreshed(self._places, f"{registry} {digest}")
             return tuple(found or ())
 
-    def saw(self, registry: str, digest: str, repository: str) -> None:
+    def note_repository(self, registry: str, digest: str, repository: str) -> None:
         """Note that a repository has a blob."""
         with self._lock:
             before = self._places.get(key := f"{registry} {digest}", [])
@@ -142,22 +142,22 @@ class KnownBlobs:
 
 
 @contextlib.contextmanager
-def saving(known: KnownBlobs) -> Iterator[None]:
+def saving(memory: BlobMemory) -> Iterator[None]:
     """Save in the end, also of what fails: what was sent by then need not be sent again."""
     try:
         yield
     finally:
-        known.save()
+        memory.save()
 
 
-def _read(path: Path) -> tuple[dict[str, KnownLayer], dict[str, list[str]]]:
+def _read(path: Path) -> tuple[dict[str, PackedLayer], dict[str, list[str]]]:
     """Read a file; a missing, damaged or foreign one says nothing."""
     try:
         head, _, body = path.read_text(encoding="utf-8").partition("\n")
         if head != _head(body) or not _is_own(path):
             return {}, {}
         document: dict[str, Any] = json.loads(body)
-        layers = {key: KnownLayer(*fields) for key, fields in document["layers"].items()}
+        layers = {key: PackedLayer(*fields) for key, fields in document["layers"].items()}
         return layers, {key: list(places) for key, places in document["places"].items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}, {}

@@ -1,4 +1,4 @@
-"""Sending parts that come one after the other from one stream, several at once, in bounded memory."""
+"""Sending blobs that come one after the other from one stream, several at once, in bounded memory."""
 
 import threading
 from collections import deque
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from image_assets.transfer.jobs import Jobs
 
-#: What one part may be ahead of its upload. Small layers fit whole, so the next ones start meanwhile.
+#: What one blob may be ahead of its upload. Small layers fit whole, so the next ones start meanwhile.
 _HELD_BYTES = 8 << 20
 
 T = TypeVar("T")
@@ -16,14 +16,14 @@ Read = Callable[[], Iterator[bytes]]
 
 
 class Pipe:
-    """The way of one part from the stream to its upload."""
+    """What one blob passes through from the stream to its upload."""
 
     def __init__(self, check: Callable[[], None], again: Callable[[], Iterator[bytes]]) -> None:
         """Make an empty pipe.
 
         Args:
             check: Raises if it is of no use to go on.
-            again: Reads the part anew, for an upload that must start again.
+            again: Reads the blob anew, for an upload that must start again.
         """
         self._check = check
         self._again = again
@@ -34,7 +34,7 @@ class Pipe:
         self._moved = threading.Condition()
 
     def fill(self, chunks: Iterable[bytes], done: Callable[[], bool]) -> None:
-        """Put the part in; returns early once nobody reads any more."""
+        """Put the blob in; returns early once nobody reads any more."""
         try:
             for chunk in chunks:
                 if not self._put(chunk, done):
@@ -45,7 +45,7 @@ class Pipe:
         self._end(None)
 
     def read(self) -> Iterator[bytes]:
-        """Take the part out; the second time, and later, it is read anew."""
+        """Take the blob out; the second time, and later, it is read anew."""
         with self._moved:
             first, self._started = not self._started, True
             self._left = not first
@@ -93,16 +93,16 @@ class Pipe:
             return None
 
 
-def feed(
+def send_while_reading(
     jobs: Jobs,
     chunks: Iterable[bytes],
     again: Callable[[], Iterator[bytes]],
     send: Callable[[Callable[[], Iterator[bytes]]], T],
 ) -> Future[T]:
-    """Start sending one part, and return once all of it was read; its upload may go on.
+    """Start sending one blob, and return once all of it was read; its upload may go on.
 
     Raises:
-        Exception: What an earlier part's upload raised.
+        Exception: What an earlier blob's upload raised.
     """
     jobs.make_room()
     pipe = Pipe(jobs.check, again)
