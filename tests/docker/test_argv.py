@@ -19,12 +19,12 @@ FULL = replace(
     PLAIN,
     build_args={"A": "1 2", "TOKEN": "hidden"},
     secrets=(),
-    ssh=("default", "git=/keys/id"),
+    build_ssh=("default", "git=/keys/id"),
     target="final",
-    network="host",
+    network_mode="host",
     labels={"k": "a=b"},
     cache_disabled=True,
-    flags=("--add-host", "x:1", "--pull"),
+    build_flags=("--add-host", "x:1", "--pull"),
 )
 HELD = ToStore("held:1")
 PUSHED = ToRegistry("r.example/a/b", Path("/m.json"))

@@ -72,7 +72,7 @@ def test_an_error_in_the_dockerfile_is_told_with_its_line(
 
 
 def test_a_flag_that_does_not_exist_is_named(either: Flavour, context: Path, destination: Repository) -> None:
-    message = failure(either, context, destination, flags=("--no-such-flag",))
+    message = failure(either, context, destination, build_flags=("--no-such-flag",))
     assert "unknown flag: --no-such-flag" in message
 
 

@@ -178,7 +178,7 @@ def test_a_base_image_of_another_platform_is_a_warning(
     flavour = new_flavour("remote")
     base = f"{destination}-base:1"
     flags = ("--output", f"type=image,name={base},push=true")
-    built(flavour, spec_for(flavour, context, platforms=("linux/arm64",), flags=flags), destination, Task())
+    built(flavour, spec_for(flavour, context, platforms=("linux/arm64",), build_flags=flags), destination, Task())
     (context / "Dockerfile").write_text(f"FROM {base}\nCOPY busybox /b\n")
     built(flavour, spec_for(flavour, context), destination, heard.task)
     assert len(heard.warn) == 1
@@ -233,10 +233,10 @@ def test_verbatim_flags_and_the_network_reach_the_program(
 ) -> None:
     """R46."""
     (context / "Dockerfile").write_text(BASE + "RUN busybox grep 10.1.2.3 /etc/hosts\n")
-    spec = spec_for(either, context, flags=("--add-host", "here.invalid:10.1.2.3"))
+    spec = spec_for(either, context, build_flags=("--add-host", "here.invalid:10.1.2.3"))
     built(either, spec, destination, Task()).discard()
     (context / "Dockerfile").write_text(BASE + "RUN test $(busybox ls /sys/class/net) = lo\n")
-    built(either, spec_for(either, context, network="none"), destination, Task()).discard()
+    built(either, spec_for(either, context, network_mode="none"), destination, Task()).discard()
 
 
 def test_a_cache_that_is_not_there_is_a_warning_only(
@@ -300,7 +300,7 @@ def test_flags_that_hide_what_was_pushed_are_an_error(
     flavour = new_flavour("remote")
     flags = ("--metadata-file", str(context / "elsewhere"))
     with pytest.raises(BuildError, match="buildFlags"):
-        built(flavour, spec_for(flavour, context, flags=flags), destination, Task())
+        built(flavour, spec_for(flavour, context, build_flags=flags), destination, Task())
 
 
 def test_a_push_leaves_nothing_in_the_engines_store(
@@ -327,7 +327,7 @@ def test_attestations_come_only_when_asked_for(
 ) -> None:
     """R22."""
     flavour = new_flavour("remote")
-    image = built(flavour, spec_for(flavour, context, flags=("--provenance=true",)), destination, Task())
+    image = built(flavour, spec_for(flavour, context, build_flags=("--provenance=true",)), destination, Task())
     assert isinstance(image, PushedByDigest)
     assert image.media_type in INDEXES
     platforms = [entry["platform"]["os"] for entry in registry.manifest(destination.path, image.digest)["manifests"]]

@@ -51,7 +51,7 @@ def test_an_image_goes_to_and_comes_from_a_private_registry_by_the_logins_given(
     pushed = publish(base, private)
     reference = f"{private}@{pushed}" if ":" in pushed else f"{private}:{pushed}"
     (context / "Dockerfile").write_text(f"FROM {reference}\nCOPY busybox /again\n")
-    spec = spec_for(flavour, context, credentials=logins, flags=podman_flags(flavour))
+    spec = spec_for(flavour, context, credentials=logins, build_flags=podman_flags(flavour))
     name = publish(built(flavour, spec, private, Task()), private)
     assert len(registry_with_auth.manifest(private.path, name)["layers"]) == 3
     assert snapshot(flavour.config) == before

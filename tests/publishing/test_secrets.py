@@ -166,7 +166,9 @@ def test_an_ssh_agent_is_forwarded(either: Flavour, context: Path, tmp_path: Pat
             time.sleep(0.02)
         flavour = replace(either, environ={**either.environ, "SSH_AUTH_SOCK": str(socket)})
         (context / "Dockerfile").write_text(f"{BASE}RUN --mount=type=ssh busybox test -S $SSH_AUTH_SOCK\n")
-        image = built(flavour, spec_for(flavour, context, ssh=("default",), cache_disabled=True), destination, Task())
+        image = built(
+            flavour, spec_for(flavour, context, build_ssh=("default",), cache_disabled=True), destination, Task()
+        )
         image.discard()
         assert isinstance(image, LocalImage) or flavour.name == "remote"
     finally:

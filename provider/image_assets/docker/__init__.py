@@ -6,6 +6,7 @@ image in the engine's own store), `progress` and `failure` (what the output says
 together.
 """
 
-from image_assets.docker.spec import BuildSpec, CacheOption, SecretSource
+from image_assets.docker.spec import BuildSpec, SecretSource
+from image_assets.inputs.options import CacheOption
 
 __all__ = ["BuildSpec", "CacheOption", "SecretSource"]

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from image_assets.docker.dialect import Dialect, Feature
-from image_assets.docker.spec import BuildSpec, CacheOption
+from image_assets.docker.spec import BuildSpec
 from image_assets.errors import BuildError
+from image_assets.inputs.options import CacheOption
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def build_argv(
         *_spec_flags(spec, arguments),
         *_cache_flags(spec, dialect),
         *_output_flags(output, dialect),
-        *spec.flags,
+        *spec.build_flags,
         str(spec.context),
     )
 
@@ -118,16 +119,9 @@ def _builder_flags(dialect: Dialect, arguments: Arguments) -> Iterator[str]:
 
 
 def _spec_flags(spec: BuildSpec, arguments: Arguments) -> Iterator[str]:
-    yield from _repeated("--build-arg", _build_args(spec.build_args, arguments.by_environment))
-    yield from _repeated("--secret", arguments.secrets)
-    yield from _repeated("--ssh", spec.ssh)
-    yield from _repeated("--target", _present(spec.target))
-    yield from _repeated("--network", _present(spec.network))
-    yield from _repeated("--platform", _present(",".join(spec.platforms)))
-    yield from _repeated("--label", _assignments(spec.labels))
-    yield from _repeated("--build-context", _assignments(spec.build_contexts))
-    if spec.cache_disabled:
-        yield "--no-cache"
+    for flag, values in _FLAGS:
+        yield from _repeated(flag, values(spec, arguments))
+    yield from (flag for flag, is_set in _SWITCHES if is_set(spec))
 
 
 def _repeated(flag: str, values: Iterable[str]) -> Iterator[str]:
@@ -146,6 +140,24 @@ def _assignments(values: Mapping[str, str]) -> list[str]:
 def _build_args(values: Mapping[str, str], by_environment: frozenset[str]) -> list[str]:
     # A name without a value makes the program take it from its environment.
     return [name if name in by_environment else f"{name}={value}" for name, value in values.items()]
+
+
+_FLAGS: Final[tuple[tuple[str, Callable[[BuildSpec, Arguments], Iterable[str]]], ...]] = (
+    ("--build-arg", lambda spec, arguments: _build_args(spec.build_args, arguments.by_environment)),
+    ("--secret", lambda _spec, arguments: arguments.secrets),
+    ("--ssh", lambda spec, _arguments: spec.build_ssh),
+    ("--target", lambda spec, _arguments: _present(spec.target)),
+    ("--network", lambda spec, _arguments: _present(spec.network_mode)),
+    ("--platform", lambda spec, _arguments: _present(",".join(spec.platforms))),
+    ("--label", lambda spec, _arguments: _assignments(spec.labels)),
+    ("--build-context", lambda spec, _arguments: _assignments(spec.build_contexts)),
+)
+"""Each flag and its values: once for each value."""
+
+_SWITCHES: Final[tuple[tuple[str, Callable[[BuildSpec], bool]], ...]] = (
+    ("--no-cache", lambda spec: spec.cache_disabled),
+)
+"""Each flag that takes no value."""
 
 
 def _cache_flags(spec: BuildSpec, dialect: Dialect) -> Iterator[str]:

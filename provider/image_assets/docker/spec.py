@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from image_assets.inputs.options import BuildOptions
 from image_assets.oci.keychain import Credential
 
 
@@ -24,38 +25,15 @@ class SecretSource:
     file: Path | None = None
 
 
-@dataclass(frozen=True)
-class CacheOption:
-    """One place for layers, as in `--cache-from` and `--cache-to` (Docker's "Cache storage backends").
-
-    Attributes:
-        type: The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`.
-        params: The backend's own keys.
-    """
-
-    type: str
-    params: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class BuildSpec:
-    """One image to build.
+@dataclass(frozen=True, kw_only=True)
+class BuildSpec(BuildOptions):
+    """One image to build; paths are absolute, and `cache_to` is empty when a build is only tried.
 
     Attributes:
         context: The absolute path of what the builder receives.
         dockerfile: The absolute path of the Dockerfile; an ignore file beside it (`<name>.dockerignore`) goes first.
-        build_args: Values of the Dockerfile's `ARG`s.
-        build_contexts: Named contexts: an absolute path, an image or a URL each.
-        secrets: Never in an argument list, a layer or a log.
-        ssh: `default` or `id=path` each.
-        target: The stage to build, or None for the last.
-        network: The network of `RUN` steps, or None.
         platforms: `os/arch[/variant]` each; the built image is checked against it.
-        cache_from: Where layers may come from; one that cannot be read is no failure.
-        cache_to: Where layers go; nowhere, when a build is only tried.
-        cache_disabled: Build every step anew.
-        flags: Passed on as they are, after all others.
-        labels: Labels of the image.
+        secrets: Never in an argument list, a layer or a log.
         executable: `docker`, or the name or path of a program with the same flags.
         builder: The buildx builder; None for the current one.
         credentials: By registry as it stands in image names; for base images, caches and the push.
@@ -66,18 +44,8 @@ class BuildSpec:
 
     context: Path
     dockerfile: Path
-    build_args: Mapping[str, str] = field(default_factory=dict, repr=False)
-    build_contexts: Mapping[str, str] = field(default_factory=dict)
-    secrets: tuple[SecretSource, ...] = ()
-    ssh: tuple[str, ...] = ()
-    target: str | None = None
-    network: str | None = None
     platforms: tuple[str, ...] = ("linux/amd64",)
-    cache_from: tuple[CacheOption, ...] = ()
-    cache_to: tuple[CacheOption, ...] = ()
-    cache_disabled: bool = False
-    flags: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[SecretSource, ...] = ()
     executable: str = "docker"
     builder: str | None = None
     credentials: Mapping[str, Credential] = field(default_factory=dict, repr=False)

@@ -5,7 +5,7 @@ from typing import Any
 
 from image_assets.custom_resource import Change, Kind, Values
 from image_assets.inputs.field import Counts, Field, OnChange
-from image_assets.inputs.image import fields_of
+from image_assets.inputs.image import default_of, fields_of
 from image_assets.inputs.types import join, plain
 from image_assets.reference import Repository
 from image_assets.values import UNKNOWN, reveal
@@ -51,7 +51,8 @@ def ignored(news: Values) -> frozenset[str]:
 def normal(field: Field, value: Any) -> Any:
     """Return a value in the form in which two spellings of the same are equal."""
     if value is None:
-        return list(field.default) if isinstance(field.default, tuple) else field.default
+        default = default_of(field)
+        return list(default) if isinstance(default, tuple) else default
     if field.name == "repository" and isinstance(value, str):
         return str(Repository.parse(value))
     return reveal(value)

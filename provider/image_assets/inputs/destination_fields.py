@@ -1,7 +1,7 @@
 """Where an image goes, one row an input, and how its registry is reached."""
 
 from image_assets.inputs.field import Field, OnChange
-from image_assets.inputs.types import EMPTY, Flag, Listing, Member, Record, Text
+from image_assets.inputs.types import Flag, Listing, Member, Record, Text
 from image_assets.reference import Repository, check_tag
 
 
@@ -56,24 +56,20 @@ DESTINATION_FIELDS = (
         "Default: an ECR repository of the asset's own. Changing it replaces the resource.",
         change=OnChange.REPLACE,
     ),
-    Field("tagPrefix", Text(check=_check_tag_prefix), "What the tag begins with.", change=OnChange.UPDATE, default=""),
+    Field("tagPrefix", Text(check=_check_tag_prefix), "What the tag begins with.", change=OnChange.UPDATE),
     Field(
         "extraTags",
         Listing(Text(check=_check_tag)),
         "More tags for the same image. Changing them builds nothing.",
         change=OnChange.UPDATE,
-        default=(),
     ),
-    Field("registryAuth", REGISTRY_AUTH, REGISTRY_AUTH.doc, default=EMPTY, secret=True, in_memory=True),
+    Field("registryAuth", REGISTRY_AUTH, REGISTRY_AUTH.doc, secret=True, in_memory=True),
     Field(
         "retainOnDelete",
         Flag(),
         "Whether the tag stays in the registry when the resource is deleted. Default: true.",
         change=OnChange.UPDATE,
-        default=True,
     ),
 )
 
-HANDED_ON_FIELDS = (
-    Field("aws", AWS, "What the component hands on of the stack's `aws:` configuration.", default=EMPTY),
-)
+HANDED_ON_FIELDS = (Field("aws", AWS, "What the component hands on of the stack's `aws:` configuration."),)

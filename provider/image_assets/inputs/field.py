@@ -1,10 +1,14 @@
 """What a row in a table of inputs says. Parsing, fingerprint, diff and schema all read such rows."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from image_assets.inputs.types import Shape
+
+Parts = Iterable[tuple[str, Any]]
+"""(key, text) of each part of an option; the key is empty if the option has one part only."""
 
 
 class Counts(Enum):
@@ -42,9 +46,9 @@ class Field:
         counts: How it enters the fingerprint.
         switch: The `invalidation` member that can take it out of the fingerprint.
         change: What a change leads to.
-        default: The frozen value when it is not given.
         required: Whether the program must give it.
         secret: Whether SDKs mark it secret.
+        parts: What of the frozen value counts, if not its texts as they are.
         in_memory: Whether its values go from Check to Create in memory, and the state holds a marker instead.
     """
 
@@ -54,7 +58,7 @@ class Field:
     counts: Counts = Counts.NOT
     switch: str = ""
     change: OnChange = OnChange.NOTHING
-    default: Any = None
     required: bool = False
     secret: bool = False
     in_memory: bool = False
+    parts: Callable[[Any], Parts] | None = None

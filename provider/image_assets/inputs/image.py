@@ -9,6 +9,7 @@ from image_assets.errors import InputError, Problem
 from image_assets.inputs.destination_fields import DESTINATION_FIELDS, HANDED_ON_FIELDS
 from image_assets.inputs.field import Field
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
+from image_assets.inputs.options import BuildOptions
 from image_assets.inputs.source_fields import ARCHIVE_FIELDS, SOURCE_FIELDS
 from image_assets.inputs.types import empty, freeze, join, plain, problems, unknown_names
 from image_assets.reference import Repository
@@ -32,8 +33,8 @@ COMPUTED = ("fingerprint", "files", "archivePlatforms")
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """The inputs of one image, parsed; `fields` says what each means.
+class Inputs(BuildOptions):
+    """The inputs of one image, parsed, one attribute a row; the value here is what holds when none is given.
 
     A value that is not known yet has its default here, and its path is in `unknown`.
     """
@@ -45,30 +46,19 @@ class Inputs:
     ignore_mode: str = "docker"
     follow_symlinks: str = "never"
     scope: str = "context"
-    build_args: Mapping[str, str] = field(default_factory=empty)
-    build_contexts: Mapping[str, str] = field(default_factory=empty)
-    build_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=empty)
-    build_ssh: tuple[str, ...] = ()
-    target: str | None = None
-    network_mode: str | None = None
+    build_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=empty, repr=False)
     platform: str | None = None
-    platforms: tuple[str, ...] = ()
     extra_hash: str | None = None
     asset_hash: str | None = None
     invalidation: Mapping[str, Any] = field(default_factory=empty)
-    cache_from: tuple[Mapping[str, Any], ...] = ()
-    cache_to: tuple[Mapping[str, Any], ...] = ()
-    cache_disabled: bool = False
     builder: Mapping[str, str] = field(default_factory=empty)
-    build_flags: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=empty)
     build_on_preview: bool = False
     tarball_file: str | None = None
     image: str | None = None
     repository: str | None = None
     tag_prefix: str = ""
     extra_tags: tuple[str, ...] = ()
-    registry_auth: Mapping[str, str] = field(default_factory=empty)
+    registry_auth: Mapping[str, str] = field(default_factory=empty, repr=False)
     retain_on_delete: bool = True
     aws: Mapping[str, str] = field(default_factory=empty)
 
@@ -119,6 +109,11 @@ def fields_of(values: Mapping[str, Any]) -> tuple[Field, ...]:
     """Return the rows that apply: an image comes from an archive if one is named, else from a directory."""
     source = ARCHIVE_FIELDS if "tarballFile" in values else SOURCE_FIELDS
     return source + DESTINATION_FIELDS + HANDED_ON_FIELDS
+
+
+def default_of(field: Field) -> Any:
+    """Return the parsed value that an input has when it is not given."""
+    return getattr(Inputs(), attribute(field.name))
 
 
 def attribute(wire_name: str) -> str:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from image_assets.inputs.field import Counts, Field, OnChange
-from image_assets.inputs.types import EMPTY, Flag, Listing, Mapped, Member, Record, Text
+from image_assets.inputs.field import Counts, Field, OnChange, Parts
+from image_assets.inputs.options import CacheOption
+from image_assets.inputs.types import Flag, Listing, Mapped, Member, Record, Text
 
 DEFAULT_PLATFORM = "linux/amd64"
 
@@ -31,20 +32,6 @@ def _one_source(secret: Mapping[str, Any]) -> str | None:
     return None if len(given) == 1 else f"give exactly one of value, env and file, not {' and '.join(given) or 'none'}"
 
 
-INVALIDATION = Record(
-    "Invalidation",
-    "Which inputs count for the fingerprint. All do unless set to false.",
-    (
-        *(
-            Member(name, Flag(), f"Whether `{name}` counts. Default: true.")
-            for name in ("buildArgs", "buildContexts", "buildSecrets", "target", "file", "networkMode", "platform")
-        ),
-        Member("extraHash", Flag(), "Whether `extraHash` counts. Default: true."),
-        Member("buildFlags", Flag(), "Whether `buildFlags` counts. Default: true."),
-        Member("ignoredBuildArgs", Listing(Text()), "Names of single build arguments that do not count."),
-    ),
-)
-
 BUILD_SECRET = Record(
     "BuildSecret",
     "A secret for `RUN --mount=type=secret`. Give exactly one member. The value is never stored.",
@@ -63,6 +50,7 @@ CACHE_OPTION = Record(
         Member("type", Text(), "The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...", required=True),
         Member("params", Mapped(Text(allow_empty=True)), "The backend's parameters."),
     ),
+    make=CacheOption,
 )
 
 BUILDER = Record(
@@ -74,7 +62,27 @@ BUILDER = Record(
     ),
 )
 
-SOURCE_FIELDS = (
+
+def is_local(value: str) -> bool:
+    """Say whether a named context is a directory here (buildx: everything without a scheme is a path)."""
+    return "://" not in value and not value.startswith(("target:", "git@"))
+
+
+def _ids(secrets: Mapping[str, Any]) -> Parts:
+    return ((name, "") for name in secrets)
+
+
+def _contexts(contexts: Mapping[str, str]) -> Parts:
+    # A directory counts by its content.
+    return ((name, "" if is_local(text) else text) for name, text in contexts.items())
+
+
+def _in_the_plan(_value: Any) -> Parts:
+    # The plan makes one option of `platform`, `platforms` and the default; `assetHash` replaces all others.
+    return ()
+
+
+BUILD_FIELDS = (
     Field(
         "directory",
         Text(),
@@ -91,7 +99,6 @@ SOURCE_FIELDS = (
         Counts.CONTENT,
         "file",
         OnChange.FINGERPRINT,
-        "Dockerfile",
     ),
     Field(
         "exclude",
@@ -99,7 +106,6 @@ SOURCE_FIELDS = (
         "Patterns of what must not reach the builder, appended to those of the ignore file.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
-        default=(),
     ),
     Field(
         "ignoreMode",
@@ -107,7 +113,6 @@ SOURCE_FIELDS = (
         "The language of the ignore patterns: `docker` (default), `git` or `glob`.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
-        default="docker",
     ),
     Field(
         "followSymlinks",
@@ -116,7 +121,6 @@ SOURCE_FIELDS = (
         "`internal-only`, which follows none and refuses links that lead out of the context.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
-        default="never",
     ),
     Field(
         "scope",
@@ -127,7 +131,6 @@ SOURCE_FIELDS = (
         "ONBUILD of a base image is not seen.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
-        default="context",
     ),
     Field(
         "buildArgs",
@@ -136,7 +139,6 @@ SOURCE_FIELDS = (
         Counts.OPTION,
         "buildArgs",
         OnChange.FINGERPRINT,
-        EMPTY,
     ),
     Field(
         "buildContexts",
@@ -145,7 +147,7 @@ SOURCE_FIELDS = (
         Counts.CONTENT,
         "buildContexts",
         OnChange.FINGERPRINT,
-        EMPTY,
+        parts=_contexts,
     ),
     Field(
         "buildSecrets",
@@ -154,10 +156,10 @@ SOURCE_FIELDS = (
         Counts.OPTION,
         "buildSecrets",
         OnChange.FINGERPRINT,
-        EMPTY,
         in_memory=True,
+        parts=_ids,
     ),
-    Field("buildSsh", Listing(Text()), "SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.", default=()),
+    Field("buildSsh", Listing(Text()), "SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`."),
     Field("target", Text(), "The stage to build.", Counts.OPTION, "target", OnChange.FINGERPRINT),
     Field("networkMode", Text(), "The network of RUN steps.", Counts.OPTION, "networkMode", OnChange.FINGERPRINT),
     Field(
@@ -167,6 +169,7 @@ SOURCE_FIELDS = (
         Counts.OPTION,
         "platform",
         OnChange.FINGERPRINT,
+        parts=_in_the_plan,
     ),
     Field(
         "platforms",
@@ -175,7 +178,7 @@ SOURCE_FIELDS = (
         Counts.OPTION,
         "platform",
         OnChange.FINGERPRINT,
-        (),
+        parts=_in_the_plan,
     ),
     Field(
         "extraHash",
@@ -191,12 +194,12 @@ SOURCE_FIELDS = (
         "Your own hash: it replaces everything else that counts.",
         Counts.OPTION,
         change=OnChange.FINGERPRINT,
+        parts=_in_the_plan,
     ),
-    Field("invalidation", INVALIDATION, INVALIDATION.doc, Counts.CONTENT, change=OnChange.FINGERPRINT, default=EMPTY),
-    Field("cacheFrom", Listing(CACHE_OPTION), "Where the builder may take layers from. Does not count.", default=()),
-    Field("cacheTo", Listing(CACHE_OPTION), "Where the builder leaves layers for others. Does not count.", default=()),
-    Field("cacheDisabled", Flag(), "Build every step anew. Default: false. Does not count.", default=False),
-    Field("builder", BUILDER, BUILDER.doc, default=EMPTY),
+    Field("cacheFrom", Listing(CACHE_OPTION), "Where the builder may take layers from. Does not count."),
+    Field("cacheTo", Listing(CACHE_OPTION), "Where the builder leaves layers for others. Does not count."),
+    Field("cacheDisabled", Flag(), "Build every step anew. Default: false. Does not count."),
+    Field("builder", BUILDER, BUILDER.doc),
     Field(
         "buildFlags",
         Listing(Text()),
@@ -204,15 +207,30 @@ SOURCE_FIELDS = (
         Counts.OPTION,
         "buildFlags",
         OnChange.FINGERPRINT,
-        (),
     ),
     Field(
         "labels",
         Mapped(Text(allow_empty=True)),
         "Labels of the image. They do not count: a change takes effect with the next build.",
-        default=EMPTY,
     ),
-    Field("buildOnPreview", Flag(), "Build in previews too, and push nothing there. Default: false.", default=False),
+    Field("buildOnPreview", Flag(), "Build in previews too, and push nothing there. Default: false."),
+)
+
+INVALIDATION = Record(
+    "Invalidation",
+    "Which inputs count for the fingerprint. All do unless set to false.",
+    (
+        *(
+            Member(switch, Flag(), f"Whether `{switch}` counts. Default: true.")
+            for switch in dict.fromkeys(row.switch for row in BUILD_FIELDS if row.switch)
+        ),
+        Member("ignoredBuildArgs", Listing(Text()), "Names of single build arguments that do not count."),
+    ),
+)
+
+SOURCE_FIELDS = (
+    *BUILD_FIELDS,
+    Field("invalidation", INVALIDATION, INVALIDATION.doc, Counts.CONTENT, change=OnChange.FINGERPRINT),
 )
 
 ARCHIVE_FIELDS = (

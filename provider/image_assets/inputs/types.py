@@ -1,5 +1,6 @@
 """The types an input can have: how each is checked, turned into a frozen value, and described in the schema."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -187,12 +188,14 @@ class Record:
         doc: What the object is.
         members: What it holds.
         check: Returns what is wrong with the whole object, or None; called with the members that are set.
+        make: Makes the frozen value of the members that are set; without it, it is a mapping.
     """
 
     name: str
     doc: str
     members: tuple[Member, ...]
     check: Callable[[Mapping[str, Any]], str | None] | None = None
+    make: Callable[..., Any] | None = None
 
     def problems(self, value: Any, path: str) -> Iterator[Problem]:
         """Yield what is wrong with a value."""
@@ -209,7 +212,8 @@ class Record:
         """Return the parsed value; members not known yet are left out."""
         shapes = {member.name: member.shape for member in self.members}
         present = {key: item for key, item in value.items() if plain(item) not in (None, UNKNOWN) and key in shapes}
-        return MappingProxyType({key: freeze(shapes[key], item) for key, item in present.items()})
+        frozen = {key: freeze(shapes[key], item) for key, item in present.items()}
+        return self.make(**frozen) if self.make else MappingProxyType(frozen)
 
     def schema(self) -> dict[str, Any]:
         """Return the property's type in Pulumi's package schema."""
@@ -250,6 +254,16 @@ def unknown_names(value: Mapping[str, Any], known: list[str], path: str) -> Iter
 def freeze(shape: Shape, value: Any) -> Any:
     """Turn a checked value into a frozen one."""
     return shape.freeze(plain(value))
+
+
+def parts(shape: Shape, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (key, text) of each part of a frozen value: of a list by index, of a map by key, else of the value."""
+    if isinstance(shape, Mapped):
+        yield from value.items()
+    elif isinstance(shape, Listing):
+        yield from ((str(index), item) for index, item in enumerate(value))
+    else:
+        yield ("", value if isinstance(value, str) else json.dumps(value))
 
 
 def plain(value: Any) -> Any:

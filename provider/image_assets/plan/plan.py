@@ -8,25 +8,15 @@ from typing import Any, cast
 
 from image_assets.context.spec import ContextSpec, FollowSymlinks, IgnoreMode, Scope
 from image_assets.errors import Problem
-from image_assets.inputs.image import Inputs
+from image_assets.inputs.field import Counts
+from image_assets.inputs.image import IMAGE_FIELDS, Inputs, attribute, default_of
 from image_assets.inputs.settings import Settings
-from image_assets.inputs.types import join, plain
+from image_assets.inputs.source_fields import SOURCE_FIELDS, is_local
+from image_assets.inputs.types import join, parts, plain
 
-#: Inputs by whose effect the content counts: while one is unknown, so is the fingerprint.
-CONTENT_INPUTS = ("directory", "file", "exclude", "ignoreMode", "followSymlinks", "scope", "tarballFile", "image")
-
-#: Options that count, by the `invalidation` switch that can take them out.
-SWITCHES: Mapping[str, str] = {
-    "buildArgs": "buildArgs",
-    "buildContexts": "buildContexts",
-    "buildSecrets": "buildSecrets",
-    "target": "target",
-    "networkMode": "networkMode",
-    "platform": "platform",
-    "platforms": "platform",
-    "extraHash": "extraHash",
-    "buildFlags": "buildFlags",
-}
+#: The options that may count; some have parts that count as text beside those that count by their content.
+OPTION_FIELDS = tuple(row for row in SOURCE_FIELDS if row.counts is Counts.OPTION or row.parts)
+ROWS = {row.name: row for row in IMAGE_FIELDS}
 
 
 @dataclass(frozen=True)
@@ -54,13 +44,12 @@ def fingerprint_is_known(inputs: Inputs) -> bool:
 def path_counts(inputs: Inputs, path: str) -> bool:
     """Say whether an unknown value at this path makes the fingerprint unknown."""
     name = re.split(r"[.\[]", path, maxsplit=1)[0]
-    if name in CONTENT_INPUTS or name in ("assetHash", "invalidation"):
-        return True
+    row = ROWS[name]
+    if row.counts is not Counts.OPTION:
+        return row.counts is Counts.CONTENT and (not row.parts or inputs.counts(row.switch))
     if name == "buildSecrets" and path != name:
         return False
-    if path in {join("buildArgs", arg) for arg in inputs.ignored_build_args}:
-        return False
-    return name in SWITCHES and inputs.counts(SWITCHES[name])
+    return path not in ignored_paths(inputs) and inputs.counts(row.switch)
 
 
 def make_plan(inputs: Inputs, settings: Settings, base: Path) -> Plan:
@@ -98,11 +87,6 @@ def named_contexts(inputs: Inputs, base: Path) -> dict[str, ContextSpec]:
     return {name: ContextSpec(root=base / value, dockerfile=None) for name, value in local.items()}
 
 
-def is_local(value: str) -> bool:
-    """Say whether a named context is a directory here (buildx: everything without a scheme is a path)."""
-    return "://" not in value and not value.startswith(("target:", "git@"))
-
-
 def platforms_of(inputs: Inputs, settings: Settings) -> tuple[str, ...]:
     """Return the platforms to build for, sorted, in their normal form."""
     given = inputs.platforms or ((inputs.platform,) if inputs.platform else (settings.default_platform,))
@@ -115,25 +99,21 @@ def normal_platform(platform: str) -> str:
 
 
 def counted_options(inputs: Inputs, settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield the options that count, as (name, text)."""
-    for name, values in option_values(inputs, settings).items():
-        if inputs.counts(SWITCHES[name]):
-            yield from ((join(name, key) if key else name, text) for key, text in values)
+    """Yield the options that count, as (name, text); the order of keys does not count, that of flags does."""
+    ignored = ignored_paths(inputs)
+    for row in OPTION_FIELDS:
+        value = getattr(inputs, attribute(row.name))
+        if inputs.counts(row.switch) and value != default_of(row):
+            found = row.parts(value) if row.parts else parts(row.shape, value)
+            named = ((join(row.name, key) if key else row.name, text) for key, text in found)
+            yield from (part for part in named if part[0] not in ignored)
+    if inputs.counts("platform"):
+        yield ("platform", ",".join(platforms_of(inputs, settings)))
 
 
-def option_values(inputs: Inputs, settings: Settings) -> dict[str, list[tuple[str, str]]]:
-    """Return each option's parts as (key, text); the order of keys does not count, that of flags does."""
-    args = inputs.build_args.items()
-    contexts = inputs.build_contexts.items()
-    single = {"target": inputs.target, "networkMode": inputs.network_mode, "extraHash": inputs.extra_hash}
-    return {
-        "buildArgs": [(key, text) for key, text in args if key not in inputs.ignored_build_args],
-        "buildContexts": [(key, "" if is_local(text) else text) for key, text in contexts],
-        "buildSecrets": [(key, "") for key in inputs.build_secrets],
-        "platform": [("", ",".join(platforms_of(inputs, settings)))],
-        "buildFlags": [(str(index), flag) for index, flag in enumerate(inputs.build_flags)],
-        **{name: [("", text)] for name, text in single.items() if text is not None},
-    }
+def ignored_paths(inputs: Inputs) -> frozenset[str]:
+    """Return the paths of single build arguments that do not count."""
+    return frozenset(join("buildArgs", name) for name in inputs.ignored_build_args)
 
 
 def location_problems(values: Mapping[str, Any], base: Path) -> Iterator[Problem]:

@@ -1,21 +1,23 @@
 """From an image's inputs to what the builder is asked for."""
 
+import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from image_assets.aws.names import parse_host
 from image_assets.context import Staged
 from image_assets.custom_resource import Job
-from image_assets.docker import BuildSpec, CacheOption, SecretSource
+from image_assets.docker import BuildSpec, SecretSource
 from image_assets.errors import CloudError
 from image_assets.inputs.image import Inputs
+from image_assets.inputs.options import BuildOptions
 from image_assets.inputs.settings import Settings
+from image_assets.inputs.source_fields import is_local
 from image_assets.logins.registries import Registries, credential
 from image_assets.oci.keychain import Credential, Keychain
-from image_assets.plan.plan import is_local, platforms_of
+from image_assets.plan.plan import platforms_of
 from image_assets.publishing.wanted import Wanted
 from image_assets.reference import Reference
 
@@ -24,21 +26,16 @@ def build_spec(wanted: Wanted, context: Staged, base: Path, settings: Settings, 
     """Return what the builder is asked for; paths of the program become absolute."""
     inputs = wanted.inputs
     builder = {**settings.builder, **inputs.builder}
+    located_here = {
+        "build_contexts": {name: located(value, base) for name, value in inputs.build_contexts.items()},
+        "platforms": platforms_of(inputs, settings),
+        "labels": {**origin_labels(wanted.job), **inputs.labels},
+    }
     return BuildSpec(
+        **{option.name: getattr(inputs, option.name) for option in dataclasses.fields(BuildOptions)} | located_here,
         context=context.directory,
         dockerfile=context.dockerfile,
-        build_args=inputs.build_args,
-        build_contexts={name: located(value, base) for name, value in inputs.build_contexts.items()},
         secrets=tuple(secret_sources(wanted.build_secrets, base)),
-        ssh=inputs.build_ssh,
-        target=inputs.target,
-        network=inputs.network_mode,
-        platforms=platforms_of(inputs, settings),
-        cache_from=tuple(map(cache_option, inputs.cache_from)),
-        cache_to=tuple(map(cache_option, inputs.cache_to)),
-        cache_disabled=inputs.cache_disabled,
-        flags=inputs.build_flags,
-        labels={**origin_labels(wanted.job), **inputs.labels},
         executable=builder.get("executable", "docker"),
         builder=builder.get("name"),
         credentials=credentials(wanted, texts_of(inputs, context.dockerfile), registries),
@@ -58,11 +55,6 @@ def secret_sources(secrets: Mapping[str, Mapping[str, str]], base: Path) -> Iter
     for name, source in secrets.items():
         file = base / source["file"] if "file" in source else None
         yield SecretSource(name, source.get("value"), source.get("env"), file)
-
-
-def cache_option(option: Mapping[str, Any]) -> CacheOption:
-    """Return one cache backend."""
-    return CacheOption(option["type"], option.get("params", {}))
 
 
 def origin_labels(job: Job) -> dict[str, str]:
@@ -116,4 +108,4 @@ def texts_of(inputs: Inputs, dockerfile: Path) -> Iterator[str]:
     yield from inputs.build_args.values()
     yield from inputs.build_contexts.values()
     for option in (*inputs.cache_from, *inputs.cache_to):
-        yield from option.get("params", {}).values()
+        yield from option.params.values()

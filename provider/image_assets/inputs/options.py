@@ -1,0 +1,36 @@
+"""The build options that the program that builds is told of: one attribute an input, `docker.argv` has its flag."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from image_assets.inputs.types import empty
+
+
+@dataclass(frozen=True)
+class CacheOption:
+    """One place for layers, as in `--cache-from` and `--cache-to` (Docker's "Cache storage backends").
+
+    Attributes:
+        type: The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`.
+        params: The backend's own keys.
+    """
+
+    type: str
+    params: Mapping[str, str] = field(default_factory=empty)
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a build is told, apart from files, secrets and logins; the rows of the inputs say what each means."""
+
+    build_args: Mapping[str, str] = field(default_factory=empty, repr=False)
+    build_contexts: Mapping[str, str] = field(default_factory=empty)
+    build_ssh: tuple[str, ...] = ()
+    target: str | None = None
+    network_mode: str | None = None
+    platforms: tuple[str, ...] = ()
+    cache_from: tuple[CacheOption, ...] = ()
+    cache_to: tuple[CacheOption, ...] = ()
+    cache_disabled: bool = False
+    build_flags: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=empty)
