@@ -1,6 +1,10 @@
 """The life of a `DockerImageAsset`, on the real engine, a real builder and a real registry."""
 
+import gzip
+import io
+import os
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -163,6 +167,21 @@ def test_an_existing_tag_is_neither_built_nor_pushed(
     asked = registry.requests(repository_name)[before:]
     assert {request.method for request in asked} == {"HEAD"}
     assert len(asked) <= 4
+
+
+def test_a_file_that_changed_with_the_same_size_and_times_is_in_the_image_of_the_new_tag(
+    project: Project, registry: Registry, repository_name: str
+) -> None:
+    """R2: a build output with a fixed time."""
+    for text in ("one", "two", "six"):
+        (project.folder / "app" / "a.py").write_text(text)
+        os.utime(project.folder / "app" / "a.py", (1_000_000_000, 1_000_000_000))
+        tag = project.up().outputs["imageUri"].rpartition(":")[2]
+        layer = registry.manifest(repository_name, tag)["layers"][-1]["digest"]
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(registry.blob(repository_name, layer)))) as files:
+            content = files.extractfile("a.py")
+            assert content
+            assert content.read() == text.encode()
 
 
 def test_an_unknown_input_makes_only_what_depends_on_it_unknown(

@@ -11,6 +11,7 @@ from image_assets.context.fingerprint import Fingerprint, fingerprint
 from image_assets.context.outline import Change, describe_change
 from image_assets.context.spec import ContextSpec
 from image_assets.context.staging import Staged, staged
+from image_assets.context.temporary import folder_outside
 
 __all__ = [
     "Change",
@@ -20,5 +21,6 @@ __all__ = [
     "Staged",
     "describe_change",
     "fingerprint",
+    "folder_outside",
     "staged",
 ]

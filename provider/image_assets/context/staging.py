@@ -9,7 +9,6 @@ that ignores nothing, so that the builder does not apply the context's a second 
 """
 
 import contextlib
-import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -23,12 +22,11 @@ from image_assets.context.rules import has_empty_ignore_file, ignore_file
 from image_assets.context.selection import select
 from image_assets.context.spec import ContextSpec
 from image_assets.context.stage import fill
-from image_assets.errors import InputError
+from image_assets.context.temporary import folder_outside
 from image_assets.task import Task
 
 # BuildKit takes an empty ignore file for none, and then looks for the context's own.
 _IGNORES_NOTHING = b"# nothing is left out\n"
-_OTHER_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - a directory of its own is made inside
 _PLAIN_NAME = re.compile(r"[\w.][\w.+-]*", re.ASCII)
 _EXCLUDE_HEADING = "# patterns of `exclude`"
 
@@ -58,25 +56,12 @@ def staged(spec: ContextSpec, task: Task | None = None) -> Iterator[Staged]:
         yield Staged(spec.root, spec.dockerfile or spec.root / "Dockerfile")
         return
     with contextlib.ExitStack() as stack:
-        folder = _outside(os.path.realpath(spec.root))
+        folder = folder_outside((spec.root,))
         temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="image-assets-", dir=folder)))
         with unusable(spec.root):
             directory = spec.root if _is_used_in_place(spec) else _tree(spec, temporary / "context", task or Task())
             dockerfile = _dockerfile(spec, temporary)
         yield Staged(directory, dockerfile)
-
-
-def _outside(root: str) -> str:
-    """Return a directory for temporary files that is not in the context.
-
-    Raises:
-        InputError: There is none.
-    """
-    for folder in (tempfile.gettempdir(), *_OTHER_PLACES, os.path.dirname(root)):  # noqa: PTH120 - text
-        real = os.path.realpath(folder)
-        if os.access(real, os.W_OK | os.X_OK) and not f"{real}/".startswith(f"{root.rstrip('/')}/"):
-            return real
-    raise InputError.single("directory", f"all places for temporary files are inside {root}; set TMPDIR to one outside")
 
 
 def _needs_copy(spec: ContextSpec) -> bool:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from image_assets.command import Command, LocalRunner
+from image_assets.context import folder_outside
 from image_assets.docker.argv import Arguments, Output, ToNowhere, build_argv
 from image_assets.docker.dialect import Feature
 from image_assets.docker.failure import Failure, by_hand
+from image_assets.docker.folders import folders_of, hand_over
 from image_assets.docker.log import BuildLog, BuildReport
 from image_assets.docker.overlay import Overlay, overlay
 from image_assets.docker.probe import Engine
@@ -49,10 +51,13 @@ class Job:
         self._exits = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        # Logins and logs lie outside of what is built, wherever that is.
+        self._folder = folder_outside(folders_of(self._spec))
         dialect = self._engine.program.dialect
         self._overlay: Overlay = self._exits.enter_context(
-            overlay(self._engine.environment, self._spec.credentials, dialect)
+            overlay(self._engine.environment, self._spec.credentials, dialect, self._folder)
         )
+        self._handed = hand_over(self._spec, self.directory)
         return self
 
     def __exit__(self, *_raised: object) -> None:
@@ -66,9 +71,11 @@ class Job:
     def run(self, output: Output) -> BuildReport:
         """Build."""
         placed = place_secrets(self._spec, self._engine.environment, self.directory)
-        command = Command(self._argv(self._spec, placed.flags, placed, output), environment=self._environment(placed))
+        command = Command(
+            self._argv(self._handed.spec, placed.flags, placed, output), environment=self._environment(placed)
+        )
         redact = Redactor(placed.values)
-        log = BuildLog(redact)
+        log = BuildLog(redact, self._folder)
         progress = self._progress()
         started = time.monotonic()
         is_failed = False
@@ -85,7 +92,7 @@ class Job:
 
     def _follow(self, command: Command, log: BuildLog, progress: Progress, redact: Redactor) -> int:
         def take(line: str) -> None:
-            report(progress.feed(log.add(line))[:_LONGEST_STATUS])
+            report(progress.feed(log.add(self._handed.readable(line)))[:_LONGEST_STATUS])
 
         report = _Changes(self._task.status)
         self._task.check()

@@ -31,8 +31,8 @@ class BuildReport:
 class BuildLog:
     """Writes the output down, without secrets, as it comes."""
 
-    def __init__(self, redact: Callable[[str], str]) -> None:
-        descriptor, name = tempfile.mkstemp(prefix="image-assets-build-", suffix=".log")
+    def __init__(self, redact: Callable[[str], str], folder: str | None = None) -> None:
+        descriptor, name = tempfile.mkstemp(prefix="image-assets-build-", suffix=".log", dir=folder)
         self.path = Path(name)
         self._file = os.fdopen(descriptor, "w", encoding="utf-8")
         self._redact = redact

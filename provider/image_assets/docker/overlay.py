@@ -38,18 +38,24 @@ class Overlay:
 
 
 @contextlib.contextmanager
-def overlay(environ: Mapping[str, str], credentials: Mapping[str, Credential], dialect: Dialect) -> Iterator[Overlay]:
+def overlay(
+    environ: Mapping[str, str],
+    credentials: Mapping[str, Credential],
+    dialect: Dialect,
+    folder: str | None = None,
+) -> Iterator[Overlay]:
     """Make the directory, and remove it at the end.
 
     Args:
         environ: The provider's environment.
         credentials: Our logins by registry.
         dialect: The program's kind.
+        folder: Where to make it, if the usual place for temporary files will not do.
 
     Raises:
         BuildError: The user's configuration cannot be read.
     """
-    directory = Path(tempfile.mkdtemp(prefix="image-assets-"))
+    directory = Path(tempfile.mkdtemp(prefix="image-assets-", dir=folder))
     try:
         write = _write_auth_file if dialect.can(Feature.OWN_AUTH_FILE) else _write_docker_config
         yield Overlay(directory, write(directory, environ, credentials))
