@@ -11,7 +11,7 @@ import pytest
 
 from image_assets.docker.dialect import BUILDX, PODMAN
 from image_assets.docker.overlay import overlay
-from image_assets.errors import BuildError
+from image_assets.errors import RegistryError
 from image_assets.oci.keychain import Credential
 
 OURS = Credential("we", "our:password")
@@ -53,6 +53,17 @@ def test_docker_hub_has_the_key_that_docker_gives_it(name: str, tmp_path: Path) 
     with overlay({"HOME": str(tmp_path)}, {name: OURS}, BUILDX) as made:
         config = json.loads((made.directory / "config.json").read_text())
     assert list(config["auths"]) == ["https://index.docker.io/v1/"]
+
+
+def test_the_variable_that_beats_every_file_keeps_only_what_is_not_ours(tmp_path: Path) -> None:
+    """N30: GitLab's runners set it."""
+    theirs = {"theirs.example": {"auth": "bWU6dGhlaXJz"}}
+    given = {**theirs, "https://Ours.example/v1/": {"auth": "bWU6b2xk"}}
+    environ = write_config(tmp_path, {}) | {"DOCKER_AUTH_CONFIG": json.dumps({"auths": given})}
+    with overlay(environ, {"ours.example": OURS}, BUILDX) as made:
+        assert json.loads(made.environment["DOCKER_AUTH_CONFIG"]) == {"auths": theirs}
+    with overlay(environ, {"ours.example": OURS, "theirs.example": OURS}, BUILDX) as made:
+        assert made.environment["DOCKER_AUTH_CONFIG"] == ""
 
 
 def ask_helper(environment: dict[str, str], host: str) -> subprocess.CompletedProcess[str]:
@@ -118,7 +129,7 @@ def test_the_overlay_is_gone_afterwards_even_if_the_build_fails(tmp_path: Path) 
 def test_a_configuration_that_is_not_json_is_named(tmp_path: Path) -> None:
     environ = write_config(tmp_path, {})
     (tmp_path / ".docker" / "config.json").write_text("{")
-    with pytest.raises(BuildError, match=r"\.docker/config\.json"), overlay(environ, {}, BUILDX):
+    with pytest.raises(RegistryError, match=r"\.docker/config\.json"), overlay(environ, {}, BUILDX):
         pass
 
 

@@ -7,8 +7,9 @@ from typing import Protocol
 
 import pytest
 
-from image_assets.logins.credentials import Credential, Keychain, NoKeychain, StaticKeychain
+from image_assets.logins.keychain import StaticKeychain
 from image_assets.oci import Limits, RegistryClient
+from image_assets.oci.keychain import Credential, Keychain, NoKeychain
 from image_assets.task import Task
 from tests.fakes.registry import Auth, FakeRegistry, Rules
 from tests.support.registry import Registry

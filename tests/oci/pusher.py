@@ -2,8 +2,9 @@
 
 import sys
 
-from image_assets.logins.credentials import Credential, StaticKeychain
+from image_assets.logins.keychain import StaticKeychain
 from image_assets.oci import RegistryClient
+from image_assets.oci.keychain import Credential
 from image_assets.oci.media_types import OCI_MANIFEST
 from image_assets.task import Task
 from tests.oci.samples import CONFIG, Stream, known, manifest, noise

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from image_assets.errors import RegistryError
-from image_assets.logins.credentials import Credential, StaticKeychain
+from image_assets.logins.keychain import StaticKeychain
 from image_assets.oci import NoKeychain, digest_of
+from image_assets.oci.keychain import Credential
 from image_assets.oci.tokens import usable_realm
 from tests.fakes.registry import Auth, FakeRegistry, Rules, answer
 from tests.fakes.registry_auth import basic_header

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from image_assets.logins.credentials import Credential
 from image_assets.oci import RegistryClient, digest_of
+from image_assets.oci.keychain import Credential
 from image_assets.task import Task
 from tests.oci.conftest import Place
 from tests.oci.pusher import IMAGE, LAYERS

@@ -187,9 +187,7 @@ def test_docker_hub_is_asked_where_its_api_is(proxy: FakeProxy) -> None:
 
 
 def test_a_client_that_is_not_used_yet_has_not_loaded_urllib3() -> None:
-    code = (
-        "import sys, image_assets.oci, image_assets.logins.credentials, image_assets.reference; print([*sys.modules])"
-    )
+    code = "import sys, image_assets.oci, image_assets.logins.keychain, image_assets.reference; print([*sys.modules])"
     path = os.pathsep.join(filter(None, ["provider", os.environ.get("PYTHONPATH")]))
     root = Path(__file__).parents[2]
     done = subprocess.run(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from image_assets.docker.overlay import config_directory, read_config
 from image_assets.errors import BuildError
+from image_assets.logins.docker_config import config_directory, docker_config
 
 _DEFAULT: Final = "default"
 _ENGINE: Final = "unix:///var/run/docker.sock"
@@ -57,7 +57,7 @@ def current_context(environ: Mapping[str, str]) -> str:
     """Return the docker context in force (github.com/docker/cli `resolveContextName`)."""
     if environ.get("DOCKER_HOST"):
         return _DEFAULT
-    configured = read_config(config_directory(environ) / "config.json").get("currentContext")
+    configured = docker_config(environ).content.get("currentContext")
     return environ.get("DOCKER_CONTEXT") or str(configured or _DEFAULT)
 
 

@@ -1,8 +1,8 @@
 """The configuration the program sees: the user's own plus our logins, in a temporary directory.
 
-Docker's configuration (`config.json`; Docker's CLI reference, "Configuration files") is read, never written. What
-stands beside it (plugins, contexts, builders, certificates) is linked. For a registry we have a login for, ours wins
-over the user's: `credHelpers` beat `credsStore`, which beats `auths` (github.com/docker/cli `config/configfile`).
+What stands beside docker's configuration (plugins, contexts, builders, certificates) is linked. For a registry we have
+a login for, ours wins over the user's: `DOCKER_AUTH_CONFIG` beats `credHelpers`, which beat `credsStore`, which beats
+`auths` (github.com/docker/cli `config/configfile`).
 """
 
 import base64
@@ -18,12 +18,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from image_assets.docker.dialect import Dialect, Feature
-from image_assets.errors import BuildError
+from image_assets.logins.addresses import docker_key, host_of
+from image_assets.logins.docker_config import (
+    CONFIG_FILE,
+    VARIABLE,
+    config_directory,
+    docker_config,
+    podman_configs,
+    variable_config,
+)
+from image_assets.logins.helpers import TOKEN_USER, program_of
 from image_assets.oci.keychain import Credential
 
-_CONFIG: Final = "config.json"
-_HUB_KEY: Final = "https://index.docker.io/v1/"
-_HUB_NAMES: Final = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _HELPER: Final = "image-assets-overlay"
 
 Config = dict[str, Any]
@@ -53,7 +59,7 @@ def overlay(
         folder: Where to make it, if the usual place for temporary files will not do.
 
     Raises:
-        BuildError: The user's configuration cannot be read.
+        RegistryError: The user's configuration cannot be read.
     """
     directory = Path(tempfile.mkdtemp(prefix="image-assets-", dir=folder))
     try:
@@ -63,50 +69,32 @@ def overlay(
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def config_directory(environ: Mapping[str, str]) -> Path:
-    """Return the directory of docker's configuration (`DOCKER_CONFIG`, else `~/.docker`)."""
-    return Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or Path.home(), ".docker"))
-
-
-def read_config(path: Path) -> Config:
-    """Return the configuration, or an empty one where there is none.
-
-    Raises:
-        BuildError: The file cannot be read or is not a JSON object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8") or "{}")
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError) as error:
-        raise BuildError(f"cannot read docker's configuration `{path}`: {error}") from error
-    if not isinstance(content, dict):
-        raise BuildError(f"docker's configuration `{path}` is not a JSON object")
-    return content
-
-
 def _write_docker_config(
     directory: Path, environ: Mapping[str, str], credentials: Mapping[str, Credential]
 ) -> dict[str, str]:
     """Fill the directory for docker and nerdctl; return the environment."""
     user = config_directory(environ)
-    config = read_config(user / _CONFIG)
-    logins = {_docker_key(registry): login for registry, login in credentials.items()}
-    environment = {"DOCKER_CONFIG": str(directory)}
+    config = dict(docker_config(environ).content)
+    logins = {docker_key(registry): login for registry, login in credentials.items()}
+    environment = {"DOCKER_CONFIG": str(directory), **_without_ours(environ, credentials)}
     _link_entries(user, directory)
     if config.get("credsStore") and logins:
         environment["PATH"] = _add_helper(directory, config, logins, environ)
     else:
         _add_logins(config, logins)
-    _write_private(directory / _CONFIG, json.dumps(config))
+    _write_private(directory / CONFIG_FILE, json.dumps(config))
     if (user / "buildx").is_dir() and "BUILDX_CONFIG" not in environ:
         # Builders are found by this directory, and buildx keeps its notes there: let it be the user's.
         environment["BUILDX_CONFIG"] = str((user / "buildx").resolve())
     return environment
 
 
-def _docker_key(registry: str) -> str:
-    return _HUB_KEY if registry in _HUB_NAMES else registry
+def _without_ours(environ: Mapping[str, str], credentials: Mapping[str, Credential]) -> dict[str, str]:
+    """Take the registries that we have a login for out of the variable that beats every file."""
+    if (found := variable_config(environ)) is None:
+        return {}
+    kept = {key: entry for key, entry in found.section("auths").items() if host_of(key) not in credentials}
+    return {VARIABLE: json.dumps({**found.content, "auths": kept}) if kept else ""}
 
 
 def _link_entries(source: Path, directory: Path) -> None:
@@ -114,19 +102,16 @@ def _link_entries(source: Path, directory: Path) -> None:
         return
     for entry in source.iterdir():
         # A link to a lock would make two processes of ours wait for each other.
-        if entry.name != _CONFIG and not entry.name.endswith(".lock"):
+        if entry.name != CONFIG_FILE and not entry.name.endswith(".lock"):
             (directory / entry.name).symlink_to(entry.absolute(), target_is_directory=entry.is_dir())
 
 
 def _add_logins(config: Config, logins: Mapping[str, Credential]) -> None:
     """Put the logins into the configuration itself; helpers of the same registries go."""
     config["auths"] = _objects(config, "auths") | {key: _auth(login) for key, login in logins.items()}
-    helpers = {host: name for host, name in _objects(config, "credHelpers").items() if not _is_ours(host, logins)}
-    config["credHelpers"] = helpers
-
-
-def _is_ours(host: str, logins: Mapping[str, Credential]) -> bool:
-    return _docker_key(host) in logins
+    ours = set(map(host_of, logins))
+    helpers = _objects(config, "credHelpers").items()
+    config["credHelpers"] = {host: name for host, name in helpers if host_of(host) not in ours}
 
 
 def _objects(config: Config, key: str) -> Config:
@@ -135,8 +120,10 @@ def _objects(config: Config, key: str) -> Config:
 
 
 def _auth(login: Credential) -> Config:
+    if login.registry_token:
+        return {"registrytoken": login.registry_token}
     if login.identity_token:
-        return {"identitytoken": login.identity_token, "auth": _basic(login.username or "<token>", "")}
+        return {"identitytoken": login.identity_token, "auth": _basic(login.username or TOKEN_USER, "")}
     return {"auth": _basic(login.username, login.password)}
 
 
@@ -148,7 +135,7 @@ def _add_helper(directory: Path, config: Config, logins: Mapping[str, Credential
     """Serve our logins by a credential helper, as a `credsStore` hides `auths`; return the PATH that finds it."""
     programs = directory / "bin"
     programs.mkdir(mode=0o700)
-    script = programs / f"docker-credential-{_HELPER}"
+    script = programs / program_of(_HELPER)
     _write_private(script, _helper_script(directory, logins))
     script.chmod(0o700)
     config["credHelpers"] = _objects(config, "credHelpers") | dict.fromkeys(logins, _HELPER)
@@ -168,7 +155,7 @@ def _helper_script(directory: Path, logins: Mapping[str, Credential]) -> str:
 
 def _helper_answer(key: str, login: Credential) -> Config:
     if login.identity_token:
-        return {"ServerURL": key, "Username": "<token>", "Secret": login.identity_token}
+        return {"ServerURL": key, "Username": TOKEN_USER, "Secret": login.identity_token}
     return {"ServerURL": key, "Username": login.username, "Secret": login.password}
 
 
@@ -182,24 +169,9 @@ def _write_auth_file(
 ) -> dict[str, str]:
     """Fill the directory for podman (containers-auth.json(5)); return the environment."""
     config: Config = {}
-    for path in reversed(_auth_files(environ)):
-        found = read_config(path)
+    for found in reversed(tuple(podman_configs(environ))):
         for key in ("auths", "credHelpers"):
-            config[key] = _objects(config, key) | _objects(found, key)
-    logins = {"docker.io" if registry in _HUB_NAMES else registry: login for registry, login in credentials.items()}
-    _add_logins(config, logins)
+            config[key] = _objects(config, key) | found.section(key)
+    _add_logins(config, credentials)
     _write_private(directory / "auth.json", json.dumps(config))
     return {"REGISTRY_AUTH_FILE": str(directory / "auth.json")}
-
-
-def _auth_files(environ: Mapping[str, str]) -> list[Path]:
-    """Return where podman looks for logins, the first of which wins."""
-    if chosen := environ.get("REGISTRY_AUTH_FILE"):
-        return [Path(chosen)]
-    home = Path(environ.get("HOME") or Path.home())
-    runtime = environ.get("XDG_RUNTIME_DIR")
-    return [
-        Path(runtime, "containers", "auth.json") if runtime else Path(f"/run/containers/{os.getuid()}/auth.json"),
-        Path(environ.get("XDG_CONFIG_HOME") or home / ".config", "containers", "auth.json"),
-        config_directory(environ) / _CONFIG,
-    ]

@@ -123,4 +123,4 @@ def _is_harmless(name: str) -> bool:
 
 
 def _passwords(spec: BuildSpec) -> list[str]:
-    return [text for login in spec.credentials.values() for text in (login.password, login.identity_token)]
+    return [text for login in spec.credentials.values() for text in login.secrets]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from image_assets.inputs.image import IN_MEMORY, Inputs
-from image_assets.inputs.types import EMPTY, plain
+from image_assets.inputs.types import plain
 
 
 class Handover:
@@ -16,15 +16,6 @@ class Handover:
     def keep(self, urn: str, inputs: Inputs) -> None:
         """Keep the secrets among a resource's inputs."""
         self.kept[urn] = inputs
-
-    def registry_auth(self, urn: str) -> Mapping[str, str]:
-        """Return the login that the program gave, empty if none or in another process (refresh, destroy)."""
-        return self.kept[urn].registry_auth if urn in self.kept else EMPTY
-
-    def all_auths(self) -> dict[str, Mapping[str, str]]:
-        """Return every login that the program gave, by registry."""
-        kept = [inputs for inputs in list(self.kept.values()) if inputs.registry_auth and inputs.destination]
-        return {inputs.destination.registry: inputs.registry_auth for inputs in kept if inputs.destination}
 
     def build_secrets(self, urn: str, stored: Inputs) -> Mapping[str, Mapping[str, str]]:
         """Return the build secrets with their values."""

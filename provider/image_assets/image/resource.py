@@ -19,7 +19,7 @@ from image_assets.image.outputs import WRITTEN_TAGS, forecast, published, reposi
 from image_assets.inputs.image import ASSET_FIELDS, Inputs, asset_problems, input_problems, parse_stored
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.types import plain
-from image_assets.logins.login import Login
+from image_assets.logins.given import GivenLogins, Login
 from image_assets.plan.fingerprints import Fingerprints, Taken
 from image_assets.plan.plan import location_problems
 from image_assets.plan.target import Target, known_target
@@ -46,7 +46,8 @@ class PublishedImage:
         self.origins = Origins()
         self.lookups = Lookups()
         self.gone: set[str] = set()
-        self.outside = Outside(settings, base, self.fingerprints, self.origins)
+        self.given = GivenLogins()
+        self.outside = Outside(settings, base, self.fingerprints, self.origins, self.given)
 
     def begin(self, kind: str, values: Values, task: Task) -> None:
         """Check the inputs of an asset component, and start reading what its image's `check` will ask for.
@@ -59,6 +60,8 @@ class PublishedImage:
         if kind in ASSET_FIELDS:
             refuse((*asset_problems(kind, values), *location_problems(values, self.base)))
             inputs = parse_stored(values)
+            # Its image's `check` may come after another image needs the login.
+            self.given.enter(str(inputs.repository), inputs.destination, inputs.registry_auth)
             begun = self.fingerprints.begin(inputs, task)
             if begun and self.settings.check_published == "always":
                 begun.add_done_callback(partial(self.begin_lookup, inputs, task))
@@ -80,6 +83,7 @@ class PublishedImage:
         refuse((*input_problems(news), *location_problems(news, self.base)))
         inputs = parse_stored(news)
         self.handover.keep(job.urn, inputs)
+        self.given.enter(job.urn, inputs.destination, inputs.registry_auth)
         taken = self.fingerprints.of(inputs, job.task)
         if taken is None:
             return {**without_secrets(news), "fingerprint": UNKNOWN, "files": UNKNOWN}
@@ -137,13 +141,12 @@ class PublishedImage:
             outline=rows_of(values),
             login=self.login(job, inputs),
             build_secrets=self.handover.build_secrets(job.urn, inputs),
-            other_auths=self.handover.all_auths(),
             hidden=secret_texts(values.get("buildArgs")),
         )
 
     def login(self, job: Job, inputs: Inputs) -> Login:
         """Return what is known about reaching a resource's registry."""
-        return Login(self.handover.registry_auth(job.urn), inputs.aws)
+        return Login(self.given.to(job.urn), inputs.aws)
 
     def client_of(self, job: Job, old: State, target: Target) -> "RegistryClient":
         """Return a client for the registry of a stored image."""

@@ -95,6 +95,8 @@ class Authorizer:
         if challenge is None:
             return Signature()
         credential = self._credential(access.repository)
+        if credential and credential.registry_token:
+            return Signature(f"Bearer {credential.registry_token}", credential=credential)
         if challenge.scheme == "basic":
             return Signature(basic(credential)["Authorization"] if credential else None, credential=credential)
         try:

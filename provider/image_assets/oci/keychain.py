@@ -1,4 +1,4 @@
-"""Who we are to a registry: the seam that `credentials` and `ecr` fill."""
+"""Who we are to a registry: the seam that `logins` fills."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,11 +12,18 @@ class Credential:
         username: The user; `<token>` or empty with an identity token.
         password: The password or access token.
         identity_token: An OAuth2 refresh token, used instead of the password where it is not empty.
+        registry_token: A bearer token for the registry itself, used instead of all others where it is not empty.
     """
 
     username: str
     password: str = field(default="", repr=False)
     identity_token: str = field(default="", repr=False)
+    registry_token: str = field(default="", repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown."""
+        return tuple(filter(None, (self.password, self.identity_token, self.registry_token)))
 
 
 class Keychain(Protocol):

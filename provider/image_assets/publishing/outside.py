@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_assets.inputs.settings import Settings
+from image_assets.logins.given import GivenLogins
 from image_assets.plan.fingerprints import Fingerprints
 from image_assets.publishing.origins import Origins
 
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 class Outside:
     """Makes the one set of registry clients and the one queue of builds that all images share."""
 
-    def __init__(self, settings: Settings, base: Path, fingerprints: Fingerprints, origins: Origins) -> None:
-        self._make = partial(_load, settings, base, fingerprints, origins)
+    def __init__(
+        self, settings: Settings, base: Path, fingerprints: Fingerprints, origins: Origins, given: GivenLogins
+    ) -> None:
+        self._make = partial(_load, settings, base, fingerprints, origins, given)
         self._made: tuple[Registries, Releases] | None = None
         self._lock = threading.Lock()
 
@@ -42,10 +45,10 @@ class Outside:
 
 
 def _load(
-    settings: Settings, base: Path, fingerprints: Fingerprints, origins: Origins
+    settings: Settings, base: Path, fingerprints: Fingerprints, origins: Origins, given: GivenLogins
 ) -> "tuple[Registries, Releases]":
     from image_assets.logins.registries import Registries  # noqa: PLC0415 - see above
     from image_assets.publishing.publisher import Releases  # noqa: PLC0415 - see above
 
-    registries = Registries(settings)
+    registries = Registries(settings, given)
     return registries, Releases(settings, base, registries, fingerprints, origins)

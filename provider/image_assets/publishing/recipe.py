@@ -10,13 +10,12 @@ from image_assets.aws.names import parse_host
 from image_assets.context import Staged
 from image_assets.custom_resource import Job
 from image_assets.docker import BuildSpec, SecretSource
-from image_assets.errors import CloudError
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.options import BuildOptions
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import is_local
-from image_assets.logins.registries import Registries, credential
-from image_assets.oci.keychain import Credential, Keychain
+from image_assets.logins.registries import Registries
+from image_assets.oci.keychain import Credential
 from image_assets.plan.plan import platforms_of
 from image_assets.publishing.wanted import Wanted
 from image_assets.reference import Reference
@@ -63,27 +62,17 @@ def origin_labels(job: Job) -> dict[str, str]:
 
 
 def credentials(wanted: Wanted, texts: Iterable[str], registries: Registries) -> Mapping[str, Credential]:
-    """Return the logins that the builder needs: to push, for base images and for caches.
-
-    ECR's are looked up for each of its hosts that the Dockerfile or an option names; docker's own are in its
-    configuration already.
-    """
-    repository = wanted.target.repository
-    keychain = registries.keychain(repository, wanted.job.task, wanted.login)
-    named = {repository.registry: repository.full_path, **dict.fromkeys(ecr_hosts(texts), "")}
-    found = {registry: login_for(keychain, registry, path) for registry, path in named.items()}
-    return {
-        **{registry: credential(auth) for registry, auth in wanted.other_auths.items()},
-        **registries.configured,
-        **{registry: login for registry, login in found.items() if login},
-    }
-
-
-def login_for(keychain: Keychain, registry: str, path: str) -> Credential | None:
-    """Return a login if there is one; if it is missed, the builder's own error tells more."""
-    with suppress(CloudError):
-        return keychain.resolve(registry, path)
-    return None
+    """Return the logins that the builder needs: to push, for base images and for caches."""
+    logins, target = registries.logins, wanted.target.repository
+    read = tuple(texts)
+    images = [
+        (image.repository.registry, image.repository.full_path)
+        for host in sorted({host for host, _ in logins.places()})
+        for image in sorted(images_of(host, read), key=str)
+    ]
+    ecr = [(host, "") for host in sorted(ecr_hosts(read))]
+    keychain = logins.keychain(wanted.login, wanted.job.task)
+    return keychain.for_builder([(target.registry, target.full_path), *images, *ecr])
 
 
 def ecr_hosts(texts: Iterable[str]) -> set[str]:

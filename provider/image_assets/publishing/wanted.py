@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from image_assets.custom_resource import Job
 from image_assets.inputs.image import Inputs
-from image_assets.inputs.types import empty
-from image_assets.logins.login import Login
+from image_assets.logins.given import Login
 from image_assets.plan.target import Target
 
 
@@ -22,7 +21,6 @@ class Wanted:
         outline: The rows behind the fingerprint.
         login: What the inputs say about reaching the registry.
         build_secrets: The build secrets with their values.
-        other_auths: The logins that other assets of the program were given, by registry: it may be built on them.
         hidden: Values of build arguments that are secret.
     """
 
@@ -33,5 +31,4 @@ class Wanted:
     outline: Mapping[str, str]
     login: Login
     build_secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
-    other_auths: Mapping[str, Mapping[str, str]] = field(default_factory=empty, repr=False)
     hidden: tuple[str, ...] = field(default=(), repr=False)

@@ -1,0 +1,79 @@
+"""The sources of logins, each a keychain: what the program's settings give, and what docker and podman have stored."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from image_assets.logins.addresses import address_of, addresses
+from image_assets.logins.docker_config import DockerConfig, configs
+from image_assets.logins.helpers import HelperFailedError, RunHelper, ask_helper
+from image_assets.oci.keychain import Credential
+
+
+@dataclass(frozen=True)
+class StaticKeychain:
+    """Logins by registry or by `registry/path` (the longest that fits counts)."""
+
+    credentials: Mapping[str, Credential] = field(repr=False)
+
+    def resolve(self, registry: str, repository: str) -> Credential | None:
+        """Return the login of the longest address that holds the repository."""
+        known = {address_of(key): credential for key, credential in self.credentials.items()}
+        return next(filter(None, map(known.get, addresses(registry, repository))), None)
+
+
+class DockerConfigKeychain:
+    """The logins that `docker login` and `podman login` have left, with their credential helpers.
+
+    The first of these that knows the registry counts: `DOCKER_AUTH_CONFIG` (the file's text), `REGISTRY_AUTH_FILE`,
+    `DOCKER_CONFIG` or `~/.docker/config.json`, podman's `auth.json`. A helper that fails counts as one that knows
+    nothing, as docker has it: many registries need no login.
+    """
+
+    def __init__(self, environ: Mapping[str, str], run: RunHelper) -> None:
+        self._environ = environ
+        self._run = run
+        self._lock = threading.Lock()
+        self._answers: dict[tuple[str, str], Credential | HelperFailedError | None] = {}
+
+    def resolve(self, registry: str, repository: str) -> Credential | None:
+        """Return the stored login of the registry, or of the part of it that holds the repository.
+
+        Raises:
+            RegistryError: A configuration cannot be read.
+        """
+        found = (self._in_config(config, registry, repository) for config in configs(self._environ))
+        return next(filter(None, found), None)
+
+    def forget(self, registry: str, refused: Credential) -> None:
+        """Ask the registry's helpers anew next time, if it is theirs what was refused: some logins live for an hour."""
+        with self._lock:
+            stale = [key for key, answer in self._answers.items() if key[1] == registry and answer == refused]
+            for key in stale:
+                del self._answers[key]
+
+    def looked_at(self, registry: str) -> Iterator[str]:
+        """Name the configurations, each with what kept its helper from answering."""
+        for config in configs(self._environ):
+            failure = self._answers.get((config.helper(registry) or "", registry))
+            yield f"{config.name} ({failure})" if isinstance(failure, HelperFailedError) else config.name
+
+    def _in_config(self, config: DockerConfig, registry: str, repository: str) -> Credential | None:
+        """Look in one configuration: a helper stands above what is written in the file itself."""
+        helper = config.helper(registry)
+        kept = self._asked(helper, registry) if helper else None
+        return kept or config.written(registry, repository)
+
+    def _asked(self, helper: str, registry: str) -> Credential | None:
+        """Ask a helper once for all the repositories of a registry."""
+        with self._lock:
+            if (helper, registry) not in self._answers:
+                self._answers[helper, registry] = self._ask(helper, registry)
+            answer = self._answers[helper, registry]
+        return None if isinstance(answer, HelperFailedError) else answer
+
+    def _ask(self, helper: str, registry: str) -> Credential | HelperFailedError | None:
+        try:
+            return ask_helper(self._run, helper, registry)
+        except HelperFailedError as error:
+            return error

@@ -1,0 +1,114 @@
+"""One answer to "the login for this registry" (and the path in it), with all its sources in their order."""
+
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from image_assets.aws.ecr import Aws, AwsSettings, EcrKeychain
+from image_assets.command import run_helper
+from image_assets.errors import CloudError
+from image_assets.inputs.settings import Settings
+from image_assets.inputs.types import empty
+from image_assets.logins.addresses import address_of
+from image_assets.logins.given import Auth, GivenLogins, Login
+from image_assets.logins.keychain import DockerConfigKeychain, StaticKeychain
+from image_assets.oci.keychain import Credential
+from image_assets.task import Task
+
+
+class Logins:
+    """The logins of a program, whoever asks.
+
+    In this order: a `registryAuth` that was given for the very repository; the provider's `registries`; a
+    `registryAuth` given for another repository of the registry; ECR's own for ECR's hosts; what docker and podman have
+    stored, with their helpers; none.
+    """
+
+    def __init__(self, settings: Settings, given: GivenLogins) -> None:
+        self.settings = settings
+        self.given = given
+        self.configured = StaticKeychain({login["address"]: credential(login) for login in settings.registries})
+        self.docker = DockerConfigKeychain(os.environ, run_helper)
+        self._ecr: dict[AwsSettings, EcrKeychain] = {}
+        self._lock = threading.Lock()
+
+    def keychain(self, login: Login, task: Task) -> "ProgramKeychain":
+        """Return the logins as a resource sees them: what it was itself given for its repository comes first there."""
+        return ProgramKeychain(self, self.ecr(login.aws, task), login.auth)
+
+    def ecr(self, aws: Mapping[str, str], task: Task) -> EcrKeychain:
+        """Return the one keychain of each way to reach AWS, so that its tokens serve every image."""
+        settings = AwsSettings.of(self.settings.aws, aws)
+        with self._lock:
+            return self._ecr.setdefault(settings, EcrKeychain(Aws(settings), task))
+
+    def places(self) -> list[tuple[str, str]]:
+        """Return the registries, or parts of them, that the program itself names a login for."""
+        configured = [address_of(address).partition("/") for address in self.configured.credentials]
+        return [
+            *((host, path) for host, _, path in configured),
+            *((host, "") for host in sorted(self.given.registries())),
+        ]
+
+
+@dataclass(frozen=True)
+class ProgramKeychain:
+    """The logins of a program, as one of its resources sees them."""
+
+    logins: Logins
+    ecr: EcrKeychain
+    own: Auth = field(default_factory=empty, repr=False)
+
+    def resolve(self, registry: str, repository: str) -> Credential | None:
+        """Return the first login there is.
+
+        Raises:
+            CloudError: The registry is ECR's, AWS gives no login, and docker has none either.
+            RegistryError: A configuration of docker's cannot be read.
+        """
+        return self.given(registry, repository) or self._elsewhere(registry, repository)
+
+    def given(self, registry: str, repository: str) -> Credential | None:
+        """Return the login that the program itself gives."""
+        exact = self.logins.given.at(registry, repository)
+        if exact:
+            return credential(self.own if self.own in exact else exact[0])
+        near = self.logins.given.near(registry, repository)
+        return self.logins.configured.resolve(registry, repository) or (credential(near) if near else None)
+
+    def for_builder(self, images: Iterable[tuple[str, str]]) -> dict[str, Credential]:
+        """Return by registry the logins that a builder needs for images (registry, path), the first of each counting.
+
+        Docker's own are in its configuration already, but for the first image's, which is pushed. One that is missed
+        is the builder's to complain of: its own error tells more.
+        """
+        pushed, *others = images
+        found: dict[str, Credential] = {}
+        for place in (pushed, *others, *self.logins.places()):
+            if place[0] not in found and (login := self._for_builder(*place, stored=place == pushed)):
+                found[place[0]] = login
+        return found
+
+    def _for_builder(self, registry: str, path: str, *, stored: bool) -> Credential | None:
+        try:
+            if stored:
+                return self.resolve(registry, path)
+            return self.given(registry, path) or self.ecr.resolve(registry, path)
+        except CloudError:
+            return None
+
+    def _elsewhere(self, registry: str, repository: str) -> Credential | None:
+        """Return ECR's own login, or the one that docker has if AWS gives none: `docker login` works for ECR too."""
+        try:
+            found = self.ecr.resolve(registry, repository)
+        except CloudError:
+            found = self.logins.docker.resolve(registry, repository)
+            if found is None:
+                raise
+        return found or self.logins.docker.resolve(registry, repository)
+
+
+def credential(login: Mapping[str, str]) -> Credential:
+    """Turn a parsed login into a credential."""
+    return Credential(login["username"], login["password"])
