@@ -1,12 +1,13 @@
 """What an update would change, decided from the stored and the wanted inputs alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from image_assets.custom_resource import Change, Kind, Values
 from image_assets.inputs.field import Counts, Field, OnChange
 from image_assets.inputs.image import default_of, fields_of
 from image_assets.inputs.types import join, plain
+from image_assets.plan.rows import changed_at, rows_of
 from image_assets.reference import Repository
 from image_assets.values import UNKNOWN, reveal
 
@@ -81,15 +82,10 @@ def row_changes(olds: Values, news: Values) -> Iterator[Change]:
     old, new = rows_of(olds), rows_of(news)
     if plain(news.get("fingerprint")) is UNKNOWN:
         return
+    place = changed_at(olds, news)
     for path in sorted(old.keys() | new.keys()):
         if old.get(path) != new.get(path):
-            yield Change(f"files[{quoted(path)}]", kind_of(old, new, path))
-
-
-def rows_of(values: Values) -> Mapping[str, str]:
-    """Return the outline that Check stored."""
-    rows = plain(values.get("files"))
-    return rows if isinstance(rows, dict) else {}
+            yield Change(f"{place}[{quoted(path)}]", kind_of(old, new, path))
 
 
 def quoted(path: str) -> str:
@@ -99,4 +95,4 @@ def quoted(path: str) -> str:
 
 def option_names(found: tuple[Change, ...]) -> list[str]:
     """Return the paths of the changed inputs, without files and fingerprint."""
-    return [change.path for change in found if not change.path.startswith(("files[", "fingerprint"))]
+    return [change.path for change in found if not change.path.startswith(("files", "fingerprint"))]

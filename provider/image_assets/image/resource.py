@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from image_assets.context import describe_change
 from image_assets.custom_resource import Change, Job, State, Values
 from image_assets.errors import AssetError, InputError, Problem
-from image_assets.image.diff import changes, option_names, rows_of
+from image_assets.image.diff import changes, option_names
 from image_assets.image.handover import Handover, without_secrets
 from image_assets.image.outputs import WRITTEN_TAGS, forecast, published, repository_outputs
 from image_assets.inputs.image import ASSET_FIELDS, Inputs, asset_problems, input_problems, parse_stored
@@ -22,6 +22,7 @@ from image_assets.inputs.types import plain
 from image_assets.logins.given import GivenLogins, Login
 from image_assets.plan.fingerprints import Fingerprints, Taken
 from image_assets.plan.plan import location_problems
+from image_assets.plan.rows import rows_of
 from image_assets.plan.target import Target, known_target
 from image_assets.publishing.lookups import Lookups
 from image_assets.publishing.origins import Origins

@@ -12,6 +12,7 @@ from image_assets.context import DigestCache, Fingerprint, fingerprint
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.plan.plan import Plan, fingerprint_is_known, make_plan
+from image_assets.plan.rows import as_stored
 from image_assets.task import Task
 
 _TICK = 0.1
@@ -35,7 +36,7 @@ class Taken:
     def as_inputs(self) -> dict[str, Any]:
         """Return what Check stores of it."""
         archive = {} if self.platforms is None else {"archivePlatforms": list(self.platforms)}
-        return {"fingerprint": self.fingerprint.digest, "files": dict(self.outline), **archive}
+        return {"fingerprint": self.fingerprint.digest, "files": as_stored(self.outline), **archive}
 
     def report(self, task: Task) -> None:
         """Tell what was read, and warn of what the user may not have meant to include."""
