@@ -214,7 +214,7 @@ export interface DockerImageAssetArgs {
      */
     buildContexts?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
     /**
-     * More flags for the build command, passed on as they are.
+     * More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
      */
     buildFlags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
@@ -262,7 +262,7 @@ export interface DockerImageAssetArgs {
      */
     extraTags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
-     * The Dockerfile, relative to `directory`; it may lie outside it. Default: `Dockerfile`.
+     * The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
      */
     file?: pulumi.Input<string | undefined>;
     /**
@@ -286,7 +286,7 @@ export interface DockerImageAssetArgs {
      */
     networkMode?: pulumi.Input<string | undefined>;
     /**
-     * The platform to build for, as `os/architecture`. Default: `linux/amd64` on every host.
+     * The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
      */
     platform?: pulumi.Input<string | undefined>;
     /**

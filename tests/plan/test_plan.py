@@ -7,8 +7,10 @@ import pytest
 
 from image_assets.inputs.image import parse
 from image_assets.inputs.settings import Settings
-from image_assets.plan.plan import counted_options, fingerprint_is_known, location_problems, make_plan, platforms_of
+from image_assets.plan.locations import location_problems
+from image_assets.plan.plan import counted_options, fingerprint_is_known, make_plan, platforms_of
 from image_assets.values import UNKNOWN
+from tests.support.contexts import write_files
 
 BASE = Path("/program")
 SETTINGS = Settings()
@@ -134,7 +136,7 @@ def test_places_that_do_not_exist_are_named(tmp_path: Path) -> None:
     found = [
         (problem.path, problem.reason.split(str(tmp_path))[0])
         for values in ({"directory": "no"}, {"directory": "file"}, {"directory": "app"}, {"tarballFile": "app"})
-        for problem in location_problems(values, tmp_path)
+        for problem in location_problems(values, SETTINGS, tmp_path)
     ]
     assert found == [
         ("directory", "there is no directory at "),
@@ -142,3 +144,85 @@ def test_places_that_do_not_exist_are_named(tmp_path: Path) -> None:
         ("file", "there is no Dockerfile at "),
         ("tarballFile", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        ({"directory": "https://github.com/a/b.git#main:docker"}, "is a git repository, not a path: clone it first"),
+        ({"directory": "git@github.com:a/b"}, "is a git repository"),
+        ({"directory": "ssh://git@host/a/b.git"}, "is a git repository"),
+        ({"directory": "github.com/a/b"}, "is a git repository"),
+        ({"directory": "https://example.com/context.tar.gz"}, "is a URL, not a path: download it first"),
+        ({"tarballFile": "s3://bucket/image.tar"}, "is a URL, not a path"),
+        ({"tarballFile": "empty"}, "is a directory without index.json"),
+        ({"directory": "a@b"}, "there is no directory at"),
+        ({"directory": "podman"}, "holds Containerfile: write `file: Containerfile`"),
+        ({"directory": "other"}, "holds api.Dockerfile: write `file: api.Dockerfile`"),
+        ({"directory": "empty"}, "name yours in `file`"),
+        ({"directory": "lower", "builder": {"executable": "podman"}}, "holds dockerfile"),
+    ],
+)
+def test_a_place_that_is_something_else_says_what_to_write(tmp_path: Path, values: dict[str, Any], part: str) -> None:
+    files = ("podman/Containerfile", "other/api.Dockerfile", "other/api.Dockerfile.dockerignore", "lower/dockerfile")
+    write_files(tmp_path, dict.fromkeys(files, "FROM scratch\n"))
+    (tmp_path / "empty").mkdir()
+    (problem,) = location_problems(values, SETTINGS, tmp_path)
+    assert part in problem.reason
+
+
+@pytest.mark.parametrize(
+    ("there", "executable", "file", "found"),
+    [
+        (("dockerfile",), "docker", None, "dockerfile"),
+        (("Dockerfile", "dockerfile"), "docker", None, "Dockerfile"),
+        (("dockerfile",), "docker", "Dockerfile", "dockerfile"),
+        (("Containerfile", "Dockerfile"), "docker", None, "Dockerfile"),
+        (("Containerfile", "Dockerfile"), "/usr/bin/podman", None, "Containerfile"),
+        (("Containerfile", "Dockerfile"), "podman-remote", "Dockerfile", "Dockerfile"),
+        (("Dockerfile",), "podman", None, "Dockerfile"),
+        (("Containerfile", "Dockerfile"), "nerdctl", None, "Dockerfile"),
+        (("Containerfile",), "finch", None, "Containerfile"),
+    ],
+)
+def test_the_dockerfile_is_found_as_the_builder_finds_it(
+    tmp_path: Path, there: tuple[str, ...], executable: str, file: str | None, found: str
+) -> None:
+    write_files(tmp_path, dict.fromkeys((f"app/{name}" for name in there), "FROM scratch\n"))
+    values = {"directory": "app", **({"file": file} if file else {})}
+    settings = Settings(builder={"executable": executable})
+    assert list(location_problems(values, settings, tmp_path)) == []
+    inputs = parse({**values, "repository": "r.io/x"})
+    assert make_plan(inputs, settings, tmp_path).contexts[""].dockerfile == tmp_path / "app" / found
+
+
+def test_an_unknown_builder_makes_the_fingerprint_unknown() -> None:
+    """What it takes for the ignore file counts; where it builds does not."""
+    values = {"directory": "app", "repository": "r.io/x"}
+    assert not fingerprint_is_known(parse({**values, "builder": {"executable": UNKNOWN}}))
+    assert fingerprint_is_known(parse({**values, "builder": {"name": UNKNOWN}}))
+
+
+@pytest.mark.parametrize(
+    ("platform", "name"),
+    [
+        ("linux/aarch64", "linux/arm64"),
+        ("linux/x86_64", "linux/amd64"),
+        ("linux/x86-64", "linux/amd64"),
+        ("linux/amd64/v1", "linux/amd64"),
+        ("Linux/ARM64/V8", "linux/arm64"),
+        ("linux/armhf", "linux/arm/v7"),
+        ("linux/arm", "linux/arm/v7"),
+        ("linux/armel", "linux/arm/v6"),
+        ("linux/arm/6", "linux/arm/v6"),
+        ("linux/i386", "linux/386"),
+        ("macos/arm64", "darwin/arm64"),
+    ],
+)
+def test_another_spelling_is_the_same_platform(platform: str, name: str) -> None:
+    values = {"directory": "app", "repository": "r.io/x"}
+    one, named = parse({**values, "platform": platform}), parse({**values, "platforms": [name]})
+    both = parse({**values, "platforms": [platform, name]})
+    by_default = platforms_of(parse(values), Settings(default_platform=platform))
+    assert platforms_of(one, SETTINGS) == platforms_of(both, SETTINGS) == by_default == (name,)
+    assert make_plan(one, SETTINGS, BASE) == make_plan(named, SETTINGS, BASE)

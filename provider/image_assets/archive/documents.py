@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from image_assets import platforms
 from image_assets.archive.refusal import refuse
 from image_assets.oci.model import Descriptor
 
@@ -121,12 +122,9 @@ def descriptor(value: Any, member: str, what: str) -> Descriptor:
 
 
 def platform_of(value: Any, member: str) -> str | None:
-    """Write a platform object as `os/architecture[/variant]`; None if there is none.
-
-    The variant of arm64 is left out where it is the only one there is (v8), as containerd's `platforms.Normalize` does.
-    """
+    """Write a platform object as `os/architecture[/variant]`; None unless it names both."""
     if value is None:
         return None
-    parts = [text(as_object(value, member, "platform"), key, member) for key in ("os", "architecture", "variant")]
-    joined = "/".join(part for part in parts if part)
-    return "linux/arm64" if joined == "linux/arm64/v8" else joined or None
+    document = as_object(value, member, "platform")
+    system, architecture, variant = (text(document, key, member) for key in ("os", "architecture", "variant"))
+    return platforms.joined(system, architecture, variant)

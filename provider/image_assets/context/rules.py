@@ -1,5 +1,6 @@
 """The ignore rules of one context: which file they come from, and the language they are in."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,31 +19,42 @@ class IgnoreFile:
     Attributes:
         name: How messages call it.
         content: Its bytes; empty if there is none.
+        own: Whether it holds for one Dockerfile alone.
     """
 
     name: str = ".dockerignore"
     content: bytes = b""
+    own: bool = False
 
 
 def ignore_file(spec: ContextSpec) -> IgnoreFile:
-    """Find and read the ignore file: `<Dockerfile>.dockerignore` beside it, or else the root's `.dockerignore`.
+    """Find and read the ignore file: docker's is `<Dockerfile>.dockerignore` beside it, or else the root's own.
 
-    Source: https://docs.docker.com/build/concepts/context/#filename-and-location
+    Source: https://docs.docker.com/build/concepts/context/#filename-and-location; `Habits` for other programs.
 
     Raises:
         InputError: It is there but cannot be read.
     """
-    beside = spec.dockerfile
-    own = _content(beside.parent, beside.name + ".dockerignore") if beside is not None else None
-    if beside is not None and own is not None:
-        return IgnoreFile(beside.name + ".dockerignore", own)
-    return IgnoreFile(content=_content(spec.root, ".dockerignore") or b"")
+    for directory, name in _candidates(spec):
+        content = _content(directory, name)
+        if content is not None:
+            return IgnoreFile(name, content, own=name not in spec.habits.ignore_files)
+    return IgnoreFile()
+
+
+def _candidates(spec: ContextSpec) -> Iterator[tuple[Path, str]]:
+    """Yield where an ignore file may be, the one that counts first."""
+    if spec.dockerfile is not None:
+        for ending in spec.habits.own_ignore_files:
+            yield spec.dockerfile.parent, spec.dockerfile.name + ending
+    for name in spec.habits.ignore_files:
+        yield spec.root, name
 
 
 def has_empty_ignore_file(spec: ContextSpec) -> bool:
     """Say whether the ignore file in force is the Dockerfile's own, and empty: some frontends take it for none."""
     file = ignore_file(spec)
-    return file.name != IgnoreFile.name and not file.content
+    return file.own and not file.content
 
 
 def _content(directory: Path, name: str) -> bytes | None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from image_assets.context.habits import DOCKER, Habits
+
 IgnoreMode = Literal["docker", "git", "glob"]
 FollowSymlinks = Literal["never", "external", "always", "internal-only"]
 Scope = Literal["context", "dockerfile"]
@@ -18,6 +20,7 @@ class ContextSpec:
         root: The directory, absolute; may be a symbolic link.
         dockerfile: The Dockerfile, absolute; may lie outside `root`. None for a named context, which has none.
         ignore_mode: The language of the ignore file and of `exclude`.
+        habits: What the program that builds takes for the ignore file.
         exclude: Patterns that follow those of the ignore file.
         follow_symlinks: Which links stand for what they lead to; the others are links in the image too.
         count_dockerfile: Whether the Dockerfile's content counts even where it is no entry of the context.
@@ -30,6 +33,7 @@ class ContextSpec:
     root: Path
     dockerfile: Path | None = None
     ignore_mode: IgnoreMode = "docker"
+    habits: Habits = DOCKER
     exclude: tuple[str, ...] = ()
     follow_symlinks: FollowSymlinks = "never"
     count_dockerfile: bool = True

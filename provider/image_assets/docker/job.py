@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from image_assets.command import Command, LocalRunner
 from image_assets.context import folder_outside
+from image_assets.context.habits import habits_of
 from image_assets.docker.argv import Arguments, Output, ToNowhere, build_argv
 from image_assets.docker.dialect import Feature
 from image_assets.docker.failure import Failure, by_hand
@@ -136,8 +137,10 @@ class Job:
 
 
 def _ignore_file(spec: BuildSpec) -> Path:
-    """Choose the ignore file as BuildKit does; one that is not there ignores nothing."""
-    candidates = (spec.dockerfile.with_name(f"{spec.dockerfile.name}.dockerignore"), spec.context / ".dockerignore")
+    """Choose the ignore file as the fingerprint does; one that is not there ignores nothing."""
+    habits = habits_of(spec.executable)
+    own = (spec.dockerfile.with_name(spec.dockerfile.name + ending) for ending in habits.own_ignore_files)
+    candidates = (*own, *(spec.context / name for name in habits.ignore_files))
     return next((path for path in candidates if path.is_file()), Path(os.devnull))
 
 

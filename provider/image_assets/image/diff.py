@@ -6,7 +6,7 @@ from typing import Any
 from image_assets.custom_resource import Change, Kind, Values
 from image_assets.inputs.field import Counts, Field, OnChange
 from image_assets.inputs.image import default_of, fields_of
-from image_assets.inputs.types import join, plain
+from image_assets.inputs.types import join, plain, quoted
 from image_assets.plan.rows import changed_at, rows_of
 from image_assets.reference import Repository
 from image_assets.values import UNKNOWN, reveal
@@ -86,11 +86,6 @@ def row_changes(olds: Values, news: Values) -> Iterator[Change]:
     for path in sorted(old.keys() | new.keys()):
         if old.get(path) != new.get(path):
             yield Change(f"{place}[{quoted(path)}]", kind_of(old, new, path))
-
-
-def quoted(path: str) -> str:
-    """Quote a key for a property path (Pulumi: `["key"]`, quotes in it escaped by backslashes)."""
-    return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def option_names(found: tuple[Change, ...]) -> list[str]:

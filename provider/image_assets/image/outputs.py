@@ -25,7 +25,7 @@ def forecast(inputs: Inputs, fingerprint: Any, archive_platforms: Any, settings:
         "imageDigest": UNKNOWN,
         "imageDigestUri": UNKNOWN,
         **repository_outputs(inputs.destination),
-        "platforms": archive_platforms or known_platforms(inputs, settings),
+        "platforms": known_platforms(inputs, settings) if archive_platforms is None else archive_platforms,
     }
 
 

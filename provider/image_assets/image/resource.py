@@ -21,7 +21,7 @@ from image_assets.inputs.settings import Settings
 from image_assets.inputs.types import plain
 from image_assets.logins.given import GivenLogins, Login
 from image_assets.plan.fingerprints import Fingerprints, Taken
-from image_assets.plan.plan import location_problems
+from image_assets.plan.locations import location_problems
 from image_assets.plan.rows import rows_of
 from image_assets.plan.target import Target, known_target
 from image_assets.publishing.lookups import Lookups
@@ -59,7 +59,7 @@ class PublishedImage:
             InputError: With every problem, on the component where the user made them.
         """
         if kind in ASSET_FIELDS:
-            refuse((*asset_problems(kind, values), *location_problems(values, self.base)))
+            refuse((*asset_problems(kind, values), *location_problems(values, self.settings, self.base)))
             inputs = parse_stored(values)
             # Its image's `check` may come after another image needs the login.
             self.given.enter(str(inputs.repository), inputs.destination, inputs.registry_auth)
@@ -81,7 +81,7 @@ class PublishedImage:
 
     def check(self, job: Job, olds: Values, news: Values) -> Values:  # noqa: ARG002 - the protocol's parameter
         """Return the inputs to store: the program's own without secret values, the fingerprint and its outline."""
-        refuse((*input_problems(news), *location_problems(news, self.base)))
+        refuse((*input_problems(news), *location_problems(news, self.settings, self.base)))
         inputs = parse_stored(news)
         self.handover.keep(job.urn, inputs)
         self.given.enter(job.urn, inputs.destination, inputs.registry_auth)

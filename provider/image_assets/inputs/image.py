@@ -41,7 +41,7 @@ class Inputs(BuildOptions):
 
     unknown: frozenset[str] = frozenset()
     directory: str | None = None
-    file: str = "Dockerfile"
+    file: str | None = None
     exclude: tuple[str, ...] = ()
     ignore_mode: str = "docker"
     follow_symlinks: str = "never"

@@ -7,8 +7,9 @@ from typing import Any
 
 from image_assets.errors import InputError, Problem
 from image_assets.inputs.destination_fields import AWS
-from image_assets.inputs.source_fields import BUILDER, DEFAULT_PLATFORM, check_platform
+from image_assets.inputs.source_fields import BUILDER, DEFAULT_PLATFORM
 from image_assets.inputs.types import Listing, Member, Number, Record, Shape, Text, empty, freeze, plain, problems
+from image_assets.platforms import wrong_with
 
 REGISTRY_LOGIN = Record(
     "RegistryLogin",
@@ -26,7 +27,7 @@ SETTINGS = Record(
     (
         Member(
             "defaultPlatform",
-            Text(check=check_platform),
+            Text(check=wrong_with),
             f"The platform of images that name none. Default: `{DEFAULT_PLATFORM}`.",
         ),
         Member("builder", BUILDER, "The builder of images that name none."),
@@ -62,6 +63,11 @@ class Settings:
     check_published: str = "refresh"
     aws: Mapping[str, str] = field(default_factory=empty)
     cache_directory: str | None = None
+
+    @property
+    def executable(self) -> str:
+        """The name of the program that builds images that name none."""
+        return self.builder.get("executable") or "docker"
 
 
 #: What the engine itself adds to a provider's configuration.

@@ -1,21 +1,15 @@
 """Where an image comes from, one row an input: a directory that is built, or an archive."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from image_assets.inputs.build_flags import check_build_flag
 from image_assets.inputs.field import Counts, Field, OnChange, Parts
 from image_assets.inputs.options import CacheOption
 from image_assets.inputs.types import Flag, Listing, Mapped, Member, Record, Text
+from image_assets.platforms import wrong_with
 
 DEFAULT_PLATFORM = "linux/amd64"
-
-
-def check_platform(value: str) -> str | None:
-    """Return what is wrong with a platform, or None (containerd platforms: os/architecture/variant)."""
-    if re.fullmatch(r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?", value):
-        return None
-    return f'"{value}" is not a platform; write os/architecture as in linux/amd64 or linux/arm64/v8'
 
 
 def _check_arg_name(key: str) -> str | None:
@@ -95,7 +89,8 @@ BUILD_FIELDS = (
     Field(
         "file",
         Text(),
-        "The Dockerfile, relative to `directory`; it may lie outside it. Default: `Dockerfile`.",
+        "The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, "
+        "`Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).",
         Counts.CONTENT,
         "file",
         OnChange.FINGERPRINT,
@@ -164,8 +159,9 @@ BUILD_FIELDS = (
     Field("networkMode", Text(), "The network of RUN steps.", Counts.OPTION, "networkMode", OnChange.FINGERPRINT),
     Field(
         "platform",
-        Text(check=check_platform),
-        f"The platform to build for, as `os/architecture`. Default: `{DEFAULT_PLATFORM}` on every host.",
+        Text(check=wrong_with),
+        f"The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. "
+        f"Default: `{DEFAULT_PLATFORM}` on every host.",
         Counts.OPTION,
         "platform",
         OnChange.FINGERPRINT,
@@ -173,7 +169,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "platforms",
-        Listing(Text(check=check_platform)),
+        Listing(Text(check=wrong_with)),
         "Several platforms, published as one index. Their order does not count.",
         Counts.OPTION,
         "platform",
@@ -202,8 +198,9 @@ BUILD_FIELDS = (
     Field("builder", BUILDER, BUILDER.doc),
     Field(
         "buildFlags",
-        Listing(Text()),
-        "More flags for the build command, passed on as they are.",
+        Listing(Text(check=check_build_flag)),
+        "More flags for the build command, passed on as they are. Those that decide where the image goes or what it is "
+        "called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.",
         Counts.OPTION,
         "buildFlags",
         OnChange.FINGERPRINT,

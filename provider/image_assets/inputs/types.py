@@ -274,8 +274,13 @@ def plain(value: Any) -> Any:
 def join(path: str, key: str) -> str:
     """Append a key to a path in Pulumi's property path syntax."""
     if not path:
-        return key if key.isidentifier() else f'["{key}"]'
-    return f"{path}.{key}" if key.replace("-", "_").isidentifier() else f'{path}["{key}"]'
+        return key if key.isidentifier() else f"[{quoted(key)}]"
+    return f"{path}.{key}" if key.replace("-", "_").isidentifier() else f"{path}[{quoted(key)}]"
+
+
+def quoted(key: str) -> str:
+    """Quote a key for a property path: of all characters, Pulumi has an escape for the quote alone."""
+    return '"' + key.replace('"', '\\"') + '"'
 
 
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
@@ -290,11 +295,16 @@ def listed(known: list[str]) -> str:
     return f"; there are {', '.join(known)}" if known else ""
 
 
-NAMES_OF_TYPES: Mapping[type, str] = {bool: "a boolean", int: "a number", float: "a number", str: "a string"}
+NAMES_OF_TYPES: Mapping[type, str] = {
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    type(None): "null",
+}
 
 
 def describe(value: Any) -> str:
     """Name a value's type as users of any language know it."""
-    if isinstance(value, list):
-        return "a list"
     return NAMES_OF_TYPES.get(type(value), "an object")

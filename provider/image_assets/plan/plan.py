@@ -4,15 +4,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
+from image_assets import platforms
+from image_assets.context.habits import dockerfile_in, habits_of
 from image_assets.context.spec import ContextSpec, FollowSymlinks, IgnoreMode, Scope
-from image_assets.errors import Problem
 from image_assets.inputs.field import Counts
 from image_assets.inputs.image import IMAGE_FIELDS, Inputs, attribute, default_of
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import SOURCE_FIELDS, is_local
-from image_assets.inputs.types import join, parts, plain
+from image_assets.inputs.types import join, parts
 
 #: The options that may count; some have parts that count as text beside those that count by their content.
 OPTION_FIELDS = tuple(row for row in SOURCE_FIELDS if row.counts is Counts.OPTION or row.parts)
@@ -45,6 +46,9 @@ def path_counts(inputs: Inputs, path: str) -> bool:
     """Say whether an unknown value at this path makes the fingerprint unknown."""
     name = re.split(r"[.\[]", path, maxsplit=1)[0]
     row = ROWS[name]
+    if path in ("builder", "builder.executable"):
+        # Which files the program takes for the Dockerfile and the ignore file.
+        return True
     if row.counts is not Counts.OPTION:
         return row.counts is Counts.CONTENT and (not row.parts or inputs.counts(row.switch))
     if name == "buildSecrets" and path != name:
@@ -58,18 +62,28 @@ def make_plan(inputs: Inputs, settings: Settings, base: Path) -> Plan:
         return Plan((("assetHash", inputs.asset_hash),), {})
     if inputs.tarball_file is not None:
         return Plan((), {}, (base / inputs.tarball_file, inputs.image))
-    contexts = {"": main_context(inputs, base)}
+    contexts = {"": main_context(inputs, settings, base)}
     if inputs.counts("buildContexts"):
         contexts |= named_contexts(inputs, base)
     return Plan(tuple(counted_options(inputs, settings)), contexts)
 
 
-def main_context(inputs: Inputs, base: Path) -> ContextSpec:
+def executable(inputs: Inputs, settings: Settings) -> str:
+    """Return the name of the program that builds."""
+    return inputs.builder.get("executable") or settings.executable
+
+
+def dockerfile_of(inputs: Inputs, settings: Settings, base: Path) -> Path:
+    """Return the Dockerfile, as the program that builds finds it."""
+    return dockerfile_in(base / (inputs.directory or ""), inputs.file, habits_of(executable(inputs, settings)))
+
+
+def main_context(inputs: Inputs, settings: Settings, base: Path) -> ContextSpec:
     """Return the build context of a directory."""
-    root = base / (inputs.directory or "")
     return ContextSpec(
-        root=root,
-        dockerfile=root / inputs.file,
+        root=base / (inputs.directory or ""),
+        dockerfile=dockerfile_of(inputs, settings, base),
+        habits=habits_of(executable(inputs, settings)),
         ignore_mode=cast("IgnoreMode", inputs.ignore_mode),
         exclude=inputs.exclude,
         follow_symlinks=cast("FollowSymlinks", inputs.follow_symlinks),
@@ -90,12 +104,7 @@ def named_contexts(inputs: Inputs, base: Path) -> dict[str, ContextSpec]:
 def platforms_of(inputs: Inputs, settings: Settings) -> tuple[str, ...]:
     """Return the platforms to build for, sorted, in their normal form."""
     given = inputs.platforms or ((inputs.platform,) if inputs.platform else (settings.default_platform,))
-    return tuple(sorted({normal_platform(platform) for platform in given}))
-
-
-def normal_platform(platform: str) -> str:
-    """Return the shortest spelling (containerd platforms: arm64's variant v8 is the default)."""
-    return platform.removesuffix("/v8") if platform.startswith("linux/arm64/") else platform
+    return tuple(sorted(set(map(platforms.normal, given))))
 
 
 def counted_options(inputs: Inputs, settings: Settings) -> Iterator[tuple[str, str]]:
@@ -114,22 +123,3 @@ def counted_options(inputs: Inputs, settings: Settings) -> Iterator[tuple[str, s
 def ignored_paths(inputs: Inputs) -> frozenset[str]:
     """Return the paths of single build arguments that do not count."""
     return frozenset(join("buildArgs", name) for name in inputs.ignored_build_args)
-
-
-def location_problems(values: Mapping[str, Any], base: Path) -> Iterator[Problem]:
-    """Yield what is wrong with the places that the inputs name, whatever else is wrong with them."""
-    directory, tarball = plain(values.get("directory")), plain(values.get("tarballFile"))
-    file = plain(values.get("file")) or "Dockerfile"
-    if isinstance(directory, str) and directory:
-        root = base / directory
-        if not root.is_dir():
-            yield Problem("directory", f"{missing(root, 'directory')}; paths are relative to {base}")
-        elif isinstance(file, str) and file and not (root / file).is_file():
-            yield Problem("file", f"{missing(root / file, 'Dockerfile')}; it is relative to `directory`")
-    if isinstance(tarball, str) and tarball and not (base / tarball).is_file():
-        yield Problem("tarballFile", f"{missing(base / tarball, 'file')}; paths are relative to {base}")
-
-
-def missing(path: Path, what: str) -> str:
-    """Say that there is something else or nothing at a path."""
-    return f"{path} is not a {what}" if path.exists() else f"there is no {what} at {path}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from image_assets import platforms
 from image_assets.docker import probe as probing
 from image_assets.docker.argv import ToNowhere, ToRegistry, ToStore
 from image_assets.docker.dialect import Feature
@@ -194,15 +195,9 @@ def _check_platform(spec: BuildSpec, built: str) -> None:
         return
     wanted = spec.platforms[0]
     # A variant that one of the two does not name is the usual one.
-    if any(ours != theirs for ours, theirs in zip(_comparable(wanted), _comparable(built), strict=False)):
+    parts = (platforms.normal(platform).split("/") for platform in (wanted, built))
+    if any(ours != theirs for ours, theirs in zip(*parts, strict=False)):
         raise BuildError(
             f"the image is for {built}, not for {wanted} as asked: its last `FROM` is of another platform, "
             "or the builder does not heed `--platform`; take a base image of that platform, or change `platform`"
         )
-
-
-def _comparable(platform: str) -> list[str]:
-    """Write a platform with the architectures' usual names (containerd/platforms, "Normalization")."""
-    usual = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386"}
-    parts = [usual.get(part, part) for part in platform.lower().split("/")]
-    return parts[:2] if parts[1:] == ["arm64", "v8"] else parts

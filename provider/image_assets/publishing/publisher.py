@@ -20,7 +20,7 @@ from image_assets.inputs.settings import Settings
 from image_assets.logins.registries import Registries
 from image_assets.oci import Descriptor, RegistryClient
 from image_assets.plan.fingerprints import Fingerprints
-from image_assets.plan.plan import main_context
+from image_assets.plan.plan import dockerfile_of, main_context
 from image_assets.publishing.build import Built, LocalImage, PushedByDigest, build, try_build
 from image_assets.publishing.origins import Origins
 from image_assets.publishing.recipe import build_spec, images_of, texts_of
@@ -158,7 +158,7 @@ class Releases:
 
     def shared_layers(self, wanted: Wanted, client: RegistryClient, built: LocalImage) -> dict[str, int]:
         """Return the layers that come from base images of the same registry, with their sizes."""
-        dockerfile = self.base / (wanted.inputs.directory or "") / wanted.inputs.file
+        dockerfile = dockerfile_of(wanted.inputs, self.settings, self.base)
         named = images_of(client.registry, texts_of(wanted.inputs, dockerfile))
         shared: dict[str, int] = {}
         for base in named:
@@ -167,13 +167,13 @@ class Releases:
 
     def build(self, wanted: Wanted) -> Built:
         """Build an image when there is room for one more build."""
-        with self.build_slot(wanted), staged(main_context(wanted.inputs, self.base)) as context:
+        with self.build_slot(wanted), staged(main_context(wanted.inputs, self.settings, self.base)) as context:
             spec = build_spec(wanted, context, self.base, self.settings, self.registries)
             return build(spec, wanted.target.repository, wanted.job.task)
 
     def try_build(self, wanted: Wanted) -> None:
         """Build and push nothing."""
-        with self.build_slot(wanted), staged(main_context(wanted.inputs, self.base)) as context:
+        with self.build_slot(wanted), staged(main_context(wanted.inputs, self.settings, self.base)) as context:
             spec = build_spec(wanted, context, self.base, self.settings, self.registries)
             try_build(spec, wanted.job.task)
 

@@ -16,7 +16,7 @@ from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import is_local
 from image_assets.logins.registries import Registries
 from image_assets.oci.keychain import Credential
-from image_assets.plan.plan import platforms_of
+from image_assets.plan.plan import dockerfile_of, platforms_of
 from image_assets.publishing.wanted import Wanted
 from image_assets.reference import Reference
 
@@ -40,7 +40,7 @@ def build_spec(wanted: Wanted, context: Staged, base: Path, settings: Settings, 
         credentials=credentials(wanted, texts_of(inputs, context.dockerfile), registries),
         hidden=wanted.hidden,
         shown_context=base / (inputs.directory or ""),
-        shown_dockerfile=base / (inputs.directory or "") / inputs.file,
+        shown_dockerfile=dockerfile_of(inputs, settings, base),
     )
 
 

@@ -65,7 +65,7 @@ type dockerImageAssetArgs struct {
 	BuildArgs map[string]string `pulumi:"buildArgs"`
 	// Named contexts: a local directory counts by its content, any other value as text.
 	BuildContexts map[string]string `pulumi:"buildContexts"`
-	// More flags for the build command, passed on as they are.
+	// More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
 	BuildFlags []string `pulumi:"buildFlags"`
 	// Build in previews too, and push nothing there. Default: false.
 	BuildOnPreview *bool `pulumi:"buildOnPreview"`
@@ -89,7 +89,7 @@ type dockerImageAssetArgs struct {
 	ExtraHash *string `pulumi:"extraHash"`
 	// More tags for the same image. Changing them builds nothing.
 	ExtraTags []string `pulumi:"extraTags"`
-	// The Dockerfile, relative to `directory`; it may lie outside it. Default: `Dockerfile`.
+	// The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
 	File *string `pulumi:"file"`
 	// Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
 	FollowSymlinks *string `pulumi:"followSymlinks"`
@@ -101,7 +101,7 @@ type dockerImageAssetArgs struct {
 	Labels map[string]string `pulumi:"labels"`
 	// The network of RUN steps.
 	NetworkMode *string `pulumi:"networkMode"`
-	// The platform to build for, as `os/architecture`. Default: `linux/amd64` on every host.
+	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
 	Platform *string `pulumi:"platform"`
 	// Several platforms, published as one index. Their order does not count.
 	Platforms []string `pulumi:"platforms"`
@@ -131,7 +131,7 @@ type DockerImageAssetArgs struct {
 	BuildArgs pulumi.StringMapInput
 	// Named contexts: a local directory counts by its content, any other value as text.
 	BuildContexts pulumi.StringMapInput
-	// More flags for the build command, passed on as they are.
+	// More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
 	BuildFlags pulumi.StringArrayInput
 	// Build in previews too, and push nothing there. Default: false.
 	BuildOnPreview pulumi.BoolPtrInput
@@ -155,7 +155,7 @@ type DockerImageAssetArgs struct {
 	ExtraHash pulumi.StringPtrInput
 	// More tags for the same image. Changing them builds nothing.
 	ExtraTags pulumi.StringArrayInput
-	// The Dockerfile, relative to `directory`; it may lie outside it. Default: `Dockerfile`.
+	// The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
 	File pulumi.StringPtrInput
 	// Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
 	FollowSymlinks pulumi.StringPtrInput
@@ -167,7 +167,7 @@ type DockerImageAssetArgs struct {
 	Labels pulumi.StringMapInput
 	// The network of RUN steps.
 	NetworkMode pulumi.StringPtrInput
-	// The platform to build for, as `os/architecture`. Default: `linux/amd64` on every host.
+	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
 	Platform pulumi.StringPtrInput
 	// Several platforms, published as one index. Their order does not count.
 	Platforms pulumi.StringArrayInput

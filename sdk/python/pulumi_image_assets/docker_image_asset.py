@@ -58,7 +58,7 @@ class DockerImageAssetArgs:
         :param pulumi.Input[_builtins.str] asset_hash: Your own hash: it replaces everything else that counts.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_args: Values for the Dockerfile's ARG instructions.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_contexts: Named contexts: a local directory counts by its content, any other value as text.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_flags: More flags for the build command, passed on as they are.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_flags: More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
         :param pulumi.Input[_builtins.bool] build_on_preview: Build in previews too, and push nothing there. Default: false.
         :param pulumi.Input[Mapping[str, pulumi.Input['BuildSecretArgs']]] build_secrets: Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_ssh: SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.
@@ -69,13 +69,13 @@ class DockerImageAssetArgs:
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, appended to those of the ignore file.
         :param pulumi.Input[_builtins.str] extra_hash: Any text that counts: change it to force a rebuild.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
-        :param pulumi.Input[_builtins.str] file: The Dockerfile, relative to `directory`; it may lie outside it. Default: `Dockerfile`.
+        :param pulumi.Input[_builtins.str] file: The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
         :param pulumi.Input[_builtins.str] follow_symlinks: Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
         :param pulumi.Input[_builtins.str] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`.
         :param pulumi.Input['InvalidationArgs'] invalidation: Which inputs count for the fingerprint. All do unless set to false.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
         :param pulumi.Input[_builtins.str] network_mode: The network of RUN steps.
-        :param pulumi.Input[_builtins.str] platform: The platform to build for, as `os/architecture`. Default: `linux/amd64` on every host.
+        :param pulumi.Input[_builtins.str] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] platforms: Several platforms, published as one index. Their order does not count.
         :param pulumi.Input[Sequence[pulumi.Input['PullPrincipalArgs']]] pull_principals: Who may pull; the same as calling `grantPull` for each.
         :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
@@ -200,7 +200,7 @@ class DockerImageAssetArgs:
     @pulumi.getter(name="buildFlags")
     def build_flags(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        More flags for the build command, passed on as they are.
+        More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
         """
         return pulumi.get(self, "build_flags")
 
@@ -332,7 +332,7 @@ class DockerImageAssetArgs:
     @pulumi.getter
     def file(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The Dockerfile, relative to `directory`; it may lie outside it. Default: `Dockerfile`.
+        The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
         """
         return pulumi.get(self, "file")
 
@@ -404,7 +404,7 @@ class DockerImageAssetArgs:
     @pulumi.getter
     def platform(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The platform to build for, as `os/architecture`. Default: `linux/amd64` on every host.
+        The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
         """
         return pulumi.get(self, "platform")
 
@@ -567,7 +567,7 @@ class DockerImageAsset(pulumi.ComponentResource):
         :param pulumi.Input[_builtins.str] asset_hash: Your own hash: it replaces everything else that counts.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_args: Values for the Dockerfile's ARG instructions.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_contexts: Named contexts: a local directory counts by its content, any other value as text.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_flags: More flags for the build command, passed on as they are.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_flags: More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
         :param pulumi.Input[_builtins.bool] build_on_preview: Build in previews too, and push nothing there. Default: false.
         :param pulumi.Input[Mapping[str, pulumi.Input[Union['BuildSecretArgs', 'BuildSecretArgsDict']]]] build_secrets: Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_ssh: SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.
@@ -579,13 +579,13 @@ class DockerImageAsset(pulumi.ComponentResource):
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, appended to those of the ignore file.
         :param pulumi.Input[_builtins.str] extra_hash: Any text that counts: change it to force a rebuild.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
-        :param pulumi.Input[_builtins.str] file: The Dockerfile, relative to `directory`; it may lie outside it. Default: `Dockerfile`.
+        :param pulumi.Input[_builtins.str] file: The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
         :param pulumi.Input[_builtins.str] follow_symlinks: Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
         :param pulumi.Input[_builtins.str] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`.
         :param pulumi.Input[Union['InvalidationArgs', 'InvalidationArgsDict']] invalidation: Which inputs count for the fingerprint. All do unless set to false.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
         :param pulumi.Input[_builtins.str] network_mode: The network of RUN steps.
-        :param pulumi.Input[_builtins.str] platform: The platform to build for, as `os/architecture`. Default: `linux/amd64` on every host.
+        :param pulumi.Input[_builtins.str] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] platforms: Several platforms, published as one index. Their order does not count.
         :param pulumi.Input[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]] pull_principals: Who may pull; the same as calling `grantPull` for each.
         :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.

@@ -1,0 +1,85 @@
+"""Whether the places that the inputs name are there, and are what they should be."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from image_assets.context.habits import dockerfile_in, habits_of, like_dockerfiles
+from image_assets.errors import Problem
+from image_assets.inputs.settings import Settings
+from image_assets.inputs.types import plain
+
+#: What docker takes for a git repository (Docker's "Build context", "Git repositories").
+_GIT = re.compile(r"git://|ssh://|git@|github\.com/|[\w.-]+@[\w.-]+:|https?://[^#]+\.git(?:[#?].*)?$|git\+\w+://")
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+#: The files of which one makes a directory an image layout.
+_LISTS = ("index.json", "manifest.json")
+
+
+def location_problems(values: Mapping[str, Any], settings: Settings, base: Path) -> Iterator[Problem]:
+    """Yield what is wrong with the places that the inputs name, whatever else is wrong with them."""
+    directory, tarball = text_of(values, "directory"), text_of(values, "tarballFile")
+    if directory:
+        yield from directory_problems(directory, text_of(values, "file"), executable_of(values, settings), base)
+    if tarball:
+        yield from archive_problems(tarball, base)
+
+
+def text_of(values: Mapping[str, Any], name: str) -> str | None:
+    """Return an input if it is a text, and not empty."""
+    value = plain(values.get(name))
+    return value if isinstance(value, str) and value else None
+
+
+def executable_of(values: Mapping[str, Any], settings: Settings) -> str:
+    """Return the name of the program that builds."""
+    builder = plain(values.get("builder"))
+    own = text_of(builder, "executable") if isinstance(builder, dict) else None
+    return own or settings.executable
+
+
+def directory_problems(directory: str, file: str | None, executable: str, base: Path) -> Iterator[Problem]:
+    """Yield what is wrong with a context and its Dockerfile."""
+    root = base / directory
+    if not root.is_dir():
+        yield Problem("directory", remote(directory) or f"{missing(root, 'directory')}; paths are relative to {base}")
+        return
+    dockerfile = dockerfile_in(root, file, habits_of(executable))
+    if not dockerfile.is_file():
+        yield Problem("file", f"{missing(dockerfile, 'Dockerfile')}; {advice(root, file)}")
+
+
+def advice(root: Path, file: str | None) -> str:
+    """Say how to name the Dockerfile that was probably meant."""
+    there = like_dockerfiles(root)
+    if not there:
+        return "it is relative to `directory`" if file else "name yours in `file`, relative to `directory`"
+    return f"`directory` holds {', '.join(there)}: write `file: {there[0]}` if that is meant"
+
+
+def archive_problems(tarball: str, base: Path) -> Iterator[Problem]:
+    """Yield what is wrong with the place of an archive."""
+    path = base / tarball
+    if path.is_dir():
+        if not any((path / name).is_file() for name in _LISTS):
+            yield Problem(
+                "tarballFile",
+                f"{path} is a directory without {_LISTS[0]}: give the directory of an OCI image layout, or a tar",
+            )
+    elif not path.is_file():
+        yield Problem("tarballFile", remote(tarball) or f"{missing(path, 'file')}; paths are relative to {base}")
+
+
+def remote(place: str) -> str | None:
+    """Say that a place is not on this machine; None if it may be."""
+    if _GIT.match(place):
+        return f'"{place}" is a git repository, not a path: clone it first, and give the directory of the clone'
+    if _URL.match(place):
+        return f'"{place}" is a URL, not a path: download it first, and give the path on this machine'
+    return None
+
+
+def missing(path: Path, what: str) -> str:
+    """Say that there is something else or nothing at a path."""
+    return f"{path} is not a {what}" if path.exists() else f"there is no {what} at {path}"
