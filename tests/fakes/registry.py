@@ -177,6 +177,7 @@ class FakeRegistry:
     def __post_init__(self) -> None:
         self.store = Store(self.rules)
         self._plans: list[_Plan] = []
+        self._cuts: list[str] = []
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.owner = self
@@ -206,6 +207,22 @@ class FakeRegistry:
             times: How many go wrong.
         """
         self._plans.append(_Plan(method, re.compile(path), fault, skip, times))
+
+    def cut_connections(self, how: str, *, skip: int = 0, times: int = 1) -> None:
+        """Let the next connections end before the first request is heard, over TLS in mid-handshake.
+
+        Args:
+            how: `reset`, `close` (an orderly end), or `stall` (nothing ever comes).
+            skip: How many are served before.
+            times: How many end so.
+        """
+        with self._lock:
+            self._cuts += [""] * skip + [how] * times
+
+    def take_cut(self) -> str:
+        """Return how the next connection ends."""
+        with self._lock:
+            return self._cuts.pop(0) if self._cuts else ""
 
     def heal(self) -> None:
         """Let nothing go wrong any more."""
@@ -239,10 +256,35 @@ class FakeRegistry:
 
 
 class _Server(ThreadingHTTPServer):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.stalled: list[socket.socket] = []
+
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
     owner: FakeRegistry
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection; one that is to be cut never becomes a request."""
+        how = self.owner.take_cut()
+        if not how:
+            return super().get_request()
+        # Below TLS: the handshake has only just begun.
+        raw, _ = socket.socket.accept(self.socket)
+        raw.recv(16)
+        if how == "stall":
+            self.stalled.append(raw)
+        else:
+            if how == "reset":
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raw.close()
+        raise ConnectionAbortedError
+
+    def server_close(self) -> None:
+        super().server_close()
+        for raw in self.stalled:
+            raw.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep quiet about connections that break: tests break them."""

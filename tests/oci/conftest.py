@@ -1,9 +1,10 @@
 """Registries for the client's tests: the strict one of this process and the real one, with and without signing in."""
 
 import os
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -11,6 +12,7 @@ from image_assets.logins.keychain import StaticKeychain
 from image_assets.oci import Limits, RegistryClient
 from image_assets.oci.keychain import Credential, Keychain, NoKeychain
 from image_assets.task import Task
+from tests.fakes.certificates import make_certificates
 from tests.fakes.registry import Auth, FakeRegistry, Rules
 from tests.support.registry import Registry
 
@@ -70,20 +72,48 @@ def new_client() -> NewClient:
     return make
 
 
+# What interrupts is played over TLS too: there, the same break of a connection is another error.
+OVER_TLS = {"tests.oci.test_recovery", "tests.oci.test_giving_up", "tests.oci.test_interruptions"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Play every test of an interruption in plain HTTP and over TLS."""
+    if "scheme" in metafunc.fixturenames and metafunc.module.__name__ in OVER_TLS:
+        metafunc.parametrize("scheme", ["http", "https"], indirect=True)
+
+
 @pytest.fixture
-def strict() -> Iterator[FakeRegistry]:
+def scheme(request: pytest.FixtureRequest) -> str:
+    """How registries of this process are spoken to."""
+    return str(getattr(request, "param", "http"))
+
+
+@pytest.fixture(scope="session")
+def server_tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """The certificate of registries that speak TLS."""
+    return make_certificates(tmp_path_factory.mktemp("tls"), "127.0.0.1", "localhost").server_context()
+
+
+@pytest.fixture
+def tls(scheme: str, server_tls: ssl.SSLContext) -> ssl.SSLContext | None:
+    """The same, or nothing for plain HTTP."""
+    return server_tls if scheme == "https" else None
+
+
+@pytest.fixture
+def strict(tls: ssl.SSLContext | None) -> Iterator[FakeRegistry]:
     """A strict registry that lets everybody in."""
-    with FakeRegistry() as registry:
+    with FakeRegistry(tls=tls) as registry:
         yield registry
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., FakeRegistry]]:
+def start(tls: ssl.SSLContext | None) -> Iterator[Callable[..., FakeRegistry]]:
     """A starter of strict registries with other rules."""
     running: list[FakeRegistry] = []
 
-    def make(rules: Rules | None = None, auth: Auth | None = None, **options: object) -> FakeRegistry:
-        registry = FakeRegistry(rules or Rules(), auth or Auth(), **options)  # type: ignore[arg-type]
+    def make(rules: Rules | None = None, auth: Auth | None = None, **options: Any) -> FakeRegistry:
+        registry = FakeRegistry(rules or Rules(), auth or Auth(), **{"tls": tls, **options})
         running.append(registry.__enter__())
         return registry
 

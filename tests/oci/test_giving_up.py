@@ -39,7 +39,9 @@ def test_a_registry_that_never_recovers_is_one_error_in_bounded_time(
 ) -> None:
     strict.fail("*", "/uploads/", fault, times=10_000)
     began = time.monotonic()
-    with pytest.raises(RegistryError, match=r"P\w+ http://127\.0\.0\.1:\d+/v2/app/blobs/uploads/.*tried \d") as caught:
+    with pytest.raises(
+        RegistryError, match=r"P\w+ https?://127\.0\.0\.1:\d+/v2/app/blobs/uploads/.*tried \d"
+    ) as caught:
         new_client(strict, limits=IMPATIENT).upload_blob("app", known(BLOB))
     assert time.monotonic() - began < BOUND
     assert caught.value.temporary

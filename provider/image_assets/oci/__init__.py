@@ -4,7 +4,7 @@ Row by row, each file using only those above it:
 
     media_types · model · keychain · challenge · scopes · limits · exchange · single_flight · watchdog   values, tools
     faults · endpoint · retries · trust     decisions: what an error means, where to ask, when again, whom to trust
-    outgoing · connections · transport       one HTTP exchange (urllib3 lives here alone)
+    tls_failures · outgoing · connections · transport       one HTTP exchange (urllib3 lives here alone)
     tokens · auth                            signing in
     session                                  one exchange with all of this
     reading · upload · download              one blob

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -121,6 +122,18 @@ class _Watched(HTTPConnection):
 
 class _WatchedTLS(_Watched, HTTPSConnection):
     """The same for TLS."""
+
+    def request(self, *args: Any, **options: Any) -> None:
+        """Send a request.
+
+        Raises:
+            BrokenPipeError: The other side stopped listening. As over plain HTTP, where urllib3 then reads the answer
+                that may have come before (413, 401), which OpenSSL's own error would keep it from.
+        """
+        try:
+            super().request(*args, **options)
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            raise BrokenPipeError(str(error)) from error
 
 
 class _Pool(HTTPConnectionPool):

@@ -24,7 +24,7 @@ from urllib3.exceptions import (
 )
 
 from image_assets import __version__
-from image_assets.oci import connections, endpoint, trust
+from image_assets.oci import connections, endpoint, tls_failures, trust
 from image_assets.oci.exchange import Answer, Body, Request
 from image_assets.oci.faults import ExchangeError, Fault
 from image_assets.oci.limits import LARGEST_ANSWER, LARGEST_ERROR, Limits
@@ -43,7 +43,6 @@ _FAULTS: tuple[tuple[type[Exception], Fault, str], ...] = (
     (ConnectTimeoutError, Fault.TIMEOUT, "no connection in time"),
     (NewConnectionError, Fault.REFUSED, "no connection"),
     (ReadTimeoutError, Fault.TIMEOUT, "no answer in time"),
-    (SSLError, Fault.TLS, "TLS failed"),
     (ProxyError, Fault.RESET, "the proxy failed"),
     (LocationValueError, Fault.FINAL, "not a usable URL"),
     (HTTPError, Fault.RESET, "the connection broke"),
@@ -236,6 +235,8 @@ def _failure(request: Request, watch: Watch, error: Exception) -> ExchangeError:
     if watch.expired:
         return _fault(request, Fault.TIMEOUT, f"too little came for {watch.seconds:.0f} s")
     cause: Any = error.original_error if isinstance(error, ProxyError) else error
+    if isinstance(cause, SSLError | ssl.SSLError) and tls_failures.is_final(cause):
+        return _fault(request, Fault.TLS, f"TLS failed: {_reason(error)}")
     _, fault, text = next((row for row in _FAULTS if isinstance(cause, row[0])), (None, Fault.RESET, "it failed"))
     return _fault(request, fault, f"{text}: {_reason(error)}")
 
