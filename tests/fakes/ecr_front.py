@@ -76,6 +76,7 @@ class EcrFront:
         allowed: The only actions allowed to the provider; None allows all.
         throttle: How many times each action is still answered with a throttling error.
         refused_policies: How many policies are still found invalid, as for principals that IAM has yet to spread.
+        unknown_principals: Names that make every policy which holds one of them invalid.
         token_seconds: How long new tokens hold.
     """
 
@@ -87,6 +88,7 @@ class EcrFront:
     allowed: set[str] | None = None
     throttle: dict[str, int] = field(default_factory=dict)
     refused_policies: int = 0
+    unknown_principals: set[str] = field(default_factory=set)
     token_seconds: float = 12 * 3600
     tokens: dict[str, float] = field(default_factory=dict)
     clients: dict[str, Any] = field(default_factory=dict)
@@ -216,12 +218,22 @@ class _Handler(BaseHTTPRequestHandler):
             message = f"User: {key} is not authorized to perform: {service}:{action}"
             self._send(400, *_error(service, code, message))
             return
+        if action == "SetRepositoryPolicy" and (said := self._policy_problem(json.loads(body)["policyText"])):
+            self._send(400, *_error(service, "InvalidParameterException", said))
+            return
         status, headers, content = _pass_on(self.front.moto, self, body)
         if status == 200 and action == "DeleteRepository":
             shutil.rmtree(self.front.images(json.loads(body)["repositoryName"]), ignore_errors=True)
         if status == 200 and action in _CHANGED:
             content = json.dumps(_CHANGED[action](self.front, json.loads(content))).encode()
         self._send(status, headers, content)
+
+    def _policy_problem(self, text: str) -> str | None:
+        constraint = "Invalid parameter at 'PolicyText' failed to satisfy constraint: "
+        if len(text) > 10240:
+            return f"{constraint}'Member must have length less than or equal to 10240'"
+        unknown = any(name in text for name in self.front.unknown_principals)
+        return f"{constraint}'Principal not found'" if unknown else None
 
     # --- the registry
 

@@ -78,3 +78,49 @@ def test_adding_and_removing_gives_back_what_was_there(others: list[dict[str, An
     before = json.dumps({"Version": "v", "Statement": others}, indent=indent)
     after = document.remove(document.merge(before, "own", {"Effect": "Allow"}), "own")
     assert (json.loads(after)["Statement"] if after else []) == others
+
+
+def _made(sid: str) -> bool:
+    return sid.startswith("Made")
+
+
+def test_our_own_statements_stand_in_one_order_however_they_were_made() -> None:
+    """Others keep their place, wherever they came in between."""
+    outcomes = set()
+    for order in permutations(["MadeA", "MadeB", "MadeC"]):
+        text = None
+        for number, sid in enumerate((*order, order[1])):
+            text = document.merge(text, sid, {"Effect": "Allow"}, _made)
+            if number == 0:
+                text = document.merge(text, "by hand", {"Effect": "Deny"})
+        outcomes.add(text)
+    (only,) = outcomes
+    assert [s["Sid"] for s in json.loads(only or "")["Statement"]] == ["MadeA", "by hand", "MadeB", "MadeC"]
+
+
+_SIDS = st.sampled_from(["MadeA", "MadeB", "MadeC", "x", "y", "z"])
+
+
+@given(st.lists(_SIDS, unique=True), _SIDS.filter(_made))
+def test_others_keep_their_place_whatever_is_merged(sids: list[str], new: str) -> None:
+    before = json.dumps({"Version": "v", "Statement": [{"Sid": sid} for sid in sids]})
+    after = [s["Sid"] for s in json.loads(document.merge(before, new, {"a": 1}, _made))["Statement"]]
+    assert [after[at] if not _made(sid) else sid for at, sid in enumerate(sids)] == sids
+    assert [sid for sid in after if _made(sid)] == sorted({new, *filter(_made, sids)})
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+@pytest.mark.parametrize("version", ['"Version":"2008-10-17",', ""])
+def test_a_variable_is_understood_as_one_where_that_changes_nothing_else(version: str, blank: str) -> None:
+    text = blank + "{" + blank + version + '"Statement":[{"Sid":"a","X":"${aws:username}"},{"Sid":"b","X":"plain"}]}'
+    newer = document.understand_variables(text, "a")
+    assert newer is not None
+    assert json.loads(newer) == {**json.loads(text), "Version": "2012-10-17"}
+    assert document.understand_variables(text, "b") == text
+    assert document.understand_variables(newer, "a") == newer
+    assert document.understand_variables(text.replace("plain", "${x}"), "a") is None
+
+
+def test_a_document_is_compacted_without_another_meaning() -> None:
+    assert json.loads(document.compact(ODD)) == json.loads(ODD)
+    assert len(document.compact(ODD)) < len(ODD)

@@ -15,6 +15,7 @@ from image_assets.aws.errors import RepositoryMissingError
 from image_assets.custom_resource import Job, Kind, State
 from image_assets.errors import CancelledByUserError, CloudError, InputError
 from image_assets.repository_policy import rules
+from image_assets.repository_policy.ledger import Ledger
 from image_assets.repository_policy.resource import RepositoryPolicyStatement
 from image_assets.task import Task
 from image_assets.values import UNKNOWN, Secret
@@ -274,6 +275,167 @@ def test_a_chosen_sid_that_somebody_else_uses_is_refused(aws: EcrFront, url: str
     with pytest.raises(InputError, match="another statement with the Sid"):
         _make(url, statement={**ALLOW, "Sid": "by hand"})
     assert rules.same(aws.statements(url.partition("/")[2])[0], FOREIGN)
+
+
+def test_a_sid_may_be_what_ecr_takes(aws: EcrFront, url: str) -> None:
+    """Also as the `sid` input, and with what separates it from the repository in the id."""
+    resource = _resource()
+    for sid in ("Add-staging-right", "team/ci #1"):
+        inputs = resource.check(_job(), {}, {"repositoryUrl": url, "sid": sid, "statement": dict(ALLOW)})
+        made = resource.create(_job(), inputs)
+        found = resource.read(_job(), State(made.id, {}, {}))
+        assert found is not None
+        assert found.inputs["sid"] == sid
+    assert _sids(aws, url) == ["Add-staging-right", "team/ci #1"]
+
+
+@pytest.mark.parametrize("sid", ["", "a\nb", Secret("a\tb"), 7])
+def test_a_sid_that_no_policy_can_have_is_refused(url: str, sid: Any) -> None:
+    with pytest.raises(InputError, match="sid: must be a text"):
+        _resource().check(_job(), {}, {"repositoryUrl": url, "sid": sid, "statement": dict(ALLOW)})
+
+
+def test_two_sids_that_differ_contradict_each_other(url: str) -> None:
+    with pytest.raises(InputError, match="sid: contradicts the statement"):
+        _resource().check(_job(), {}, {"repositoryUrl": url, "sid": "a", "statement": {**ALLOW, "Sid": "b"}})
+
+
+@pytest.mark.parametrize("resource_id", ["no-mark", "#sid", "ghcr.io/x#", "UPPER/x#sid"])
+def test_a_bad_id_to_import_is_told_what_one_is(resource_id: str) -> None:
+    with pytest.raises(InputError, match="the id to import is REPOSITORY_URL#SID"):
+        _resource().read(_job(), State(resource_id, {}, {}))
+
+
+# --- what resources of one program have is not taken away by another of them
+
+
+def _check(resource: RepositoryPolicyStatement, name: str, url: str, statement: Mapping[str, Any]) -> Mapping[str, Any]:
+    return resource.check(_job(name), {}, {"repositoryUrl": url, "sid": "shared", "statement": dict(statement)})
+
+
+@pytest.mark.parametrize("successor", ["old", "new"], ids=["replaced", "renamed"])
+def test_a_successor_keeps_the_statement_that_its_predecessor_is_deleted_for(
+    aws: EcrFront, url: str, successor: str
+) -> None:
+    before = RepositoryPolicyStatement(looks=(0.05,) * 3)
+    old = before.create(_job("old"), _check(before, "old", url, ALLOW))
+    process = RepositoryPolicyStatement(looks=(0.05,) * 3)
+    process.create(_job(successor), _check(process, successor, url, ALLOW))
+    process.delete(_job("old"), old)
+    assert _sids(aws, url) == ["shared"]
+    later = RepositoryPolicyStatement(looks=(0.05,) * 3)
+    later.delete(_job(successor), old)
+    assert _sids(aws, url) == []
+
+
+def test_an_equal_statement_of_another_resource_stays(aws: EcrFront, url: str) -> None:
+    process = RepositoryPolicyStatement(looks=(0.05,) * 3)
+    made = [process.create(_job(name), _check(process, name, url, ALLOW)) for name in ("a", "b")]
+    later = RepositoryPolicyStatement(looks=(0.05,) * 3)
+    later.diff(_job("a"), made[0], _check(later, "a", url, ALLOW))
+    later.delete(_job("b"), made[1])
+    assert _sids(aws, url) == ["shared"]
+
+
+def test_a_replaced_statement_may_say_something_else(aws: EcrFront, url: str) -> None:
+    before = RepositoryPolicyStatement(looks=(0.05,) * 3)
+    old = before.create(_job("a"), _check(before, "a", url, ALLOW))
+    process, other = RepositoryPolicyStatement(looks=(0.05,) * 3), {**ALLOW, "Effect": "Deny"}
+    news = _check(process, "a", url, other)
+    process.diff(_job("a"), old, news)
+    process.create(_job("a"), news)
+    process.delete(_job("a"), old)
+    (statement,) = aws.statements(url.partition("/")[2])
+    assert statement["Effect"] == "Deny"
+    with pytest.raises(InputError, match="another statement with the Sid"):
+        process.create(_job("b"), _check(process, "b", url, ALLOW))
+
+
+def test_the_hosts_of_one_repository_are_one_in_the_ledger() -> None:
+    ledger = Ledger()
+    ledger.claim(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/x", "sid")
+    assert ledger.claimed(f"{ACCOUNT}.dkr-ecr.{REGION}.on.aws/x") == {"sid"}
+    assert ledger.claimed(f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/x") == frozenset()
+
+
+def test_statements_stand_in_one_order_however_they_were_made(aws: EcrFront, url: str) -> None:
+    outcomes = set()
+    for order in permutations(("a", "b", "c")):
+        process = RepositoryPolicyStatement(looks=(0.05,) * 3)
+        made = [
+            process.create(
+                _job(name),
+                process.check(
+                    _job(name), {}, {"repositoryUrl": url, "sid": f"chosen-{name}", "statement": dict(ALLOW)}
+                ),
+            )
+            for name in order
+        ]
+        outcomes.add(tuple(_sids(aws, url)))
+        later = RepositoryPolicyStatement(looks=(0.05,) * 3)
+        for name, state in zip(order, made, strict=True):
+            later.delete(_job(name), state)
+    assert outcomes == {("chosen-a", "chosen-b", "chosen-c")}
+
+
+# --- what ECR takes of a document
+
+
+WITH_VARIABLE = {**ALLOW, "Condition": {"StringLike": {"aws:PrincipalTag/team": "${aws:PrincipalTag/unit}"}}}
+
+
+def test_a_variable_in_an_old_document_counts_as_one_or_is_warned_of(aws: EcrFront, url: str) -> None:
+    said = list[str]()
+    job = _job(task=Task(warn=said.append))
+    _write(aws, url, FOREIGN)
+    made = _make(url, job, WITH_VARIABLE)
+    assert json.loads(policy_text(aws, url))["Version"] == "2012-10-17"
+    assert said == []
+    _write(aws, url, {**WITH_VARIABLE, "Sid": "by hand"})
+    _make(url, job, WITH_VARIABLE)
+    assert json.loads(policy_text(aws, url))["Version"] == "2008-10-17"
+    assert "plain text" in said[0]
+    assert made.outputs["sid"] in said[0]
+
+
+def policy_text(aws: EcrFront, url: str) -> str:
+    return str(aws.client("ecr").get_repository_policy(repositoryName=url.partition("/")[2])["policyText"])
+
+
+def test_a_document_that_is_too_large_says_so_at_once(aws: EcrFront, url: str) -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/new"
+    statement = {**ALLOW, "Principal": {"AWS": [role, *(f"{role}{number:0200d}" for number in range(50))]}}
+    resource, began = RepositoryPolicyStatement(patience=60), time.monotonic()
+    with pytest.raises(CloudError, match=r"would have \d+ characters, and ECR takes 10240"):
+        resource.create(_job(), resource.check(_job(), {}, {"repositoryUrl": url, "statement": statement}))
+    assert time.monotonic() - began < 10
+    assert "ecr:SetRepositoryPolicy" not in aws.actions()
+
+
+def test_blanks_do_not_make_a_document_too_large(aws: EcrFront, url: str) -> None:
+    many = [{**FOREIGN, "Sid": f"by hand {number}"} for number in range(100)]
+    _write(aws, url, *many)
+    _make(url)
+    assert len(_sids(aws, url)) == 101
+
+
+def test_waiting_for_a_principal_holds_no_other_statement_up(aws: EcrFront, url: str) -> None:
+    resource = RepositoryPolicyStatement(looks=(0.05,) * 3, patience=600)
+    waiting = threading.Event()
+    slow = _job("slow", task=Task(status=lambda _text: waiting.set()))
+    aws.unknown_principals.add("role/new")
+    statement = {**ALLOW, "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/new"}}
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(
+            resource.create, slow, resource.check(slow, {}, {"repositoryUrl": url, "statement": statement})
+        )
+        assert waiting.wait(20)
+        quick = _job("quick")
+        resource.create(quick, resource.check(quick, {}, {"repositoryUrl": url, "statement": dict(ALLOW)}))
+        assert len(_sids(aws, url)) == 1
+        aws.unknown_principals.clear()
+        made.result(30)
+    assert len(_sids(aws, url)) == 2
 
 
 def test_a_preview_changes_nothing_and_needs_no_network(aws: EcrFront, url: str) -> None:

@@ -21,6 +21,8 @@ def _paths(statement: Any) -> list[str]:
     [
         GOOD,
         {**GOOD, "Sid": "My statement 1"},
+        {**GOOD, "Sid": "Add-staging-right"},
+        {**GOOD, "Sid": "team_a/ci:pull.#1 " + "x" * 200},
         {**GOOD, "Principal": "*"},
         {**GOOD, "Action": ["ecr:*", "ecr:Get*", "*"]},
         {"Effect": "Deny", "NotPrincipal": {"AWS": ["arn:aws:iam::1:root"]}, "NotAction": "ecr:PutImage"},
@@ -61,7 +63,7 @@ def test_an_empty_statement_lacks_effect_principal_and_action() -> None:
         ("Action", ""),
         ("Action", [1]),
         ("Action", "ecr"),
-        ("Sid", "not-allowed!"),
+        ("Sid", "not\nallowed"),
         ("NotAction", "ecr:PutImage"),
         ("NotPrincipal", "*"),
     ],

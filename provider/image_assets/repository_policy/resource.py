@@ -6,8 +6,8 @@ won, it is done again.
 """
 
 import random
-import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,6 +20,7 @@ from image_assets.inputs.grant_fields import POLICY_STATEMENT_FIELDS
 from image_assets.inputs.types import EMPTY, join, plain, problems, unknown_names
 from image_assets.reference import Repository
 from image_assets.repository_policy import document, rules
+from image_assets.repository_policy.ledger import Ledger
 from image_assets.values import UNKNOWN, has_unknown, reveal
 
 #: Seconds until each look whether the change is still there. Another writer's read and write lie well within the first.
@@ -27,7 +28,8 @@ _LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0)
 #: Seconds for which a new principal may be unknown to ECR: IAM spreads it with a delay.
 _PRINCIPAL_PATIENCE = 60.0
 _PRINCIPAL_PAUSE = 3.0
-_PRINCIPAL = re.compile(r'"arn:[^"]*:iam::\d+:(?:role|user)/')
+#: Characters that a policy's text may have (ECR API reference, SetRepositoryPolicy, `policyText`).
+_LONGEST_POLICY = 10240
 
 NOT_ECR = "is not an Amazon ECR repository, and only those have policies: grant access where that registry is run"
 
@@ -53,19 +55,23 @@ class RepositoryPolicyStatement:
         self._clouds: dict[AwsSettings, Aws] = {}
         self._keychains: dict[Aws, EcrKeychain] = {}
         self._locks: dict[str, threading.Lock] = {}
+        self._ledger = Ledger()
 
     def check(self, job: Job, olds: Values, news: Values) -> Values:
         """Return the inputs with the Sid: given, as it was, or made from the URN."""
         found = tuple(input_problems(news, emulated=bool(self._aws(news).endpoint)))
         if found:
             raise InputError(found)
-        return {
-            **news,
-            "sid": news.get("sid") or _own_sid(news) or olds.get("sid") or rules.make_sid(job.urn, job.name),
-        }
+        sid = news.get("sid") or _own_sid(news) or olds.get("sid") or rules.make_sid(job.urn, job.name)
+        checked = {**news, "sid": sid}
+        if _place_is_known(checked):
+            self._ledger.claim(_url(checked), _sid(checked))
+        return checked
 
-    def diff(self, job: Job, old: State, news: Values) -> tuple[Change, ...]:  # noqa: ARG002 - the protocol's parameters
+    def diff(self, job: Job, old: State, news: Values) -> tuple[Change, ...]:
         """Return what differs in meaning; another repository or Sid means another statement."""
+        if _place_is_known(old.inputs):
+            self._ledger.note_stored(job.urn, _url(old.inputs), _sid(old.inputs))
         moved = [
             Change(name, replace=True)
             for name in ("repositoryUrl", "sid")
@@ -76,7 +82,7 @@ class RepositoryPolicyStatement:
     def create(self, job: Job, inputs: Values) -> State:
         """Put the statement into the policy."""
         if job.preview:
-            return State("" if has_unknown([inputs["repositoryUrl"], inputs["sid"]]) else _id(inputs), inputs, inputs)
+            return State(_id(inputs) if _place_is_known(inputs) else "", inputs, inputs)
         self._refuse_taken_sid(job, inputs)
         self._put(job, inputs)
         return State(_id(inputs), inputs, inputs)
@@ -105,8 +111,17 @@ class RepositoryPolicyStatement:
         return news
 
     def delete(self, job: Job, old: State) -> None:
-        """Take the statement out of the policy, and remove the policy if it was the last."""
-        inputs, sid = old.inputs or _imported(old.id), _sid(old.inputs or _imported(old.id))
+        """Take the statement out of the policy, and remove the policy if it was the last.
+
+        It stays if a resource of the program as it is now has it: this one's successor, or an equal one.
+        """
+        inputs = old.inputs or _imported(old.id)
+        url, sid = _url(inputs), _sid(inputs)
+        if sid in self._ledger.claimed(url):
+            job.task.debug(
+                f'the statement "{sid}" stays in the policy of {url}: another resource of this program has it'
+            )
+            return
 
         def without(text: str | None) -> str | None:
             return document.remove(text, sid) if text else None
@@ -114,30 +129,52 @@ class RepositoryPolicyStatement:
         try:
             self._change(job, inputs, without)
         except RepositoryMissingError:
-            job.task.debug(f"{_url(inputs)} is gone, and the statement with it")
+            job.task.debug(f"{url} is gone, and the statement with it")
 
     def _put(self, job: Job, inputs: Values) -> None:
-        sid, statement = _sid(inputs), reveal(inputs["statement"])
+        url, sid, statement = _url(inputs), _sid(inputs), reveal(inputs["statement"])
 
         def with_it(text: str | None) -> str:
             present = document.find(text, sid)
-            return (
-                text if text and present and rules.same(present, statement) else (document.merge(text, sid, statement))
-            )
+            if text and present and rules.same(present, statement):
+                merged = text
+            else:
+                claimed = self._ledger.claimed(url)
+                merged = document.merge(text, sid, statement, lambda other: other in claimed or rules.is_made(other))
+            return _with_variables(job, merged, url, sid)
 
-        self._change(job, inputs, with_it)
+        patience = self._patience if rules.names_identity(statement) else 0
+        self._change(job, inputs, with_it, patience)
 
-    def _change(self, job: Job, inputs: Values, wanted: Callable[[str | None], str | None]) -> None:
-        """Bring the policy into the wanted form, and again if another writer undid it."""
+    def _change(
+        self, job: Job, inputs: Values, wanted: Callable[[str | None], str | None], patience: float = 0
+    ) -> None:
+        """Bring the policy into the wanted form, and again if another writer undid it.
+
+        A policy that ECR finds invalid is tried again for `patience` seconds: it may name a principal that IAM has not
+        spread yet. Nothing is held meanwhile, so that other statements get in.
+        """
         arn = self._arn(job, inputs)
-        for pause in self._looks:
-            if not self._write_once(job, inputs, arn, wanted):
-                return
+        looks, deadline = iter(self._looks), None
+        while True:
+            try:
+                if not self._write_once(job, inputs, arn, wanted):
+                    return
+            except PolicyRefusedError:
+                deadline = time.monotonic() + patience if deadline is None else deadline
+                if not patience or time.monotonic() >= deadline:
+                    raise
+                job.task.status("waiting until AWS knows the principal")
+                job.task.sleep(min(_PRINCIPAL_PAUSE, max(0.0, deadline - time.monotonic())))
+                continue
+            pause = next(looks, None)
+            if pause is None:
+                raise CloudError(
+                    f"for {sum(self._looks):.0f} s another writer kept overwriting the policy of {arn}: end it, then "
+                    "run again"
+                )
             # Writers that collided once must not do so again in step.
             job.task.sleep(pause * random.uniform(1.0, 1.5))  # noqa: S311 - nothing secret
-        raise CloudError(
-            f"for {sum(self._looks):.0f} s another writer kept overwriting the policy of {arn}: end it, then run again"
-        )
 
     def _write_once(
         self, job: Job, inputs: Values, arn: RepositoryArn, wanted: Callable[[str | None], str | None]
@@ -152,31 +189,20 @@ class RepositoryPolicyStatement:
             if new is None:
                 delete_policy(aws, arn, job.task)
             else:
-                self._set(job, aws, arn, new)
+                set_policy(aws, arn, _fitting(new, arn), job.task)
             return True
-
-    def _set(self, job: Job, aws: Aws, arn: RepositoryArn, text: str) -> None:
-        """Write the policy's text, waiting for principals that IAM has not spread yet."""
-        left = self._patience if _PRINCIPAL.search(text) else 0
-        while True:
-            try:
-                return set_policy(aws, arn, text, job.task)
-            except PolicyRefusedError:
-                if left <= 0:
-                    raise
-            job.task.status("waiting until AWS knows the principal")
-            job.task.sleep(min(_PRINCIPAL_PAUSE, left))
-            left -= _PRINCIPAL_PAUSE
 
     def _refuse_taken_sid(self, job: Job, inputs: Values) -> None:
         """Refuse a Sid that the program chose and somebody else uses for something else."""
-        if _sid(inputs) == rules.make_sid(job.urn, job.name):
+        url, sid = _url(inputs), _sid(inputs)
+        if sid == rules.make_sid(job.urn, job.name) or self._ledger.is_stored(job.urn, url, sid):
             return
-        present = document.find(self._text(job, inputs), _sid(inputs))
+        present = document.find(self._text(job, inputs), sid)
         if present and not rules.same(present, reveal(inputs["statement"])):
             raise InputError.single(
                 "sid",
-                f'the policy has another statement with the Sid "{_sid(inputs)}": choose another, or none to get one',
+                f'the policy of {url} has another statement with the Sid "{sid}": choose another, or none to get one; '
+                "if it is that of a resource which has a new name, give the resource an alias",
             )
 
     def _text(self, job: Job, inputs: Values) -> str | None:
@@ -204,8 +230,12 @@ def input_problems(values: Values, *, emulated: bool = False) -> Iterator[Proble
         value = values.get(field.name)
         if value is None and field.required:
             yield Problem(field.name, "is missing")
-        elif value is not None and field.name != "statement":
+        elif value is not None and field.name not in ("statement", "sid"):
             yield from problems(field.shape, value, field.name)
+    sid, own = plain(values.get("sid")), _own_sid(values)
+    yield from rules.sid_problems(sid, "sid")
+    if isinstance(sid, str) and isinstance(own, str) and sid != own:
+        yield Problem("sid", f'contradicts the statement, whose Sid is "{own}": give one of them')
     if values.get("statement") is not None:
         yield from rules.statement_problems(values["statement"], "statement")
     yield from _url_problems(plain(values.get("repositoryUrl")), emulated=emulated)
@@ -249,6 +279,41 @@ def _as_found(old: State, inputs: Values, found: Mapping[str, Any]) -> State:
     return State(old.id, now, now)
 
 
+def _fitting(text: str, arn: RepositoryArn) -> str:
+    """Return a policy's text in the length that ECR takes.
+
+    Raises:
+        CloudError: There are too many statements.
+    """
+    if len(text) <= _LONGEST_POLICY:
+        return text
+    shorter = document.compact(text)
+    if len(shorter) > _LONGEST_POLICY:
+        raise CloudError(
+            f"the policy of {arn} would have {len(shorter)} characters, and ECR takes {_LONGEST_POLICY}: grant to "
+            "fewer principals, for instance to everybody of an organization by a Condition on aws:PrincipalOrgID"
+        )
+    return shorter
+
+
+def _with_variables(job: Job, text: str, url: str, sid: str) -> str:
+    """Let ECR read the variables in a statement as such, or warn that it does not."""
+    newer = document.understand_variables(text, sid)
+    if newer is None:
+        job.task.warn(
+            f'the policy of {url} has no Version 2012-10-17, so ECR takes the ${{...}} in the statement "{sid}" for '
+            "plain text; another statement has such a text too, so the Version is left as it is: change it by hand"
+        )
+        return text
+    return newer
+
+
+def _place_is_known(inputs: Values) -> bool:
+    """Say whether it is known which statement of which policy is meant."""
+    place = [inputs.get("repositoryUrl"), inputs.get("sid")]
+    return None not in place and not has_unknown(place)
+
+
 def _own_sid(news: Values) -> Any:
     statement = plain(news.get("statement"))
     return statement.get("Sid") if isinstance(statement, Mapping) else None
@@ -256,9 +321,11 @@ def _own_sid(news: Values) -> Any:
 
 def _imported(resource_id: str) -> dict[str, Any]:
     """Read the inputs out of an id, `REPOSITORY_URL#SID`."""
-    url, mark, sid = resource_id.rpartition("#")
-    if not mark:
-        raise InputError.single("id", f'"{resource_id}" must be REPOSITORY_URL#SID')
+    url, _, sid = resource_id.partition("#")
+    wrong = next(_url_problems(url, emulated=True), None)
+    if not url or not sid or wrong:
+        reason = f": {wrong.reason}" if wrong else ""
+        raise InputError.single("", f'the id to import is REPOSITORY_URL#SID, not "{resource_id}"{reason}')
     return {"repositoryUrl": url, "sid": sid}
 
 

@@ -34,11 +34,15 @@ LAMBDA = "lambda.amazonaws.com"
 #: (Lambda developer guide, "Amazon ECR permissions").
 LAMBDA_ACTIONS = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
-_LONGEST_SID = 100
+_LONGEST_MADE_SID = 100
 _ELEMENTS = ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Condition")
 _PRINCIPALS = ("AWS", "Service", "Federated", "CanonicalUser")
-_SID = re.compile(r"[A-Za-z0-9 ]+")
+#: What a policy's text may hold at all (IAM API reference, `policyDocument`). IAM's own policies take only letters and
+#: digits here, ECR's have been seen with more, such as "Add-staging-right".
+_SID = re.compile(r"[\x20-\x7e\xa0-\xff]+")
+_MADE_SID = re.compile(r"[A-Za-z0-9]*[0-9a-f]{12}")
 _ACTION = re.compile(r"ecr:[A-Za-z*?]+|\*")
+_IDENTITY = re.compile(r"arn:aws[a-z-]*:iam::\d+:(?:role|user)/.+")
 _ACCOUNT_ROOT = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):root")
 
 
@@ -65,7 +69,29 @@ def make_sid(urn: str, name: str) -> str:
     digest = hashlib.sha256(urn.encode()).hexdigest()[:12]
     words = re.findall(r"[A-Za-z0-9]+", name)
     readable = "".join(word[:1].upper() + word[1:] for word in words)
-    return readable[: _LONGEST_SID - len(digest)] + digest
+    return readable[: _LONGEST_MADE_SID - len(digest)] + digest
+
+
+def is_made(sid: str) -> bool:
+    """Say whether a Sid was made by `make_sid`, in whatever program."""
+    return _MADE_SID.fullmatch(sid) is not None
+
+
+def names_identity(statement: Statement) -> bool:
+    """Say whether a statement names a role or a user, which ECR refuses until IAM has spread it."""
+    return any(
+        _IDENTITY.fullmatch(name)
+        for element in ("Principal", "NotPrincipal")
+        for name in _texts_within(statement.get(element))
+    )
+
+
+def _texts_within(value: Any) -> Iterator[str]:
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    if isinstance(value, str):
+        yield value
+    for item in items:
+        yield from _texts_within(item)
 
 
 # --- checking statements
@@ -80,7 +106,7 @@ def statement_problems(statement: Any, path: str) -> Iterator[Problem]:
         yield Problem(path, "must be an object with Effect, Principal and Action")
         return
     yield from _element_problems(statement, path)
-    yield from _sid_problems(_plain(statement.get("Sid")), f"{path}.Sid")
+    yield from sid_problems(_plain(statement.get("Sid")), f"{path}.Sid")
     yield from _effect_problems(_plain(statement.get("Effect")), f"{path}.Effect")
     yield from _one_of(statement, "Principal", "NotPrincipal", path)
     yield from _one_of(statement, "Action", "NotAction", path)
@@ -99,11 +125,12 @@ def _element_problems(statement: Statement, path: str) -> Iterator[Problem]:
             yield Problem(f"{path}.{key}", f"a statement has no such element; {hint}")
 
 
-def _sid_problems(sid: Any, path: str) -> Iterator[Problem]:
+def sid_problems(sid: Any, path: str) -> Iterator[Problem]:
+    """Yield what is wrong with a Sid; one that is not given or not known is passed over."""
     if sid is None or sid is UNKNOWN:
         return
-    if not isinstance(sid, str) or not _SID.fullmatch(sid) or len(sid) > _LONGEST_SID:
-        yield Problem(path, f"must be 1 to {_LONGEST_SID} letters, digits or blanks; leave it out to get one")
+    if not isinstance(sid, str) or not _SID.fullmatch(sid):
+        yield Problem(path, "must be a text without line breaks, not empty; leave it out to get one")
 
 
 def _effect_problems(effect: Any, path: str) -> Iterator[Problem]:
