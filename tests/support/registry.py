@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 import urllib.error
 import urllib.request
 from base64 import b64encode
@@ -112,7 +113,8 @@ class Registry:
     ) -> Answer:
         """Send one request; any status is an answer."""
         sent = {"Accept": _ACCEPT, "User-Agent": _AGENT, **(headers or {})}
-        request = urllib.request.Request(f"http://{self.address}{path}", body, sent, method=method)
+        scheme = "https" if self.local.tls else "http"
+        request = urllib.request.Request(f"{scheme}://{self.address}{path}", body, sent, method=method)
         if self.username:
             login = b64encode(f"{self.username}:{self.password}".encode()).decode()
             request.add_header("Authorization", f"Basic {login}")
@@ -128,4 +130,7 @@ class Registry:
         return answer.body
 
 
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_DIRECT = urllib.request.build_opener(
+    urllib.request.ProxyHandler({}),
+    urllib.request.HTTPSHandler(context=ssl._create_unverified_context()),
+)
