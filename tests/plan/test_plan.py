@@ -8,7 +8,7 @@ import pytest
 from image_assets.inputs.image import parse
 from image_assets.inputs.settings import Settings
 from image_assets.plan.locations import location_problems
-from image_assets.plan.plan import counted_options, fingerprint_is_known, make_plan, platforms_of
+from image_assets.plan.plan import counted_options, fingerprint_is_known, locate, make_plan, platforms_of
 from image_assets.values import UNKNOWN
 from tests.support.contexts import write_files
 
@@ -77,15 +77,14 @@ def test_only_the_ids_of_secrets_count() -> None:
 
 
 def test_the_users_own_hash_replaces_everything() -> None:
-    plan = make_plan(
-        parse({"directory": "app", "repository": "r.io/x", "assetHash": "h", "target": "t"}), SETTINGS, BASE
-    )
+    plan = make_plan(parse({"directory": "app", "repository": "r.io/x", "assetHash": "h", "target": "t"}), SETTINGS)
     assert (plan.options, dict(plan.contexts)) == ((("assetHash", "h"),), {})
 
 
 def test_named_contexts_that_are_directories_count_by_content() -> None:
     contexts = {"lib": "../lib", "base": "docker-image://alpine"}
-    plan = make_plan(parse({"directory": "app", "repository": "r.io/x", "buildContexts": contexts}), SETTINGS, BASE)
+    inputs = parse({"directory": "app", "repository": "r.io/x", "buildContexts": contexts})
+    plan = make_plan(locate(inputs, BASE), SETTINGS)
     assert {name: spec.root for name, spec in plan.contexts.items()} == {"": BASE / "app", "lib": BASE / "../lib"}
 
 
@@ -193,7 +192,7 @@ def test_the_dockerfile_is_found_as_the_builder_finds_it(
     settings = Settings(builder={"executable": executable})
     assert list(location_problems(values, settings, tmp_path)) == []
     inputs = parse({**values, "repository": "r.io/x"})
-    assert make_plan(inputs, settings, tmp_path).contexts[""].dockerfile == tmp_path / "app" / found
+    assert make_plan(locate(inputs, tmp_path), settings).contexts[""].dockerfile == tmp_path / "app" / found
 
 
 def test_an_unknown_builder_makes_the_fingerprint_unknown() -> None:
@@ -225,4 +224,4 @@ def test_another_spelling_is_the_same_platform(platform: str, name: str) -> None
     both = parse({**values, "platforms": [platform, name]})
     by_default = platforms_of(parse(values), Settings(default_platform=platform))
     assert platforms_of(one, SETTINGS) == platforms_of(both, SETTINGS) == by_default == (name,)
-    assert make_plan(one, SETTINGS, BASE) == make_plan(named, SETTINGS, BASE)
+    assert make_plan(one, SETTINGS) == make_plan(named, SETTINGS)

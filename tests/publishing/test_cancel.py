@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from image_assets.errors import CancelledByUserError, RegistryError
-from image_assets.publishing.build import LocalImage
+from image_assets.publishing.build import StoredImage
 from image_assets.reference import Repository
 from image_assets.task import Task
 from tests.publishing.conftest import BASE, NewFlavour, built, spec_for
@@ -79,7 +79,7 @@ def test_a_push_that_fails_leaves_no_tag(
 ) -> None:
     flavour = new_flavour(name)
     image = built(flavour, spec_for(flavour, context), destination, Task())
-    assert isinstance(image, LocalImage)
+    assert isinstance(image, StoredImage)
     try:
         with pytest.raises(RegistryError, match="pushing localhost:1/x:y failed"):
             image.push("localhost:1/x:y")

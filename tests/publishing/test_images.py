@@ -11,7 +11,7 @@ import pytest
 
 from image_assets.docker import CacheOption
 from image_assets.errors import BuildError
-from image_assets.publishing.build import Built, LocalImage, PushedByDigest, try_build
+from image_assets.publishing.build import Built, PushedByDigest, StoredImage, try_build
 from image_assets.reference import Repository
 from image_assets.task import Task
 from tests.publishing.conftest import BASE, Heard, NewFlavour, built, spec_for
@@ -76,7 +76,7 @@ def test_a_local_image_can_be_saved_and_leaves_no_name_behind(
     flavour = new_flavour(name)
     before = flavour.held()
     image = built(flavour, spec_for(flavour, context), destination, Task())
-    assert isinstance(image, LocalImage)
+    assert isinstance(image, StoredImage)
     with image.save() as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         manifest = next(json.load(archive.extractfile(member) or stream) for member in archive if is_manifest(member))
     assert len(manifest[0]["Layers"]) == len(image.diff_ids) == 2
@@ -95,10 +95,10 @@ def test_a_push_leaves_the_users_own_image_of_that_name_alone(
 ) -> None:
     flavour = new_flavour("embedded")
     own = built(flavour, spec_for(flavour, context, labels={"own": "yes"}), destination, Task())
-    assert isinstance(own, LocalImage)
+    assert isinstance(own, StoredImage)
     flavour.docker("tag", own.image_id, f"{destination}:mine")
     image = built(flavour, spec_for(flavour, context, labels={"own": "no"}), destination, Task())
-    assert isinstance(image, LocalImage)
+    assert isinstance(image, StoredImage)
     image.push(f"{destination}:mine")
     image.discard()
     own.discard()
@@ -113,8 +113,8 @@ def test_two_builds_of_one_image_do_not_take_it_from_each_other(
     flavour = new_flavour("embedded")
     first = built(flavour, spec_for(flavour, context), destination, Task())
     second = built(flavour, spec_for(flavour, context), destination, Task())
-    assert isinstance(first, LocalImage)
-    assert isinstance(second, LocalImage)
+    assert isinstance(first, StoredImage)
+    assert isinstance(second, StoredImage)
     first.push(f"{destination}:first")
     first.discard()
     second.push(f"{destination}:second")
@@ -310,8 +310,8 @@ def test_a_push_leaves_nothing_in_the_engines_store(
     flavour = new_flavour("embedded")
     own = built(flavour, spec_for(flavour, context, labels={"id": destination.path}), destination, Task())
     image = built(flavour, spec_for(flavour, context, labels={"id": f"{destination.path}-2"}), destination, Task())
-    assert isinstance(own, LocalImage)
-    assert isinstance(image, LocalImage)
+    assert isinstance(own, StoredImage)
+    assert isinstance(image, StoredImage)
     flavour.docker("tag", own.image_id, f"{destination}:mine")
     image.push(f"{destination}:other")
     image.push(f"{destination}:mine")

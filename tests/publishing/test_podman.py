@@ -9,7 +9,7 @@ import pytest
 
 from image_assets.context import ContextSpec, staged
 from image_assets.context.habits import PODMAN
-from image_assets.publishing.build import LocalImage
+from image_assets.publishing.build import StoredImage
 from image_assets.reference import Repository
 from image_assets.task import Task
 from tests.context.looking import counted, fingerprint_of
@@ -25,7 +25,7 @@ def sent(new_flavour: NewFlavour, spec: ContextSpec, destination: Repository) ->
     with staged(spec) as context:
         asked = spec_for(flavour, context.directory, dockerfile=context.dockerfile)
         image = built(flavour, asked, destination, Task())
-    assert isinstance(image, LocalImage)
+    assert isinstance(image, StoredImage)
     try:
         with image.save() as stream:
             return saved_files(stream.read())

@@ -15,7 +15,7 @@ import pytest
 
 from image_assets.docker import SecretSource
 from image_assets.errors import BuildError
-from image_assets.publishing.build import LocalImage
+from image_assets.publishing.build import StoredImage
 from image_assets.reference import Repository
 from image_assets.task import Task
 from tests.publishing.conftest import BASE, Heard, built, spec_for
@@ -170,7 +170,7 @@ def test_an_ssh_agent_is_forwarded(either: Flavour, context: Path, tmp_path: Pat
             flavour, spec_for(flavour, context, build_ssh=("default",), cache_disabled=True), destination, Task()
         )
         image.discard()
-        assert isinstance(image, LocalImage) or flavour.name == "remote"
+        assert isinstance(image, StoredImage) or flavour.name == "remote"
     finally:
         agent.terminate()
         agent.wait()

@@ -5,6 +5,7 @@ Every decision about an image is one of the six methods below. `check` takes the
 `delete` leaves the registry alone unless told otherwise. In a preview nothing is built and the registry gets nothing.
 """
 
+import threading
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -22,18 +23,18 @@ from image_assets.inputs.types import plain
 from image_assets.logins.given import GivenLogins, Login
 from image_assets.plan.fingerprints import Fingerprints, Taken
 from image_assets.plan.locations import location_problems
+from image_assets.plan.plan import locate
 from image_assets.plan.rows import rows_of
 from image_assets.plan.target import Target, known_target
+from image_assets.publishing.copies import Copies
 from image_assets.publishing.lookups import Lookups
-from image_assets.publishing.origins import Origins
-from image_assets.publishing.outside import Outside
-from image_assets.publishing.wanted import Wanted
+from image_assets.publishing.request import PublishRequest
 from image_assets.reference import Reference
 from image_assets.task import Task
 from image_assets.values import UNKNOWN, Secret, reveal
 
 if TYPE_CHECKING:
-    from image_assets.oci import RegistryClient
+    from image_assets.publishing.publisher import Publisher
 
 
 class PublishedImage:
@@ -42,13 +43,30 @@ class PublishedImage:
     def __init__(self, settings: Settings, base: Path) -> None:
         self.settings = settings
         self.base = base
-        self.fingerprints = Fingerprints(settings, base)
+        self.fingerprints = Fingerprints(settings)
         self.handover = Handover()
-        self.origins = Origins()
+        self.copies = Copies()
         self.lookups = Lookups()
         self.gone: set[str] = set()
         self.given = GivenLogins()
-        self.outside = Outside(settings, base, self.fingerprints, self.origins, self.given)
+        self._publisher: Publisher | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def publisher(self) -> "Publisher":
+        """What talks to registries and builders, made for the first image that needs one.
+
+        A preview in which nothing changed needs none, and the plugin starts twice in every `pulumi up`.
+        """
+        from image_assets.publishing.publisher import Publisher  # noqa: PLC0415 - see above
+
+        with self._lock:
+            self._publisher = self._publisher or Publisher(self.settings, self.given, self.fingerprints, self.copies)
+            return self._publisher
+
+    def inputs_of(self, values: Values) -> Inputs:
+        """Return checked inputs, their paths absolute."""
+        return locate(parse_stored(values), self.base)
 
     def begin(self, kind: str, values: Values, task: Task) -> None:
         """Check the inputs of an asset component, and start reading what its image's `check` will ask for.
@@ -60,7 +78,7 @@ class PublishedImage:
         """
         if kind in ASSET_FIELDS:
             refuse((*asset_problems(kind, values), *location_problems(values, self.settings, self.base)))
-            inputs = parse_stored(values)
+            inputs = self.inputs_of(values)
             # Its image's `check` may come after another image needs the login.
             self.given.enter(str(inputs.repository), inputs.destination, inputs.registry_auth)
             begun = self.fingerprints.begin(inputs, task)
@@ -76,13 +94,12 @@ class PublishedImage:
 
     def has(self, target: Target, task: Task, login: Login) -> bool:
         """Ask the registry for a tag."""
-        client = self.outside.registries.client(target.repository, task, login)
-        return client.head_manifest(target.repository.full_path, target.tag) is not None
+        return self.publisher.digest_of(target, task, login) is not None
 
     def check(self, job: Job, olds: Values, news: Values) -> Values:  # noqa: ARG002 - the protocol's parameter
         """Return the inputs to store: the program's own without secret values, the fingerprint and its outline."""
         refuse((*input_problems(news), *location_problems(news, self.settings, self.base)))
-        inputs = parse_stored(news)
+        inputs = self.inputs_of(news)
         self.handover.keep(job.urn, inputs)
         self.given.enter(job.urn, inputs.destination, inputs.registry_auth)
         taken = self.fingerprints.of(inputs, job.task)
@@ -115,7 +132,7 @@ class PublishedImage:
 
     def make(self, job: Job, values: Values, before: Values) -> dict[str, Any]:
         """Publish, or in a preview say what is known of it; `before` are the outputs so far."""
-        inputs = parse_stored(values)
+        inputs = self.inputs_of(values)
         outputs = forecast(inputs, plain(values["fingerprint"]), values.get("archivePlatforms"), self.settings)
         target = known_target(inputs, plain(values["fingerprint"]))
         if job.preview:
@@ -123,18 +140,18 @@ class PublishedImage:
             return outputs if job.urn in self.gone else kept_digest(outputs, before)
         if target is None:
             raise InputError.single("repository", "is still unknown when the image must be published")
-        published_now = self.outside.releases.publish(self.wanted(job, inputs, target, values))
+        published_now = self.publisher.publish(self.request(job, inputs, target, values))
         written = written_tags(before, target, published_now.written)
         return published(outputs, published_now.digest, written)
 
     def build_ahead(self, job: Job, inputs: Inputs, target: Target | None, values: Values) -> None:
         """Build in a preview if the program asks for it."""
         if inputs.build_on_preview and target is not None:
-            self.outside.releases.try_build(self.wanted(job, inputs, target, values))
+            self.publisher.try_build(self.request(job, inputs, target, values))
 
-    def wanted(self, job: Job, inputs: Inputs, target: Target, values: Values) -> Wanted:
+    def request(self, job: Job, inputs: Inputs, target: Target, values: Values) -> PublishRequest:
         """Gather what publishing one image needs."""
-        return Wanted(
+        return PublishRequest(
             job=job,
             inputs=inputs,
             target=target,
@@ -149,50 +166,43 @@ class PublishedImage:
         """Return what is known about reaching a resource's registry."""
         return Login(self.given.to(job.urn), inputs.aws)
 
-    def client_of(self, job: Job, old: State, target: Target) -> "RegistryClient":
-        """Return a client for the registry of a stored image."""
-        return self.outside.registries.client(target.repository, job.task, self.login(job, parse_stored(old.inputs)))
-
     def read(self, job: Job, old: State) -> State | None:
         """Ask the registry; only a clear "no such manifest" means gone, any trouble leaves the state as it is."""
         if not old.outputs:
             return self.import_image(job, old.id)
         target = stored_target(old)
         try:
-            found = self.client_of(job, old, target).head_manifest(target.repository.full_path, target.tag)
+            digest = self.publisher.digest_of(target, job.task, self.login(job, parse_stored(old.inputs)))
         except AssetError as error:
             job.task.warn(f"the state is kept as it was, {target} could not be looked up: {error}")
             return old
-        if found is None:
+        if digest is None:
             return None
-        if found.digest != old.outputs.get("imageDigest"):
-            job.task.warn(f"{target} now holds {found.digest}; somebody else has overwritten the tag")
-        return State(old.id, old.inputs, published(old.outputs, found.digest, tuple(old.outputs.get(WRITTEN_TAGS, ()))))
+        if digest != old.outputs.get("imageDigest"):
+            job.task.warn(f"{target} now holds {digest}; somebody else has overwritten the tag")
+        return State(old.id, old.inputs, published(old.outputs, digest, tuple(old.outputs.get(WRITTEN_TAGS, ()))))
 
     def import_image(self, job: Job, reference: str) -> State | None:
         """Take over a published image: `repository:tag` is all that is known of it."""
         target = parse_import(reference)
-        client = self.outside.registries.client(target.repository, job.task, Login())
-        found = client.head_manifest(target.repository.full_path, target.tag)
-        if found is None:
+        digest = self.publisher.digest_of(target, job.task, Login())
+        if digest is None:
             return None
         outputs = {"imageUri": str(target), "imageTag": target.tag, **repository_outputs(target.repository)}
-        return State(reference, {"repository": str(target.repository)}, published(outputs, found.digest, ()))
+        return State(reference, {"repository": str(target.repository)}, published(outputs, digest, ()))
 
     def delete(self, job: Job, old: State) -> None:
         """Leave the registry alone, unless the program said that this resource's own tag may go."""
         if plain(old.inputs.get("retainOnDelete")) is False:
-            from image_assets.publishing.removal import retire  # noqa: PLC0415 - rarely asked for
-
-            target = stored_target(old)
-            client = self.client_of(job, old, target)
-            retire(client, target, tuple(old.outputs.get(WRITTEN_TAGS, ())), old.outputs["imageDigest"], job.task)
+            written = tuple(old.outputs.get(WRITTEN_TAGS, ()))
+            login = self.login(job, parse_stored(old.inputs))
+            self.publisher.remove(stored_target(old), written, old.outputs["imageDigest"], job.task, login)
 
     def note_origin(self, old: State) -> None:
         """Remember where a stored image is, in case the program now wants it in another repository too."""
         fingerprint, digest = plain(old.inputs.get("fingerprint")), old.outputs.get("imageDigest")
         if isinstance(fingerprint, str) and digest:
-            self.origins.note(fingerprint, stored_target(old).repository, digest)
+            self.copies.note(fingerprint, stored_target(old).repository, digest)
 
     def is_gone(self, job: Job, old: State) -> bool:
         """Say whether the registry clearly lacks the image; any trouble counts as no."""

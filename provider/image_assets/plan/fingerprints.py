@@ -53,9 +53,8 @@ class Fingerprints:
     Construct begins, the Check that follows only waits for.
     """
 
-    def __init__(self, settings: Settings, base: Path) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.base = base
         self.cache = digest_cache(settings)
         self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "fingerprint")
         self.begun: dict[str, Future[Taken]] = {}
@@ -65,7 +64,7 @@ class Fingerprints:
         """Start taking the fingerprint of checked inputs, for which a Check will ask soon; None if it is unknown."""
         if not fingerprint_is_known(inputs):
             return None
-        plan = make_plan(inputs, self.settings, self.base)
+        plan = make_plan(inputs, self.settings)
         with self.lock:
             begun = self.begun[repr(plan)] = self.pool.submit(take, plan, task, self.cache)
         return begun
@@ -78,7 +77,7 @@ class Fingerprints:
         """
         if not fingerprint_is_known(inputs):
             return None
-        plan = make_plan(inputs, self.settings, self.base)
+        plan = make_plan(inputs, self.settings)
         with self.lock:
             begun = self.begun.pop(repr(plan), None)
         if begun is not None:
@@ -92,7 +91,7 @@ class Fingerprints:
 
     def again(self, inputs: Inputs, task: Task) -> Taken:
         """Take the fingerprint anew, whatever was read before."""
-        return take(make_plan(inputs, self.settings, self.base), task, self.cache)
+        return take(make_plan(inputs, self.settings), task, self.cache)
 
 
 def digest_cache(settings: Settings) -> DigestCache | None:

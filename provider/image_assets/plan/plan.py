@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -56,15 +56,35 @@ def path_counts(inputs: Inputs, path: str) -> bool:
     return path not in ignored_paths(inputs) and inputs.counts(row.switch)
 
 
-def make_plan(inputs: Inputs, settings: Settings, base: Path) -> Plan:
-    """Locate everything that is known; `base` is the program's directory."""
+def locate(inputs: Inputs, program: Path) -> Inputs:
+    """Make every path absolute that is relative to the program's directory."""
+
+    def absolute(path: str) -> str:
+        return str(program / path)
+
+    return replace(
+        inputs,
+        directory=None if inputs.directory is None else absolute(inputs.directory),
+        tarball_file=None if inputs.tarball_file is None else absolute(inputs.tarball_file),
+        build_contexts={
+            name: absolute(value) if is_local(value) else value for name, value in inputs.build_contexts.items()
+        },
+        build_secrets={
+            name: {**source, "file": absolute(source["file"])} if "file" in source else source
+            for name, source in inputs.build_secrets.items()
+        },
+    )
+
+
+def make_plan(inputs: Inputs, settings: Settings) -> Plan:
+    """Say what is read for the fingerprint of located inputs."""
     if inputs.asset_hash is not None:
         return Plan((("assetHash", inputs.asset_hash),), {})
     if inputs.tarball_file is not None:
-        return Plan((), {}, (base / inputs.tarball_file, inputs.image))
-    contexts = {"": main_context(inputs, settings, base)}
+        return Plan((), {}, (Path(inputs.tarball_file), inputs.image))
+    contexts = {"": main_context(inputs, settings)}
     if inputs.counts("buildContexts"):
-        contexts |= named_contexts(inputs, base)
+        contexts |= named_contexts(inputs)
     return Plan(tuple(counted_options(inputs, settings)), contexts)
 
 
@@ -73,16 +93,16 @@ def executable(inputs: Inputs, settings: Settings) -> str:
     return inputs.builder.get("executable") or settings.executable
 
 
-def dockerfile_of(inputs: Inputs, settings: Settings, base: Path) -> Path:
+def dockerfile_of(inputs: Inputs, settings: Settings) -> Path:
     """Return the Dockerfile, as the program that builds finds it."""
-    return dockerfile_in(base / (inputs.directory or ""), inputs.file, habits_of(executable(inputs, settings)))
+    return dockerfile_in(Path(inputs.directory or ""), inputs.file, habits_of(executable(inputs, settings)))
 
 
-def main_context(inputs: Inputs, settings: Settings, base: Path) -> ContextSpec:
+def main_context(inputs: Inputs, settings: Settings) -> ContextSpec:
     """Return the build context of a directory."""
     return ContextSpec(
-        root=base / (inputs.directory or ""),
-        dockerfile=dockerfile_of(inputs, settings, base),
+        root=Path(inputs.directory or ""),
+        dockerfile=dockerfile_of(inputs, settings),
         habits=habits_of(executable(inputs, settings)),
         ignore_mode=cast("IgnoreMode", inputs.ignore_mode),
         exclude=inputs.exclude,
@@ -95,10 +115,10 @@ def main_context(inputs: Inputs, settings: Settings, base: Path) -> ContextSpec:
     )
 
 
-def named_contexts(inputs: Inputs, base: Path) -> dict[str, ContextSpec]:
+def named_contexts(inputs: Inputs) -> dict[str, ContextSpec]:
     """Return the named contexts that are local directories."""
     local = {name: value for name, value in inputs.build_contexts.items() if is_local(value)}
-    return {name: ContextSpec(root=base / value, dockerfile=None) for name, value in local.items()}
+    return {name: ContextSpec(root=Path(value), dockerfile=None) for name, value in local.items()}
 
 
 def platforms_of(inputs: Inputs, settings: Settings) -> tuple[str, ...]:

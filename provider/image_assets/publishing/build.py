@@ -16,9 +16,9 @@ from image_assets import platforms
 from image_assets.docker import probe as probing
 from image_assets.docker.argv import ToNowhere, ToRegistry, ToStore
 from image_assets.docker.dialect import Feature
-from image_assets.docker.job import Job
 from image_assets.docker.log import BuildReport
 from image_assets.docker.probe import Engine
+from image_assets.docker.run import BuildRun
 from image_assets.docker.spec import BuildSpec
 from image_assets.docker.store import ImageFacts, Store, new_holder
 from image_assets.errors import BuildError
@@ -47,7 +47,7 @@ class PushedByDigest:
 
 
 @dataclass(frozen=True)
-class LocalImage:
+class StoredImage:
     """An image in the engine's own store.
 
     A name that nobody else uses keeps it there until `discard`, which has to be called in the end.
@@ -89,7 +89,7 @@ class LocalImage:
         self._store.remove(self._holder)
 
 
-Built = PushedByDigest | LocalImage
+Built = PushedByDigest | StoredImage
 
 
 def probe(executable: str, builder: str | None, task: Task, environ: Mapping[str, str] | None = None) -> Engine:
@@ -125,7 +125,7 @@ def try_build(spec: BuildSpec, task: Task, environ: Mapping[str, str] | None = N
     engine = probe(spec.executable, spec.builder, task, environ)
     tried = replace(spec, cache_to=())
     if engine.program.dialect.can(Feature.BUILD_ONLY):
-        with Job(tried, engine, task) as job:
+        with BuildRun(tried, engine, task) as job:
             return job.run(ToNowhere())
     image = _build_here(tried, engine, task)
     image.discard()
@@ -133,7 +133,7 @@ def try_build(spec: BuildSpec, task: Task, environ: Mapping[str, str] | None = N
 
 
 def _build_and_push(spec: BuildSpec, name: str, engine: Engine, task: Task) -> PushedByDigest:
-    with Job(spec, engine, task) as job:
+    with BuildRun(spec, engine, task) as job:
         metadata_file = job.directory / "metadata.json"
         report = job.run(ToRegistry(name, metadata_file))
         metadata = _metadata(metadata_file, engine)
@@ -168,18 +168,18 @@ def _written(platform: Mapping[str, str] | None) -> str:
     return "/".join(platform[name] for name in names if platform.get(name)) if platform else ""
 
 
-def _build_here(spec: BuildSpec, engine: Engine, task: Task) -> LocalImage:
+def _build_here(spec: BuildSpec, engine: Engine, task: Task) -> StoredImage:
     store = Store(engine, spec.credentials, task)
     holder = new_holder()
     try:
-        with Job(spec, engine, task) as job:
+        with BuildRun(spec, engine, task) as job:
             report = job.run(ToStore(holder))
         facts = _inspect(store, holder)
         _check_platform(spec, facts.platform)
     except BaseException:
         store.remove(holder)
         raise
-    return LocalImage(facts.image_id, facts.diff_ids, facts.size, report, holder, store)
+    return StoredImage(facts.image_id, facts.diff_ids, facts.size, report, holder, store)
 
 
 def _inspect(store: Store, name: str) -> ImageFacts:
@@ -193,11 +193,11 @@ def _check_platform(spec: BuildSpec, built: str) -> None:
     """Refuse an image of another platform than was asked for; an index holds what its builder was asked for."""
     if not built or len(spec.platforms) != 1:
         return
-    wanted = spec.platforms[0]
+    asked = spec.platforms[0]
     # A variant that one of the two does not name is the usual one.
-    parts = (platforms.normal(platform).split("/") for platform in (wanted, built))
+    parts = (platforms.normal(platform).split("/") for platform in (asked, built))
     if any(ours != theirs for ours, theirs in zip(*parts, strict=False)):
         raise BuildError(
-            f"the image is for {built}, not for {wanted} as asked: its last `FROM` is of another platform, "
+            f"the image is for {built}, not for {asked} as asked: its last `FROM` is of another platform, "
             "or the builder does not heed `--platform`; take a base image of that platform, or change `platform`"
         )

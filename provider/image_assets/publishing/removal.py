@@ -5,7 +5,7 @@ from image_assets.plan.target import Target
 from image_assets.task import Task
 
 
-def retire(client: RegistryClient, target: Target, written: tuple[str, ...], digest: str, task: Task) -> None:
+def remove_tags(client: RegistryClient, target: Target, written: tuple[str, ...], digest: str, task: Task) -> None:
     """Delete the tags that were written for one image, if they still hold it.
 
     Raises:
@@ -29,14 +29,14 @@ def delete_manifest_of(client: RegistryClient, target: Target, digest: str, own:
     """Delete the manifest behind tags, unless another tag shares it."""
     path = target.repository.full_path
     others = (tag for tag in client.list_tags(path) if tag not in own)
-    sharing = next((tag for tag in others if holds(client, path, tag, digest)), None)
+    sharing = next((tag for tag in others if names(client, path, tag, digest)), None)
     if sharing is None:
         client.delete_manifest(path, digest)
     else:
         task.warn(f"{target} is kept: the registry deletes no single tags, and {sharing} is the same image")
 
 
-def holds(client: RegistryClient, path: str, tag: str, digest: str) -> bool:
+def names(client: RegistryClient, path: str, tag: str, digest: str) -> bool:
     """Say whether a tag holds a manifest."""
     found = client.head_manifest(path, tag)
     return found is not None and found.digest == digest

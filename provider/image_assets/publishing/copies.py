@@ -11,7 +11,7 @@ from image_assets.reference import Reference, Repository
 _MAX_PLACES = 4
 
 
-class Origins:
+class Copies:
     """Remembers images by fingerprint; used by all threads."""
 
     def __init__(self) -> None:

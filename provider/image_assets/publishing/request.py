@@ -1,4 +1,4 @@
-"""An image that is wanted in a registry."""
+"""What publishing one image needs to know."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from image_assets.plan.target import Target
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One image to publish.
+class PublishRequest:
+    """One image that a registry is to serve.
 
     Attributes:
         job: The resource, and where to report.

@@ -42,7 +42,7 @@ class _Changes:
             self._last = text
 
 
-class Job:
+class BuildRun:
     """One run of the program, with all that it needs for the time being."""
 
     def __init__(self, spec: BuildSpec, engine: Engine, task: Task) -> None:

@@ -13,57 +13,50 @@ from image_assets.docker import BuildSpec, SecretSource
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.options import BuildOptions
 from image_assets.inputs.settings import Settings
-from image_assets.inputs.source_fields import is_local
 from image_assets.logins.registries import Registries
 from image_assets.oci.keychain import Credential
 from image_assets.plan.plan import dockerfile_of, platforms_of
-from image_assets.publishing.wanted import Wanted
+from image_assets.publishing.request import PublishRequest
 from image_assets.reference import Reference
 
 
-def build_spec(wanted: Wanted, context: Staged, base: Path, settings: Settings, registries: Registries) -> BuildSpec:
-    """Return what the builder is asked for; paths of the program become absolute."""
-    inputs = wanted.inputs
+def build_spec(request: PublishRequest, context: Staged, settings: Settings, registries: Registries) -> BuildSpec:
+    """Return what the builder is asked for."""
+    inputs = request.inputs
     builder = {**settings.builder, **inputs.builder}
-    located_here = {
-        "build_contexts": {name: located(value, base) for name, value in inputs.build_contexts.items()},
+    made_here = {
         "platforms": platforms_of(inputs, settings),
-        "labels": {**origin_labels(wanted.job), **inputs.labels},
+        "labels": {**resource_labels(request.job), **inputs.labels},
     }
     return BuildSpec(
-        **{option.name: getattr(inputs, option.name) for option in dataclasses.fields(BuildOptions)} | located_here,
+        **{option.name: getattr(inputs, option.name) for option in dataclasses.fields(BuildOptions)} | made_here,
         context=context.directory,
         dockerfile=context.dockerfile,
-        secrets=tuple(secret_sources(wanted.build_secrets, base)),
+        secrets=tuple(secret_sources(request.build_secrets)),
         executable=builder.get("executable", "docker"),
         builder=builder.get("name"),
-        credentials=credentials(wanted, texts_of(inputs, context.dockerfile), registries),
-        hidden=wanted.hidden,
-        shown_context=base / (inputs.directory or ""),
-        shown_dockerfile=dockerfile_of(inputs, settings, base),
+        credentials=credentials(request, texts_of(inputs, context.dockerfile), registries),
+        hidden=request.hidden,
+        shown_context=Path(inputs.directory or ""),
+        shown_dockerfile=dockerfile_of(inputs, settings),
     )
 
 
-def located(value: str, base: Path) -> str:
-    """Make a named context's path absolute."""
-    return str(base / value) if is_local(value) else value
-
-
-def secret_sources(secrets: Mapping[str, Mapping[str, str]], base: Path) -> Iterator[SecretSource]:
+def secret_sources(secrets: Mapping[str, Mapping[str, str]]) -> Iterator[SecretSource]:
     """Yield the build secrets."""
     for name, source in secrets.items():
-        file = base / source["file"] if "file" in source else None
+        file = Path(source["file"]) if "file" in source else None
         yield SecretSource(name, source.get("value"), source.get("env"), file)
 
 
-def origin_labels(job: Job) -> dict[str, str]:
+def resource_labels(job: Job) -> dict[str, str]:
     """Return labels that say which resource published the image; they never count for the fingerprint."""
     return {"io.pulumi.project": job.project, "io.pulumi.stack": job.stack, "io.pulumi.resource": job.name}
 
 
-def credentials(wanted: Wanted, texts: Iterable[str], registries: Registries) -> Mapping[str, Credential]:
+def credentials(request: PublishRequest, texts: Iterable[str], registries: Registries) -> Mapping[str, Credential]:
     """Return the logins that the builder needs: to push, for base images and for caches."""
-    logins, target = registries.logins, wanted.target.repository
+    logins, target = registries.logins, request.target.repository
     read = tuple(texts)
     images = [
         (image.repository.registry, image.repository.full_path)
@@ -71,7 +64,7 @@ def credentials(wanted: Wanted, texts: Iterable[str], registries: Registries) ->
         for image in sorted(images_of(host, read), key=str)
     ]
     ecr = [(host, "") for host in sorted(ecr_hosts(read))]
-    keychain = logins.keychain(wanted.login, wanted.job.task)
+    keychain = logins.keychain(request.login, request.job.task)
     return keychain.for_builder([(target.registry, target.full_path), *images, *ecr])
 
 
