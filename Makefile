@@ -4,9 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
-SOURCES := provider/image_assets tests tests/support/bin/pulumi-language-python tools/kit tools/setup tools/demo tools/with-docker __main__.py examples
+SOURCES := provider/image_assets tests tests/support/bin/pulumi-language-python tools/kit tools/artifacts tools/setup tools/demo tools/release tools/with-docker __main__.py examples
 
-.PHONY: help setup demo test bench fuzz check schema clean
+.PHONY: help setup demo test bench fuzz check schema release clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -31,11 +31,14 @@ check: setup ## format, lint and types
 	@.venv/bin/ruff format --check $(SOURCES)
 	@.venv/bin/ruff check $(SOURCES)
 	@.venv/bin/mypy
-	@.venv/bin/mypy --scripts-are-modules tools/setup tools/demo tools/with-docker
+	@.venv/bin/mypy --scripts-are-modules tools/setup tools/demo tools/release tools/with-docker
 
 schema: setup ## write schema.json and sdk/ anew
 	@$(PYTHON) -m image_assets.inputs.schema > schema.json
 	@tools/gensdk schema.json sdk
+
+release: setup ## make a release for this platform in dist/
+	@tools/release
 
 clean: ## remove all that setup and the tests made in this folder
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-module github.com/image-assets/pulumi-image-assets/sdk/go
+module image-assets.example/sdk/go
 
 go 1.25
 

@@ -33,14 +33,19 @@ def run(command: Sequence[str | Path], *, cwd: Path = REPO, environ: Mapping[str
         raise SetupError(f"failed with code {done.returncode}: {' '.join(map(str, command))}")
 
 
-def run_quietly(command: Sequence[str | Path], *, environ: Mapping[str, str] | None = None) -> None:
+def run_quietly(command: Sequence[str | Path], *, cwd: Path = REPO, environ: Mapping[str, str] | None = None) -> None:
     """Run a command that must succeed; its output is shown only if it does not.
 
     Raises:
         SetupError: It failed.
     """
     done = subprocess.run(
-        command, env={**os.environ, **(environ or {})}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command,
+        cwd=cwd,
+        env={**os.environ, **(environ or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     if done.returncode:
         printed = done.stdout.decode(errors="replace")

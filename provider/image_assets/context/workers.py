@@ -35,6 +35,8 @@ def _cores() -> int:
 MOST_WORKERS: Final = min(_cores() - 1, 4)
 """In this process, for all contexts: each takes some 15 MB, and 25 MB more for 100,000 digests in the cache."""
 _SEATS: Final = threading.Semaphore(MOST_WORKERS)
+WORKER_FLAG: Final = "--context-worker"
+"""The only argument with which a packed program, which has no interpreter to start, runs `worker.py` instead."""
 
 
 class Workers:
@@ -198,6 +200,8 @@ class Worker:
 
 def _command() -> tuple[str, ...]:
     """Return how this interpreter runs `worker.py` with the modules that are in use here, whatever the environment."""
+    if getattr(sys, "frozen", False):
+        return (sys.executable, WORKER_FLAG)
     path = [str(Path(image_assets.__file__).parents[1]), *filter(None, sys.path)]
     program = "import sys; sys.path[:] = sys.argv[1:]; from image_assets.context.worker import main; main()"
     options = ("-I", "-S", "-X", f"utf8={sys.flags.utf8_mode}", *(("-B",) if sys.dont_write_bytecode else ()))

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from image_assets import __version__
+from image_assets import HOME, __version__
 from image_assets.inputs.field import Field
 from image_assets.inputs.grant_fields import GRANT_METHODS, GRANTS_FIELDS, POLICY_STATEMENT_FIELDS
 from image_assets.inputs.image import DOCKER_ASSET_FIELDS, IMAGE_FIELDS, TARBALL_ASSET_FIELDS
@@ -49,7 +49,7 @@ LANGUAGES: Mapping[str, Any] = {
     "go": {
         "respectSchemaVersion": True,
         "generateResourceContainerTypes": True,
-        "importBasePath": "github.com/image-assets/pulumi-image-assets/sdk/go/imageassets",
+        "importBasePath": f"{HOME}/sdk/go/imageassets",
     },
 }
 
@@ -63,6 +63,10 @@ def package_schema() -> dict[str, Any]:
             "version": __version__,
             "description": "Container images from directories and archives, named by their content.",
             "keywords": ["pulumi", "docker", "container", "image", "registry", "kind/component", "category/cloud"],
+            "homepage": f"https://{HOME}",
+            "repository": f"https://{HOME}/source",
+            "logoUrl": f"https://{HOME}/logo.svg",
+            "pluginDownloadURL": f"https://{HOME}/releases/v${{VERSION}}",
             "license": "Apache-2.0",
             "publisher": "image-assets",
             # supportPack: the Go SDK gets its go.mod, the Python SDK its own version.

@@ -7,8 +7,8 @@ import (
 	"context"
 	"reflect"
 
-	"github.com/image-assets/pulumi-image-assets/sdk/go/imageassets/internal"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"image-assets.example/sdk/go/imageassets/internal"
 )
 
 // An Amazon ECR repository that the program owns.

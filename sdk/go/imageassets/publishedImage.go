@@ -8,8 +8,8 @@ import (
 	"reflect"
 
 	"errors"
-	"github.com/image-assets/pulumi-image-assets/sdk/go/imageassets/internal"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"image-assets.example/sdk/go/imageassets/internal"
 )
 
 // An image in a registry: what an asset component makes. Not meant to be used by itself.

@@ -8,8 +8,8 @@ import (
 	"reflect"
 
 	"errors"
-	"github.com/image-assets/pulumi-image-assets/sdk/go/imageassets/internal"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"image-assets.example/sdk/go/imageassets/internal"
 )
 
 // One statement of an Amazon ECR repository's policy; the other statements are left alone.

@@ -4,9 +4,9 @@
 package config
 
 import (
-	"github.com/image-assets/pulumi-image-assets/sdk/go/imageassets/internal"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/config"
+	"image-assets.example/sdk/go/imageassets/internal"
 )
 
 var _ = internal.GetEnvOrDefault

@@ -1,0 +1,1 @@
+"""The program `image-assets` of a release, which needs no Python."""

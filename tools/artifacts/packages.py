@@ -1,0 +1,79 @@
+"""The packages of each language, built from copies, so that nothing is left in the checkout."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+from tools.kit import golang
+from tools.kit.commands import REPO, VENV, SetupError, find, run_quietly
+
+_SDK = REPO / "sdk"
+_LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.egg-info", "node_modules", "build", "bin")
+_CLASSIFIERS = (
+    "Intended Audience :: Developers",
+    "Programming Language :: Python :: 3",
+    "Topic :: Software Development :: Build Tools",
+    "Typing :: Typed",
+)
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def wheels(scratch: Path, out: Path) -> list[Path]:
+    """Build the wheels of the provider and of the Python SDK.
+
+    Raises:
+        SetupError: Building failed.
+    """
+    sdk = _copy("python", scratch)
+    described = (sdk / "pyproject.toml").read_text()
+    listed = json.dumps(_CLASSIFIERS)
+    (sdk / "pyproject.toml").write_text(described.replace("[project]\n", f"[project]\n  classifiers = {listed}\n", 1))
+    before = set(out.glob("*.whl"))
+    options = ["--no-deps", "--no-build-isolation", "--disable-pip-version-check", "-w", out]
+    run_quietly([VENV / "bin" / "python", "-m", "pip", "wheel", *options, REPO, sdk])
+    return sorted(set(out.glob("*.whl")) - before)
+
+
+def npm(scratch: Path, out: Path) -> Path:
+    """Compile the TypeScript SDK and pack it.
+
+    Raises:
+        SetupError: There is no npm, or compiling failed.
+    """
+    program = find("npm")
+    if program is None:
+        raise SetupError("install Node.js with npm, or leave the TypeScript package out: `tools/release --without npm`")
+    sdk = _copy("nodejs", scratch)
+    run_quietly([program, "install", "--no-audit", "--no-fund", "--prefix", sdk])
+    run_quietly([sdk / "node_modules" / ".bin" / "tsc", "--project", sdk])
+    for name in ("package.json", "README.md", "LICENSE"):
+        shutil.copy2(sdk / name, sdk / "bin" / name)
+    run_quietly([program, "pack", sdk / "bin", "--pack-destination", out])
+    return max(out.glob("*.tgz"), key=lambda path: path.stat().st_mtime)
+
+
+def go_module(scratch: Path, version: str, out: Path) -> Path:
+    """Complete the Go module by its go.sum, compile it, and pack it as a module proxy serves it.
+
+    Raises:
+        SetupError: There is no Go, or compiling failed.
+    """
+    sdk = _copy("go", scratch)
+    for command in (["mod", "tidy"], ["vet", "./..."]):
+        run_quietly([golang.go(), *command], cwd=sdk, environ={"GOFLAGS": "-mod=mod"})
+    module = (sdk / "go.mod").read_text().split("\n", 1)[0].removeprefix("module ").strip()
+    archive = out / f"image-assets-sdk-go-v{version}.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted(filter(Path.is_file, sdk.rglob("*"))):
+            member = zipfile.ZipInfo(f"{module}@v{version}/{path.relative_to(sdk).as_posix()}", _EPOCH)
+            packed.writestr(member, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return archive
+
+
+def _copy(language: str, scratch: Path) -> Path:
+    """Copy a generated SDK, with the licence, to where it may be built."""
+    folder = scratch / language
+    shutil.copytree(_SDK / language, folder, ignore=_LEFTOVERS)
+    shutil.copy2(REPO / "LICENSE", folder)
+    return folder
