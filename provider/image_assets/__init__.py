@@ -16,6 +16,6 @@ The way of one image, room by room; a room imports only from rooms that stand be
 
 __version__ = "0.1.0"
 
-#: Where the project and its releases live, without a scheme. Whoever publishes releases sets it to a place of their own;
-#: `.example` belongs to nobody (RFC 2606), so that no one else's files are ever downloaded instead.
+#: Where the project and its releases live, without a scheme: whoever publishes releases sets it to a place of theirs.
+#: `.example` belongs to nobody (RFC 2606), so that nobody else's files are ever downloaded instead.
 HOME = "image-assets.example"
