@@ -30,7 +30,7 @@ def wheels(scratch: Path, out: Path) -> list[Path]:
     listed = json.dumps(_CLASSIFIERS)
     (sdk / "pyproject.toml").write_text(described.replace("[project]\n", f"[project]\n  classifiers = {listed}\n", 1))
     before = set(out.glob("*.whl"))
-    options = ["--no-deps", "--no-build-isolation", "--disable-pip-version-check", "-w", out]
+    options: list[str | Path] = ["--no-deps", "--no-build-isolation", "--disable-pip-version-check", "-w", out]
     run_quietly([VENV / "bin" / "python", "-m", "pip", "wheel", *options, REPO, sdk])
     return sorted(set(out.glob("*.whl")) - before)
 

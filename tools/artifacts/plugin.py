@@ -27,7 +27,7 @@ def freeze(scratch: Path) -> Path:
     Raises:
         SetupError: PyInstaller failed.
     """
-    folders = ["--distpath", scratch / "dist", "--workpath", scratch / "work"]
+    folders: list[str | Path] = ["--distpath", scratch / "dist", "--workpath", scratch / "work"]
     run_quietly([VENV / "bin" / "pyinstaller", "--noconfirm", *folders, _SPEC])
     folder = scratch / "dist" / "plugin"
     shutil.copy2(REPO / "LICENSE", folder)
