@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from image_assets.aws.ecr import Aws, AwsSettings, EcrKeychain, cancellable, get_policy, set_policy
+from image_assets.aws.ecr import Aws, EcrKeychain, cancellable, get_policy, set_policy
 from image_assets.aws.errors import IAM_ACTIONS, Call, RepositoryMissingError
-from image_assets.aws.names import RepositoryArn
+from image_assets.aws.names import PUBLIC_HOST, RepositoryArn
+from image_assets.aws.settings import STACK_KEYS, AwsSettings, Keys, Role
 from image_assets.errors import CancelledByUserError, CloudError
+from image_assets.oci.keychain import Credential
 from image_assets.task import Task
 from tests.fakes.ecr_front import ACCOUNT, PROVIDER_KEY, REGION, EcrFront
 from tests.support.paths import REPO
@@ -92,11 +94,11 @@ def test_settings_come_from_the_first_source_that_has_them() -> None:
     settings = AwsSettings.of(
         {"profile": "mine"}, {"profile": "stack", "assumeRoleArn": "arn:x", "endpoint": "http://e"}
     )
-    assert settings == AwsSettings(profile="mine", assume_role_arn="arn:x", endpoint="http://e")
+    assert settings == AwsSettings(profile="mine", roles=(Role("arn:x"),), endpoint="http://e")
 
 
 def test_a_role_is_assumed_once_and_its_own_keys_sign(aws: EcrFront, user: Aws) -> None:
-    role = AwsSettings(assume_role_arn=f"arn:aws:iam::{ACCOUNT}:role/publisher", external_id="partner")
+    role = AwsSettings.of({"assumeRoleArn": f"arn:aws:iam::{ACCOUNT}:role/publisher", "externalId": "partner"})
     keychain = EcrKeychain(Aws(role), Task())
     assert keychain.resolve(HOST, "x")
     assert keychain.arn(aws.address, "x")
@@ -109,8 +111,109 @@ def test_a_role_is_assumed_once_and_its_own_keys_sign(aws: EcrFront, user: Aws) 
 def test_a_role_that_may_not_be_assumed_is_named(aws: EcrFront, user: Aws) -> None:
     aws.allowed = {"ecr:GetAuthorizationToken"}
     role = f"arn:aws:iam::{ACCOUNT}:role/publisher"
-    with pytest.raises(CloudError, match=f"sts:AssumeRole on {role}: access denied"):
-        EcrKeychain(Aws(AwsSettings(assume_role_arn=role)), Task()).resolve(HOST, "x")
+    with pytest.raises(CloudError, match=rf"sts:AssumeRole on {role}: access denied.* \(HTTP 400\)"):
+        EcrKeychain(Aws(AwsSettings(roles=(Role(role),))), Task()).resolve(HOST, "x")
+
+
+def test_each_of_several_roles_is_assumed_by_the_one_before_it(aws: EcrFront, user: Aws) -> None:
+    """As pulumi-aws does with `aws:assumeRoles`, with all that can be said of one."""
+    arns = [f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("first", "second", "third")]
+    options = {
+        "externalId": "partner",
+        "sessionName": "deploy",
+        "sourceIdentity": "me",
+        "duration": "1h",
+        "policyArns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"],
+        "tags": {"team": "a"},
+        "transitiveTagKeys": ["team"],
+    }
+    roles = [{"roleArn": arns[0]}, {"roleArn": arns[1], **options}, {"roleArn": arns[2]}]
+    keychain = EcrKeychain(Aws(AwsSettings.of({}, {"assumeRoles": roles})), Task())
+    assert keychain.resolve(HOST, "x")
+    assert keychain.resolve(f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com", "x")
+    assert [role for role in aws.assumed if role in arns] == arns
+    signers = [seen.key for seen in aws.seen]
+    assert signers[0] == PROVIDER_KEY
+    assert len(set(signers)) == 4
+
+
+def test_what_is_said_of_a_role_is_said_to_sts() -> None:
+    role = Role.of(
+        {"roleArn": "arn:x", "duration": "1h30m", "policyArns": ["a"], "tags": {"k": "v"}, "externalId": "e"}
+    )
+    assert role.arguments == {
+        "DurationSeconds": 5400,
+        "PolicyArns": [{"arn": "a"}],
+        "Tags": [{"Key": "k", "Value": "v"}],
+        "ExternalId": "e",
+    }
+
+
+def test_keys_of_a_stack_count_where_they_are_known_and_show_nowhere(
+    aws: EcrFront, user: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R36: what is stored names the stack alone."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    stored = {"keysOf": "proj/test-keys", "profile": "no-such-profile", "region": REGION}
+    STACK_KEYS.remember("proj/test-keys", Keys("AKIASTACK", "hidden", "token"))
+    settings = AwsSettings.of({}, stored)
+    assert EcrKeychain(Aws(settings), Task()).resolve(HOST, "x")
+    assert {seen.key for seen in aws.seen} == {"AKIASTACK"}
+    assert not any(text in repr(settings) for text in ("AKIASTACK", "hidden", "token'"))
+    own = AwsSettings.of({"profile": "mine"}, stored)
+    assert (own.profile, own.keys) == ("mine", None)
+
+
+def test_keys_that_this_process_was_not_told_are_named_where_nobody_can_sign(
+    user: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    elsewhere = Aws(AwsSettings.of({}, {"keysOf": "proj/elsewhere"}))
+    with pytest.raises(CloudError, match=r"configuration of proj/elsewhere .* --run-program"):
+        EcrKeychain(elsewhere, Task()).resolve(HOST, "x")
+
+
+def test_ecr_public_has_its_login(aws: EcrFront, user: Aws) -> None:
+    keychain = EcrKeychain(user, Task())
+    credential = keychain.resolve(PUBLIC_HOST, "me/app")
+    assert credential is not None
+    assert credential.username == "AWS"
+    assert credential.password in aws.tokens
+    assert keychain.resolve(PUBLIC_HOST, "me/other") == credential
+    assert aws.actions() == ["ecr-public:GetAuthorizationToken"]
+    assert {seen.region for seen in aws.seen} == {"us-east-1"}
+    assert keychain.arn(PUBLIC_HOST, "me/app") is None
+
+
+@pytest.mark.parametrize("kind", ["denied", "nobody"])
+def test_ecr_public_is_read_without_a_login_where_there_is_none(
+    aws: EcrFront, user: Aws, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Only who is known and refused has something to mend."""
+    warnings = list[str]()
+    if kind == "denied":
+        aws.allowed = set()
+    else:
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    assert EcrKeychain(user, Task(warn=warnings.append)).resolve(PUBLIC_HOST, "x") is None
+    told = ["ecr-public:GetAuthorizationToken on *: access denied" in warning for warning in warnings]
+    assert told == ([True] if kind == "denied" else [])
+
+
+def test_a_refused_token_is_renewed_once(aws: EcrFront, user: Aws) -> None:
+    keychain = EcrKeychain(user, Task())
+    first = keychain.resolve(HOST, "x")
+    assert first is not None
+    keychain.forget(HOST, Credential("AWS", "somebody else's"))
+    assert keychain.resolve(HOST, "x") == first
+    keychain.forget(HOST, first)
+    second = keychain.resolve(HOST, "x")
+    assert second is not None
+    assert second != first
+    keychain.forget(HOST, first)
+    keychain.forget(HOST, second)
+    assert keychain.resolve(HOST, "x") == second
+    assert _token_requests(aws) == 2
 
 
 def test_missing_credentials_say_where_they_were_looked_for(user: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,4 +276,4 @@ def test_no_token_shows_in_a_text(user: Aws, aws: EcrFront) -> None:
 
 def test_each_call_that_the_provider_can_make_is_in_the_docs() -> None:
     listed = (REPO / "docs" / "aws.md").read_text()
-    assert [action for action in IAM_ACTIONS.values() if f"`{action}`" not in listed] == []
+    assert [action for action in IAM_ACTIONS if f"`{action}`" not in listed] == []

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from image_assets.aws.ecr import AwsSettings
 from image_assets.aws.names import RepositoryArn
+from image_assets.aws.settings import AwsSettings
 from image_assets.components.grants import find_arn, role_name, role_policy, statement_for
 from image_assets.repository_policy import rules
 

@@ -57,10 +57,12 @@ class Seen:
     Attributes:
         key: The access key, or "token" for registry requests.
         action: The IAM action.
+        region: The region of the AWS service that was asked; empty for registry requests.
     """
 
     key: str
     action: str
+    region: str = ""
 
 
 @dataclass
@@ -73,11 +75,14 @@ class EcrFront:
         storage: docker-registry's files.
         address: `localhost:PORT` of this front, both the AWS endpoint and the registry.
         seen: What was done, oldest first.
+        assumed: The roles that were assumed, oldest first.
         allowed: The only actions allowed to the provider; None allows all.
         throttle: How many times each action is still answered with a throttling error.
         refused_policies: How many policies are still found invalid, as for principals that IAM has yet to spread.
         unknown_principals: Names that make every policy which holds one of them invalid.
         token_seconds: How long new tokens hold.
+        end_tokens: What happens to all tokens when a layer is sent next: "expire", "revoke" or nothing.
+        refuse_tokens: Whether every token is taken for an expired one.
     """
 
     moto: str
@@ -85,11 +90,14 @@ class EcrFront:
     storage: Path
     address: str = ""
     seen: list[Seen] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
     allowed: set[str] | None = None
     throttle: dict[str, int] = field(default_factory=dict)
     refused_policies: int = 0
     unknown_principals: set[str] = field(default_factory=set)
     token_seconds: float = 12 * 3600
+    end_tokens: str = ""
+    refuse_tokens: bool = False
     tokens: dict[str, float] = field(default_factory=dict)
     clients: dict[str, Any] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -141,10 +149,10 @@ class EcrFront:
         with self.lock:
             self.tokens = dict.fromkeys(self.tokens, 0.0)
 
-    def refusal(self, key: str, action: str) -> str | None:
+    def refusal(self, key: str, action: str, region: str = "") -> str | None:
         """Record an action, and say whether AWS refuses it."""
         with self.lock:
-            self.seen.append(Seen(key, action))
+            self.seen.append(Seen(key, action, region))
             if self.throttle.get(action, 0):
                 self.throttle[action] -= 1
                 return "ThrottlingException"
@@ -211,15 +219,22 @@ class _Handler(BaseHTTPRequestHandler):
     # --- the AWS API
 
     def _aws(self, body: bytes) -> None:
-        key, service = _signer(self.headers.get("Authorization", ""))
+        key, region, service = _signer(self.headers.get("Authorization", ""))
         action = _action(self.headers, self.path, body)
-        if code := self.front.refusal(key, f"{service}:{action}"):
+        if code := self.front.refusal(key, f"{service}:{action}", region):
             # botocore reads the code from the JSON of ECR and from the XML of STS and IAM.
             message = f"User: {key} is not authorized to perform: {service}:{action}"
             self._send(400, *_error(service, code, message))
             return
         if action == "SetRepositoryPolicy" and (said := self._policy_problem(json.loads(body)["policyText"])):
             self._send(400, *_error(service, "InvalidParameterException", said))
+            return
+        if action == "AssumeRole":
+            self.front.assumed.append(parse_qs(body.decode())["RoleArn"][0])
+        if service == "ecr-public":
+            data = _new_token(self.front, {"authorizationData": [{}]})["authorizationData"][0]
+            del data["proxyEndpoint"]
+            self._send(200, {"Content-Type": "application/x-amz-json-1.1"}, _json({"authorizationData": data}))
             return
         status, headers, content = _pass_on(self.front.moto, self, body)
         if status == 200 and action == "DeleteRepository":
@@ -266,15 +281,21 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(*_pass_on(f"http://{self.front.upstream}", self, body))
 
     def _signed_in(self) -> bool:
+        if self.front.end_tokens and self.command in ("PATCH", "PUT") and "/blobs/uploads/" in self.path:
+            self.front.expire_tokens()
+            self.front.tokens = self.front.tokens if self.front.end_tokens == "expire" else {}
+            self.front.end_tokens = ""
         given = self.headers.get("Authorization", "").removeprefix("Basic ")
         username, _, token = b64decode(given).decode().partition(":") if given else ("", "", "")
         expires = self.front.tokens.get(token)
         if username != "AWS" or expires is None:
             challenge = f'Basic realm="http://{self.front.address}/",service="ecr.amazonaws.com"'
             self._refuse(401, "UNAUTHORIZED", "Not Authorized", {"Www-Authenticate": challenge})
-        elif expires < time():
+        elif self.front.refuse_tokens or expires < time():
             self._refuse(403, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
-        return expires is not None and username == "AWS" and expires >= time()
+        else:
+            return True
+        return False
 
     def _may(self, name: str) -> bool:
         action = next(a for verb, path, a in _REGISTRY_ACTIONS if verb in ("", self.command) and path.search(self.path))
@@ -354,10 +375,14 @@ def _ask(
         connection.close()
 
 
-def _signer(authorization: str) -> tuple[str, str]:
-    """Return access key and service of a signature (SigV4: `Credential=KEY/DATE/REGION/SERVICE/aws4_request`)."""
-    match = re.search(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/", authorization)
-    return (match[1], match[2]) if match else ("", "")
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _signer(authorization: str) -> tuple[str, str, str]:
+    """Return key, region and service of a signature (SigV4: `Credential=KEY/DATE/REGION/SERVICE/aws4_request`)."""
+    match = re.search(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/", authorization)
+    return (match[1], match[2], match[3]) if match else ("", "", "")
 
 
 def _action(headers: Message, path: str, body: bytes) -> str:
@@ -367,7 +392,7 @@ def _action(headers: Message, path: str, body: bytes) -> str:
 
 
 def _error(service: str, code: str, message: str) -> tuple[dict[str, str], bytes]:
-    if service == "ecr":
+    if service.startswith("ecr"):
         content = json.dumps({"__type": code, "message": message}).encode()
         return {"Content-Type": "application/x-amz-json-1.1"}, content
     text = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"

@@ -78,15 +78,30 @@ def test_a_missing_repository_is_an_error_that_names_it(images: PublishedImage, 
         images.create(JOB, inputs)
 
 
-def test_a_token_that_expired_early_leaves_no_tag_and_says_so(
+@pytest.mark.parametrize("end", ["expire", "revoke"])
+def test_a_token_that_ends_in_mid_upload_is_renewed_once(
+    aws: EcrFront, images: PublishedImage, tmp_path: Path, url: str, end: str
+) -> None:
+    """Twice in a row, with one minute at least between the renewals of a token."""
+    for seed in ("a", "b"):
+        aws.end_tokens = end
+        made = images.create(JOB, _inputs(images, tmp_path, f"{url}", seed))
+        assert made.outputs["imageTag"] in _tags(aws, url)
+        assert aws.end_tokens == ""
+        images = PublishedImage(Settings(cache_directory=str(tmp_path / "other")), tmp_path)
+    assert aws.actions().count("ecr:GetAuthorizationToken") == 4
+
+
+def test_a_registry_that_refuses_every_token_is_asked_with_two_of_them(
     aws: EcrFront, images: PublishedImage, tmp_path: Path, url: str
 ) -> None:
-    images.create(JOB, _inputs(images, tmp_path, url, "a"))
-    before = _tags(aws, url)
-    aws.expire_tokens()
-    with pytest.raises(AssetError, match="token has expired"):
-        images.create(JOB, _inputs(images, tmp_path, url, "b"))
-    assert _tags(aws, url) == before
+    aws.refuse_tokens = True
+    try:
+        with pytest.raises(AssetError, match="token has expired"):
+            images.create(JOB, _inputs(images, tmp_path, url, "b"))
+    finally:
+        aws.refuse_tokens = False
+    assert aws.actions().count("ecr:GetAuthorizationToken") == 2
 
 
 def test_denied_access_names_the_action(aws: EcrFront, images: PublishedImage, tmp_path: Path, url: str) -> None:

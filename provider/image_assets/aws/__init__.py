@@ -2,6 +2,7 @@
 
 names               hosts, ARNs and repository names
 lifecycle           which images expire
+settings            how AWS is reached: profile, keys, roles, endpoint
 errors              what AWS answers, in the user's terms
 ecr                 logins and policies over the API; the only file that talks to AWS
 """

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from image_assets.aws.errors import Call, NoPolicyError, failure, refusal
-from image_assets.aws.names import RepositoryArn, arn_of, home_region, parse_host, partition_of
+from image_assets.aws.errors import Call, NoCredentialsError, NoPolicyError, failure, refusal
+from image_assets.aws.names import PUBLIC_HOST, RepositoryArn, arn_of, home_region, parse_host, partition_of
+from image_assets.aws.settings import AwsSettings, Role
 from image_assets.errors import CloudError
 from image_assets.oci.keychain import Credential
 from image_assets.task import Task
@@ -26,41 +27,14 @@ T = TypeVar("T")
 
 #: A token is renewed this long before it expires, so that none expires in the middle of a push.
 _RENEW_EARLY = 30 * 60
+#: A token that is refused sooner after it was renewed is not renewed once more: it is not its age.
+_RENEW_AGAIN = 60.0
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 5, 20, 6
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL")
 _REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _POLL = 0.1
-
-
-@dataclass(frozen=True)
-class AwsSettings:
-    """How AWS is reached; whatever is None follows the rules of the AWS CLI.
-
-    Attributes:
-        region: For calls that no registry or ARN tells the region of.
-        profile: A profile of the AWS configuration files.
-        assume_role_arn: A role to assume first.
-        external_id: The external id for that.
-        endpoint: Another endpoint for every service, as emulators need.
-    """
-
-    region: str | None = None
-    profile: str | None = None
-    assume_role_arn: str | None = None
-    external_id: str | None = None
-    endpoint: str | None = None
-
-    @classmethod
-    def of(cls, *sources: Mapping[str, Any]) -> "AwsSettings":
-        """Read the members of `aws` inputs or configuration (`assumeRoleArn`, ...); the first that has one wins."""
-        names = {member.name: _wire_name(member.name) for member in fields(cls)}
-        found = {name: next((s[key] for s in sources if s.get(key)), None) for name, key in names.items()}
-        return cls(**found)
-
-
-def _wire_name(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(map(str.capitalize, rest))
+#: ECR Public answers here alone (ECR Public user guide, "Registry authentication").
+_PUBLIC_LOGIN = Call("get_authorization_token", "us-east-1", service="ecr-public")
 
 
 class Aws:
@@ -78,31 +52,29 @@ class Aws:
         variables = (os.environ.get(name) for name in _ENDPOINT_VARIABLES)
         return self.settings.endpoint or next(filter(None, variables), None)
 
-    def call(self, call: Call, task: Task, service: str = "ecr", **arguments: Any) -> Any:
+    def call(self, call: Call, task: Task, **arguments: Any) -> Any:
         """Make a request; the answer, or the error that tells the user what to do.
 
         Raises:
             CloudError: AWS refused, could not be reached, or there are no credentials.
             CancelledByUserError: The user cancelled.
         """
-        return cancellable(task, partial(self._call, call, service, arguments))
+        return cancellable(task, partial(self._call, call, arguments))
 
     def emulated_region(self) -> str:
         """Return the region to ask an emulator about: its hosts do not tell one."""
         named = (os.environ.get(name) for name in _REGION_VARIABLES)
         return self.settings.region or next(filter(None, named), "us-east-1")
 
-    def _call(self, call: Call, service: str, arguments: Mapping[str, Any]) -> Any:
+    def _call(self, call: Call, arguments: Mapping[str, Any]) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only programs with ECR pay for it
 
         try:
-            return getattr(self._client(service, call.region), call.method)(**arguments)
+            return getattr(self._client(call.service, call.region), call.method)(**arguments)
         except ClientError as error:
-            assuming = error.operation_name == "AssumeRole"
-            asked = Call("assume_role", call.region, str(self.settings.assume_role_arn)) if assuming else call
-            raise refusal(error.response.get("Error", {}), asked) from error
+            raise refusal(error.response, call) from error
         except BotoCoreError as error:
-            raise failure(error, call) from error
+            raise failure(error, call, keys_of=self.settings.keys_of) from error
 
     def _client(self, service: str, region: str) -> Any:
         # Making clients is not thread-safe in botocore, using them is.
@@ -129,14 +101,19 @@ class Aws:
 
 
 def _session(settings: AwsSettings) -> Any:
-    """Open a session with the profile's credentials, or those of the role to assume."""
-    import botocore.session  # noqa: PLC0415 - only programs with ECR pay for it
+    """Open a session with the keys, the profile's credentials, or those of the last of the roles to assume."""
+    import logging  # noqa: PLC0415 - only programs with ECR pay for it
 
-    source = botocore.session.Session(profile=settings.profile)
-    if not settings.assume_role_arn:
-        return source
+    import botocore.session  # noqa: PLC0415 - same
+
+    # It shows the traceback of a role that may not be assumed, which is an error of ours with a text for the user.
+    logging.getLogger("botocore.credentials").setLevel(logging.CRITICAL)
     session = botocore.session.Session(profile=settings.profile)
-    session.register_component("credential_provider", _Assumed(source, settings))
+    if settings.keys:
+        session.set_credentials(settings.keys.access_key, settings.keys.secret_key, settings.keys.token)
+    for role in settings.roles:
+        source, session = session, botocore.session.Session(profile=settings.profile)
+        session.register_component("credential_provider", _Assumed(source, role, settings))
     return session
 
 
@@ -145,25 +122,29 @@ class _Assumed:
     """Gives a session the credentials of an assumed role, renewed as they expire."""
 
     source: Any
+    role: Role
     settings: AwsSettings
 
     def load_credentials(self) -> Any:
         """Return the credentials (botocore's interface of a credential resolver)."""
-        from botocore.credentials import (  # noqa: PLC0415 - only programs with ECR pay for it
-            AssumeRoleCredentialFetcher,
-            DeferredRefreshableCredentials,
-        )
-        from botocore.exceptions import NoCredentialsError  # noqa: PLC0415 - same
+        from botocore.credentials import DeferredRefreshableCredentials  # noqa: PLC0415 - only programs with ECR pay
+
+        return DeferredRefreshableCredentials(self._assume, "assume-role")
+
+    def _assume(self) -> Any:
+        from botocore.credentials import AssumeRoleCredentialFetcher  # noqa: PLC0415 - only programs with ECR pay for it
+        from botocore.exceptions import ClientError, NoCredentialsError  # noqa: PLC0415 - same
 
         own = self.source.get_credentials()
         if own is None:
             raise NoCredentialsError
-        role = str(self.settings.assume_role_arn)
-        region = self.settings.region or self.source.get_config_variable("region") or home_region(role)
+        region = self.settings.region or self.source.get_config_variable("region") or home_region(self.role.arn)
         creator = partial(self.source.create_client, region_name=region, endpoint_url=self.settings.endpoint)
-        extra = {"ExternalId": self.settings.external_id} if self.settings.external_id else {}
-        fetcher = AssumeRoleCredentialFetcher(creator, own, role, {"RoleSessionName": "image-assets", **extra})
-        return DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+        options = {"RoleSessionName": "image-assets", **self.role.arguments}
+        try:
+            return AssumeRoleCredentialFetcher(creator, own, self.role.arn, options).fetch_credentials()
+        except ClientError as error:
+            raise refusal(error.response, Call("assume_role", region, self.role.arn, service="sts")) from error
 
 
 def cancellable(task: Task, work: Callable[[], T]) -> T:
@@ -250,26 +231,43 @@ class _Token:
 class EcrKeychain:
     """Signs in to ECR's registries at the time of use.
 
-    One token serves all registries of a region, and is asked for once however many threads want it. A host that is not
-    ECR's by its name is ECR's all the same if the endpoint that stands in for AWS names it as its registry.
+    One token serves all registries of a region, and one all of ECR Public; it is asked for once however many threads
+    want it. A host that is not ECR's by its name is ECR's all the same if the endpoint that stands in for AWS names it
+    as its registry.
     """
 
     def __init__(self, aws: Aws, task: Task) -> None:
         self._aws = aws
         self._task = task
-        self._tokens: dict[str, _Token] = {}
-        self._locks: dict[str, threading.Lock] = {}
+        self._tokens: dict[Call, _Token] = {}
+        self._locks: dict[Call, threading.Lock] = {}
+        self._renewed: dict[Call, float] = {}
         self._failed = False
 
     def resolve(self, registry: str, repository: str) -> Credential | None:
         """Return the login of an ECR registry, None for every other.
 
+        ECR Public can be read without a login, so there AWS's refusal to give one is none either.
+
         Raises:
             CloudError: The registry is ECR's and there is no login.
         """
+        what = f"{registry}/{repository}"
+        if registry == PUBLIC_HOST:
+            return self._public(what)
         host = parse_host(registry)
-        token = self._token(host.region, f"{registry}/{repository}") if host else self._emulated(registry)
+        token = self._token(_login_call(host.region), what) if host else self._emulated(registry)
         return token.credential if token else None
+
+    def forget(self, registry: str, refused: Credential) -> None:
+        """Ask for a new token next time, if it was ours that the registry refused; once a minute, not for ever."""
+        del registry  # a token tells by itself which registries it is for
+        for call, token in tuple(self._tokens.items()):
+            with self._locks[call]:
+                recently = time.monotonic() - self._renewed.get(call, -_RENEW_AGAIN) < _RENEW_AGAIN
+                if token.credential == refused and self._tokens.get(call) is token and not recently:
+                    self._renewed[call] = time.monotonic()
+                    del self._tokens[call]
 
     def arn(self, registry: str, path: str) -> RepositoryArn | None:
         """Return the ARN of an ECR repository, None if the registry is not ECR's.
@@ -280,7 +278,7 @@ class EcrKeychain:
         if parse_host(registry) or not self._emulated(registry):
             return arn_of(registry, path)
         region = self._aws.emulated_region()
-        identity = self._aws.call(Call("get_caller_identity", region), self._task, "sts")
+        identity = self._aws.call(Call("get_caller_identity", region, service="sts"), self._task)
         return RepositoryArn(partition_of(region), region, identity["Account"], path)
 
     def _emulated(self, registry: str) -> _Token | None:
@@ -288,23 +286,38 @@ class EcrKeychain:
         if not self._aws.endpoint or self._failed:
             return None
         try:
-            token = self._token(self._aws.emulated_region(), registry)
+            token = self._token(_login_call(self._aws.emulated_region()), registry)
         except CloudError as error:
             self._failed = True
             self._task.warn(f"{self._aws.endpoint} stands in for AWS but gives no registry login: {error}")
             return None
         return token if token.registry == registry else None
 
-    def _token(self, region: str, what: str) -> _Token:
-        with self._locks.setdefault(region, threading.Lock()):
-            token = self._tokens.get(region)
+    def _public(self, what: str) -> Credential | None:
+        try:
+            return self._token(_PUBLIC_LOGIN, what).credential
+        except NoCredentialsError as error:
+            self._task.debug(f"{what} is asked for without a login: {error}")
+        except CloudError as error:
+            self._task.warn(f"{what} is asked for without a login: {error}")
+        return None
+
+    def _token(self, call: Call, what: str) -> _Token:
+        with self._locks.setdefault(call, threading.Lock()):
+            token = self._tokens.get(call)
             if token is None or not token.fresh:
-                token = self._tokens[region] = self._ask(region, what)
+                token = self._tokens[call] = self._ask(call, what)
             return token
 
-    def _ask(self, region: str, what: str) -> _Token:
-        self._task.debug(f"asking ECR in {region} for a token, for {what}")
-        answer = self._aws.call(Call("get_authorization_token", region), self._task)["authorizationData"][0]
-        username, _, password = base64.b64decode(answer["authorizationToken"]).decode().partition(":")
-        registry = urlsplit(answer["proxyEndpoint"]).netloc
-        return _Token(registry, answer["expiresAt"].timestamp(), Credential(username, password))
+    def _ask(self, call: Call, what: str) -> _Token:
+        self._task.debug(f"asking {call.action} in {call.region} for a token, for {what}")
+        answer = self._aws.call(call, self._task)["authorizationData"]
+        # A private registry's answer is a list, which has had one item ever since it could be asked for several.
+        data = answer[0] if isinstance(answer, list) else answer
+        username, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
+        registry = urlsplit(data.get("proxyEndpoint", "")).netloc
+        return _Token(registry, data["expiresAt"].timestamp(), Credential(username, password))
+
+
+def _login_call(region: str) -> Call:
+    return Call("get_authorization_token", region)

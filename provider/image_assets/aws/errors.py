@@ -6,15 +6,20 @@ from typing import Any
 
 from image_assets.errors import CloudError
 
-#: Every call the provider makes by itself, and the IAM action that it needs (documented in docs/aws.md).
-IAM_ACTIONS: Mapping[str, str] = {
-    "get_authorization_token": "ecr:GetAuthorizationToken",
-    "get_repository_policy": "ecr:GetRepositoryPolicy",
-    "set_repository_policy": "ecr:SetRepositoryPolicy",
-    "delete_repository_policy": "ecr:DeleteRepositoryPolicy",
-    "get_caller_identity": "sts:GetCallerIdentity",
-    "assume_role": "sts:AssumeRole",
+#: The methods of botocore that the provider calls by itself, and the IAM actions that they need (docs/aws.md).
+_ACTIONS: Mapping[str, str] = {
+    "get_authorization_token": "GetAuthorizationToken",
+    "get_repository_policy": "GetRepositoryPolicy",
+    "set_repository_policy": "SetRepositoryPolicy",
+    "delete_repository_policy": "DeleteRepositoryPolicy",
+    "get_caller_identity": "GetCallerIdentity",
+    "assume_role": "AssumeRole",
 }
+_SERVICE_OF = {"get_caller_identity": "sts", "assume_role": "sts"}
+IAM_ACTIONS = frozenset(
+    {f"{_SERVICE_OF.get(method, 'ecr')}:{action}" for method, action in _ACTIONS.items()}
+    | {"ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"}
+)
 
 
 class RepositoryMissingError(CloudError):
@@ -29,6 +34,10 @@ class NoPolicyError(CloudError):
     """The repository has no policy."""
 
 
+class NoCredentialsError(CloudError):
+    """There is nobody to ask AWS as."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One request: what it is called for users, and what it is about."""
@@ -36,17 +45,27 @@ class Call:
     method: str
     region: str
     resource: str = "*"
+    service: str = "ecr"
 
     @property
     def action(self) -> str:
         """The IAM action that the request needs."""
-        return IAM_ACTIONS[self.method]
+        return f"{self.service}:{_ACTIONS[self.method]}"
 
 
 _LOOKED_AT = (
-    "looked at the provider's `aws` configuration (profile, assumeRoleArn), the stack's `aws:profile`, the "
+    "looked at the provider's `aws` configuration (profile, assumeRoleArn), the stack's `aws:profile` and keys, the "
     "variables AWS_ACCESS_KEY_ID, AWS_PROFILE and AWS_WEB_IDENTITY_TOKEN_FILE, the AWS configuration files, and the "
     "credentials of the container or instance"
+)
+#: What to do about a repository that is not there.
+MAKE_REPOSITORY = (
+    "does not exist: make it first (an ImageRepository, or `aws ecr create-repository`), or correct the repository's "
+    "name, account and region"
+)
+_KEYS_UNKNOWN = (
+    "the keys in the `aws:` configuration of {stack} are told to this provider only where the program runs: add "
+    "--run-program, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 )
 _NO_LOGIN = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound")
 _EXPIRED = {
@@ -61,21 +80,21 @@ _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "No
 _THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"}
 
 
-def refusal(error: Mapping[str, Any], call: Call) -> CloudError:
-    """Turn AWS's refusal into one that says what to do."""
+def refusal(response: Mapping[str, Any], call: Call) -> CloudError:
+    """Turn AWS's refusal (a ClientError's `response`) into an error that says what to do."""
+    error = response.get("Error", {})
     code, said = str(error.get("Code", "")), str(error.get("Message", ""))
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    shown = f"{code}: {said} (HTTP {status})" if status else f"{code}: {said}"
     if code == "RepositoryNotFoundException":
-        return RepositoryMissingError(
-            f"{call.resource} does not exist: make it first (an ImageRepository, or `aws ecr create-repository`), or "
-            "correct the repository's name, account and region"
-        )
+        return RepositoryMissingError(f"{call.resource} {MAKE_REPOSITORY}; {shown}")
     if code == "RepositoryPolicyNotFoundException":
-        return NoPolicyError(f"{call.resource} has no policy")
+        return NoPolicyError(f"{call.resource} has no policy; {shown}")
     if code == "InvalidParameterException" and call.method == "set_repository_policy":
         return PolicyRefusedError(
-            f"{call.action} on {call.resource}: ECR finds the policy invalid ({said}); does every principal exist?"
+            f"{call.action} on {call.resource}: ECR finds the policy invalid ({shown}); does every principal exist?"
         )
-    return CloudError(f"{call.action} on {call.resource}: {_advice(code)}{code}: {said}")
+    return CloudError(f"{call.action} on {call.resource}: {_advice(code)}{shown}")
 
 
 def _advice(code: str) -> str:
@@ -88,9 +107,16 @@ def _advice(code: str) -> str:
     return ""
 
 
-def failure(error: Exception, call: Call) -> CloudError:
-    """Turn a request that never got an answer into an error that says what to do."""
+def failure(error: Exception, call: Call, keys_of: str | None = None) -> CloudError:
+    """Turn a request that never got an answer into an error that says what to do.
+
+    Args:
+        error: What botocore says.
+        call: The request.
+        keys_of: The stack in whose configuration there are keys that this process was not told.
+    """
     kind = type(error).__name__
     if kind in _NO_LOGIN or "SSO" in kind or "Token" in kind:
-        return CloudError(f"{call.action} on {call.resource}: no AWS credentials ({error}); {_LOOKED_AT}")
+        hint = f"; {_KEYS_UNKNOWN.format(stack=keys_of)}" if keys_of else ""
+        return NoCredentialsError(f"{call.action} on {call.resource}: no AWS credentials ({error}); {_LOOKED_AT}{hint}")
     return CloudError(f"{call.action} on {call.resource}: AWS in {call.region} could not be asked: {error}")

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from image_assets.errors import Problem
 
+#: The one registry of ECR Public.
+PUBLIC_HOST = "public.ecr.aws"
+
 #: What a registry's host name ends with (botocore's partitions.json, `dnsSuffix`; `on.` is the dual-stack form).
 _SUFFIXES = (
     "amazonaws.com",

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 import pulumi
 
-from image_assets.aws.ecr import Aws, AwsSettings, EcrKeychain
+from image_assets.aws.ecr import Aws, EcrKeychain
 from image_assets.aws.names import RepositoryArn, arn_of
+from image_assets.aws.settings import AwsSettings
 from image_assets.components.grant_checks import GRANTEES, TWINS, account_text, grant_problems, refuse, twin_problems
 from image_assets.components.origin import Origin
 from image_assets.components.stack_aws import handed_on

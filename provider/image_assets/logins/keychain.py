@@ -21,6 +21,9 @@ class StaticKeychain:
         known = {address_of(key): credential for key, credential in self.credentials.items()}
         return next(filter(None, map(known.get, addresses(registry, repository))), None)
 
+    def forget(self, registry: str, refused: Credential) -> None:
+        """Keep it: the program says what it says."""
+
 
 class DockerConfigKeychain:
     """The logins that `docker login` and `podman login` have left, with their credential helpers.

@@ -5,7 +5,8 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from image_assets.aws.ecr import Aws, AwsSettings, EcrKeychain
+from image_assets.aws.ecr import Aws, EcrKeychain
+from image_assets.aws.settings import AwsSettings
 from image_assets.command import run_helper
 from image_assets.errors import CloudError
 from image_assets.inputs.settings import Settings
@@ -68,6 +69,11 @@ class ProgramKeychain:
             RegistryError: A configuration of docker's cannot be read.
         """
         return self.given(registry, repository) or self._elsewhere(registry, repository)
+
+    def forget(self, registry: str, refused: Credential) -> None:
+        """Let whoever can have a newer login ask for it: ECR, or a helper of docker's."""
+        self.ecr.forget(registry, refused)
+        self.logins.docker.forget(registry, refused)
 
     def given(self, registry: str, repository: str) -> Credential | None:
         """Return the login that the program itself gives."""

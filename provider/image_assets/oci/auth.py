@@ -105,7 +105,7 @@ class Authorizer:
             if error.status not in ABOUT_IDENTITY:
                 raise
             # Some registries' passwords live for an hour only: the keychain may have a newer one.
-            self._forget(access.repository)
+            self._forget(access.repository, credential)
             newer = self._credential(access.repository)
             if newer == credential:
                 raise error.because(explain(Signature(credential=credential), self._registry)) from error
@@ -117,9 +117,9 @@ class Authorizer:
         return Signature(f"Bearer {self._tokens.get(wanted)}", wanted, credential)
 
     def refused(self, access: Access, used: Signature, answer: Answer) -> None:
-        """Learn from a 401: token or password may have expired, or the registry wants other scopes than we thought."""
+        """Learn from a refusal: token or password may have expired, or other scopes are wanted than we thought."""
         self.take_challenge(answer)
-        self._forget(access.repository)
+        self._forget(access.repository, used.credential)
         if used.token and used.header:
             self._tokens.drop(used.token, used.header.removeprefix("Bearer "))
         challenge = self._challenge
@@ -127,9 +127,11 @@ class Authorizer:
             with self._lock:
                 self._widened[access] = merged((*access.scopes, *asked.split()))
 
-    def _forget(self, repository: str) -> None:
+    def _forget(self, repository: str, refused: Credential | None) -> None:
         with self._lock:
             self._credentials.pop(repository, None)
+        if refused:
+            self._keychain.forget(self._registry, refused)
 
     def _credential(self, repository: str) -> Credential | None:
         """Return the repository's credential; a keychain may run programs, so it is asked once."""

@@ -37,6 +37,9 @@ class Keychain(Protocol):
             repository: The path inside it; empty for the registry as a whole.
         """
 
+    def forget(self, registry: str, refused: Credential) -> None:
+        """Hear that the registry refused a credential: if there may be a newer one, `resolve` is to find it."""
+
 
 class NoKeychain:
     """Knows nobody: every registry is asked without a credential."""
@@ -44,3 +47,6 @@ class NoKeychain:
     def resolve(self, registry: str, repository: str) -> Credential | None:  # noqa: ARG002 - the protocol's parameters
         """Return None."""
         return None
+
+    def forget(self, registry: str, refused: Credential) -> None:
+        """There is nothing to forget."""

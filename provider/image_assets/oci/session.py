@@ -20,6 +20,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
 _MOST_SIGNATURES: Final = 3
 _UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
 # What a server that expects TLS says to plain HTTP: Go's says 400, others send the client on.
 _OTHER_SCHEME: Final = _REDIRECTS | {400}
 _FINAL: Final = frozenset({Fault.TLS, Fault.FINAL})
@@ -99,7 +100,7 @@ class Session:
         signature = self._sign(request, access)
         for _ in range(_MOST_SIGNATURES):
             answer = self._follow(_signed(request, signature))
-            if answer.status != _UNAUTHORIZED or not self._is_registry(answer.url):
+            if not _is_signed_out(answer) or not self._is_registry(answer.url):
                 break
             self._authorizer.refused(access, signature, answer)
             signature, before = self._sign(request, access), signature
@@ -175,6 +176,12 @@ class Session:
 
 def _base(candidate: endpoint.Candidate, host: str) -> str:
     return f"{candidate.scheme}://{host}/v2/"
+
+
+def _is_signed_out(answer: Answer) -> bool:
+    """Say whether an answer asks for a new token; ECR says so with 403 ("Your authorization token has expired")."""
+    expired = answer.status == _FORBIDDEN and b"expired" in answer.content.lower()
+    return answer.status == _UNAUTHORIZED or expired
 
 
 def _signed(request: Request, signature: Signature) -> Request:

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from image_assets.aws.ecr import Aws, AwsSettings, EcrKeychain, delete_policy, get_policy, set_policy
+from image_assets.aws.ecr import Aws, EcrKeychain, delete_policy, get_policy, set_policy
 from image_assets.aws.errors import PolicyRefusedError, RepositoryMissingError
 from image_assets.aws.names import RepositoryArn, arn_of
+from image_assets.aws.settings import AwsSettings
 from image_assets.custom_resource import Change, Job, Kind, State, Values
 from image_assets.errors import CloudError, InputError, Problem
 from image_assets.inputs.grant_fields import POLICY_STATEMENT_FIELDS
