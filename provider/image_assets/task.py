@@ -16,7 +16,8 @@ class Task:
     """The reporting and cancelling side of one job on one resource.
 
     Attributes:
-        status: Shows a short-lived line in the resource's row; the receiver limits the rate.
+        status: Shows what begins now in the resource's row; a log has a line for each.
+        live: Shows how that goes on, until the next text comes; a log does without. Unless given, the same as `status`.
         info: Leaves a permanent line.
         warn: Leaves a permanent warning.
         debug: Leaves a line that only `--debug` shows.
@@ -28,6 +29,12 @@ class Task:
     warn: Callable[[str], None] = _drop
     debug: Callable[[str], None] = _drop
     cancelled: threading.Event = field(default_factory=threading.Event)
+    live: Callable[[str], None] = _drop
+
+    def __post_init__(self) -> None:
+        """Let everything be a status where nothing else is asked for."""
+        if self.live is _drop:
+            object.__setattr__(self, "live", self.status)
 
     def check(self) -> None:
         """Stop here if the user has cancelled.

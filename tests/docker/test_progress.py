@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -40,7 +41,7 @@ ERROR: failed to build: failed to solve: process "/bin/sh -c two" did not comple
 
 
 def fed(progress: Progress, text: str) -> list[str]:
-    return [said for line in text.splitlines() if (said := progress.feed(line))]
+    return [said.text for line in text.splitlines() if (said := progress.feed(line))]
 
 
 def test_steps_that_run_side_by_side_keep_their_lines() -> None:
@@ -51,7 +52,7 @@ def test_steps_that_run_side_by_side_keep_their_lines() -> None:
     assert (step.name, list(step.output)) == ("[build 1/2] RUN two", ["from two", "#5 looks like a step"])
     assert progress.location() == ("Dockerfile", 7)
     assert progress.counts() == (3, 1)
-    assert "[stage-1 1/2] RUN one: from one" in said
+    assert "1/2: from one" in said
 
 
 def test_a_cache_that_cannot_be_read_is_not_what_failed() -> None:
@@ -95,7 +96,7 @@ def test_podmans_steps_are_followed_through_stages() -> None:
     step = progress.failed_step()
     assert step is not None
     assert (step.name, list(step.output)) == ("[1/1] RUN two", ["world"])
-    assert said[-1] == "[1/1] RUN two: world"
+    assert said[-1] == "1/1: world"
 
 
 @pytest.mark.parametrize(
@@ -114,3 +115,37 @@ def test_a_step_is_found_in_the_dockerfile(name: str, line: int | None, tmp_path
         "COPY --from=build /a.${VERSION:-1} /b\n"
     )
     assert find_line(dockerfile, name) == line
+
+
+LIVE: Final = """\
+#0 building with "default" instance using docker driver
+#3 [internal] load build context
+#3 transferring context: 50.33MB 3.1s
+#4 [build 1/2] FROM docker.io/library/python
+#4 sha256:61ca4f733c802afd9e05a32f0de0361b6d713b8b53292dc15fb093229f648674 3.15MB / 30.43MB 0.2s
+#5 [stage-1 2/3] RUN make
+#5 0.101 compiling module 7 of 20
+#4 [build 1/2] FROM docker.io/library/python
+#5 0.102   \n#7 exporting to image
+#7 exporting layers 0.3s done
+"""
+
+
+def test_a_row_tells_step_and_newest_line_and_a_log_the_steps() -> None:
+    progress = BuildKitProgress()
+    told = [activity for line in LIVE.splitlines() if (activity := progress.feed(line))]
+    assert [one.text for one in told] == [
+        "[internal] load build context",
+        "transferring context: 50.33MB",
+        "build 1/2: FROM docker.io/library/python",
+        "1/2: 3.15MB / 30.43MB",
+        "stage-1 2/3: RUN make",
+        "2/3: compiling module 7 of 20",
+        "exporting to image",
+        "exporting layers",
+    ]
+    assert [one.text for one in told if one.begins] == [
+        "build 1/2: FROM docker.io/library/python",
+        "stage-1 2/3: RUN make",
+        "exporting to image",
+    ]

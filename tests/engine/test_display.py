@@ -1,11 +1,14 @@
 """What stands in the terminal and in a log: rows that live, diffs that are short."""
 
 import re
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import NewProject
+from tests.conftest import NewContext, NewProject
+from tests.support import terminal
 from tests.support.contexts import make_bulk, write_files
 from tests.support.project import Project
 from tests.support.registry import Registry
@@ -20,6 +23,16 @@ resources:
       directory: app
       repository: {repository}
 """
+
+SECONDS = 6
+# The name of the step is longer than any row, and than what is shown of a name anywhere.
+SLOW = """
+FROM scratch
+COPY . /
+RUN ["/busybox", "sh", "-c", ": {padding}; for i in $(/busybox seq {seconds}); do echo compiling module $i of \
+{seconds}; /busybox sleep 1; done"]
+RUN ["/busybox", "dd", "if=/dev/urandom", "of=/large", "bs=1M", "count=40"]
+""".format(padding="x" * 300, seconds=SECONDS)
 
 
 @pytest.fixture
@@ -62,3 +75,52 @@ def test_a_small_asset_that_grows_large_names_what_came(project: Project, tmp_pa
     shown = project.preview().stdout
     assert re.search(r'~ a\.txt *: "\w+" => "\w+"', shown)
     assert shown.count("+ more") == 12
+
+
+def rows(lines: list[str], name: str) -> str:
+    """Return what the screen's rows of that resource say."""
+    return " ".join(line for line in lines if re.search(rf"image-assets:index:\w+ +{name} ", line))
+
+
+def test_a_row_shows_step_and_newest_line_of_a_build(
+    project: Project, busybox_context: NewContext, repository_name: str
+) -> None:
+    """R24: at 100 columns, at first and when the image changes; then the bytes on their way."""
+    for content in ("one", "two"):
+        busybox_context({"u.txt": repository_name + content}, dockerfile=SLOW, folder=project.folder / "app")
+        with terminal.running(project, ["up", "--yes", "--skip-preview"], columns=100) as screen:
+            seen: dict[str, float] = {}
+            for lines in screen.watch(90):
+                for text in re.findall(r"2/3: compiling module \d|saving \d+/\d+|pushing \d+/\d+", rows(lines, "app")):
+                    seen.setdefault(text, time.monotonic())
+        modules = [at for text, at in seen.items() if "module" in text]
+        assert len(modules) >= SECONDS - 1, seen
+        assert max(later - earlier for earlier, later in pairwise(modules)) < 2.5
+        assert any(text.startswith(("saving", "pushing")) for text in seen)
+
+
+def test_a_log_has_a_line_for_each_step(project: Project, busybox_context: NewContext, repository_name: str) -> None:
+    busybox_context({"u.txt": repository_name}, dockerfile=SLOW, folder=project.folder / "app")
+    printed = project.up().stdout
+    told = re.findall(r"PublishedImage app creating \(\d+s\) (\S+)", printed)
+    assert told[:4] == ["1/3:", "2/3:", "3/3:", "exporting"]
+    assert "compiling module" not in printed
+    assert len(told) <= 8
+
+
+def test_each_of_twenty_assets_has_its_own_row(
+    new_project: NewProject, registry: Registry, repository_name: str
+) -> None:
+    """R24, R33: none hides another, and each says what it does."""
+    names = [f"app{number:02}" for number in range(20)]
+    assets = [ASSET.partition("resources:")[2].replace("app", name) for name in names]
+    text = "\nresources:" + "".join(assets).format(repository=f"{registry.address}/{repository_name}")
+    project = new_project(text)
+    for name in names:
+        write_files(project.folder / name, {"Dockerfile": "FROM scratch\nCOPY . /\n", "u.txt": name + repository_name})
+    with terminal.running(project, ["up", "--yes", "--skip-preview"], columns=100, lines=60) as screen:
+        told = {
+            name for lines in screen.watch(90) for name in names if re.search(r"ing \(\d+s\)\.* +\w", rows(lines, name))
+        }
+    assert told == set(names)
+    assert len(project.state()) >= 40

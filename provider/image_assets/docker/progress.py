@@ -1,8 +1,9 @@
 """Reading a builder's output while it comes: what it is doing now, and which step failed.
 
 BuildKit's plain format (moby/buildkit `util/progress/progressui`): `#7 NAME`, then `#7 0.213 text`, `#7 DONE 0.2s`,
-`#7 CACHED` or `#7 ERROR: reason`; steps run side by side, so lines of several are mixed. Podman (containers/buildah
-`imagebuildah`) runs them in turn: `STEP 3/5: RUN ...`, the step's own lines, `Error: ...`.
+`#7 CACHED` or `#7 ERROR: reason`, and for what BuildKit itself does `#7 pushing layers 0.8s done`; steps run side by
+side, so lines of several are mixed. Podman (containers/buildah `imagebuildah`) runs them in turn: `STEP 3/5: RUN ...`,
+the step's own lines, `Error: ...`.
 """
 
 import re
@@ -14,13 +15,31 @@ _KEPT_LINES: Final = 200
 """Lines of a step's own output that are kept; of more, the last ones."""
 _LINE: Final = re.compile(r"#(\d+) (.*)")
 _LOG: Final = re.compile(r"\d+\.\d+ (.*)")
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}( .*)?")
+_BLOB: Final = re.compile(r"sha256:[0-9a-f]{64} ?")
+_TIME: Final = re.compile(r"(?: \d+\.\d+s)?(?: done)?$")
+_COUNT: Final = re.compile(r"\[(?:[^\]]* )?(\d+/\d+)\] ")
+"""A step of the Dockerfile: `[2/3] RUN ...`, `[build 2/3] RUN ...`."""
+_WORK: Final = ("exporting ", "pushing ")
+"""What begins the name of a step that is not the Dockerfile's and yet takes long."""
 _LOCATION: Final = re.compile(r"([^\s:]+):(\d+)")
 _STEP: Final = re.compile(r"STEP (\d+/\d+): (.*)")
 _STAGE: Final = re.compile(r"\[\d+/\d+\] (STEP \d+/\d+: .*)")
 _WRONG_BASE: Final = "InvalidBaseImagePlatform"
 """The build check (Docker's "Build checks") of which nothing is to be seen in the built image."""
 _RULE: Final = re.compile("-{6,}")
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a builder is doing.
+
+    Attributes:
+        text: One line: the step's number of how many, and the newest that is to be told of it.
+        begins: Whether a step begins that the user waits for.
+    """
+
+    text: str
+    begins: bool = False
 
 
 @dataclass
@@ -39,11 +58,25 @@ class Step:
     error: str = ""
     cached: bool = False
 
+    @property
+    def beginning(self) -> Activity:
+        """What is told when it begins."""
+        count = _COUNT.match(self.name)
+        if count is None:
+            return Activity(self.name, begins=self.name.startswith(_WORK))
+        return Activity(f"{self.name[1 : count.end() - 2]}: {self.name[count.end() :]}", begins=True)
+
+    def telling(self, text: str) -> Activity | None:
+        """Return what is told of its newest line."""
+        count = _COUNT.match(self.name)
+        line = text.strip()
+        return Activity(f"{count[1]}: {line}" if count else line) if line else None
+
 
 class Progress(Protocol):
     """Follows a build's output."""
 
-    def feed(self, line: str) -> str:
+    def feed(self, line: str) -> Activity | None:
         """Take the next line; return what the build is doing, or nothing if the line does not tell."""
 
     def failed_step(self) -> Step | None:
@@ -71,17 +104,18 @@ class BuildKitProgress:
         self._place = ""
         self._outside: list[str] = []
 
-    def feed(self, line: str) -> str:
+    def feed(self, line: str) -> Activity | None:
         """See `Progress.feed`."""
         match = _LINE.fullmatch(line)
         if match is None:
             self._take_outside(line)
-            return ""
+            return None
         number, text = match.groups()
         step = self._steps.get(number)
         if step is None:
-            self._steps[number] = Step(text)
-            return text
+            # Number 0 is no step: it says what builds.
+            step = self._steps[number] = Step(text)
+            return step.beginning if number != "0" else None
         return _advance(step, text)
 
     def _take_outside(self, line: str) -> None:
@@ -129,7 +163,7 @@ def _is_internal(step: Step) -> bool:
     return step.name.startswith(("[internal]", "[auth]"))
 
 
-def _advance(step: Step, text: str) -> str:
+def _advance(step: Step, text: str) -> Activity | None:
     """Take a line of a known step."""
     if text.startswith("ERROR: "):
         step.error = text.removeprefix("ERROR: ")
@@ -137,10 +171,10 @@ def _advance(step: Step, text: str) -> str:
         step.cached = True
     elif match := _LOG.fullmatch(text):
         step.output.append(match[1])
-        return f"{step.name}: {match[1]}"
-    elif text.startswith(("DONE ", "...")) or _DIGEST.fullmatch(text):
-        return ""
-    return step.name
+        return step.telling(match[1])
+    elif text != step.name and not text.startswith(("DONE ", "...", "CANCELED")):
+        return step.telling(_TIME.sub("", _BLOB.sub("", text)))
+    return None
 
 
 class PodmanProgress:
@@ -150,25 +184,25 @@ class PodmanProgress:
         self._steps: list[Step] = []
         self._message = ""
 
-    def feed(self, line: str) -> str:
+    def feed(self, line: str) -> Activity | None:
         """See `Progress.feed`."""
         bare = match[1] if (match := _STAGE.fullmatch(line)) else line
         if match := _STEP.fullmatch(bare):
             self._steps.append(Step(f"[{match[1]}] {match[2]}"))
-            return self._steps[-1].name
+            return self._steps[-1].beginning
         if line.startswith("Error: "):
             self._message = line.removeprefix("Error: ")
         elif self._steps:
             return self._take(self._steps[-1], line)
-        return ""
+        return None
 
-    def _take(self, step: Step, line: str) -> str:
+    def _take(self, step: Step, line: str) -> Activity | None:
         if line.startswith("--> Using cache "):
             step.cached = True
         elif not line.startswith("--> "):
             step.output.append(line)
-            return f"{step.name}: {line}"
-        return ""
+            return step.telling(line)
+        return None
 
     def failed_step(self) -> Step | None:
         """See `Progress.failed_step`: the one that ran last, if podman says that a step failed."""

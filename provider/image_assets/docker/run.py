@@ -4,7 +4,6 @@ import contextlib
 import os
 import shlex
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
@@ -27,19 +26,6 @@ from image_assets.errors import BuildError
 from image_assets.task import Task
 
 _LONGEST_STATUS: Final = 160
-
-
-class _Changes:
-    """Reports what differs from the last report."""
-
-    def __init__(self, report: Callable[[str], None]) -> None:
-        self._report = report
-        self._last = ""
-
-    def __call__(self, text: str) -> None:
-        if text and text != self._last:
-            self._report(text)
-            self._last = text
 
 
 class BuildRun:
@@ -93,9 +79,10 @@ class BuildRun:
 
     def _follow(self, command: Command, log: BuildLog, progress: Progress, redact: Redactor) -> int:
         def take(line: str) -> None:
-            report(progress.feed(log.add(self._handed.readable(line)))[:_LONGEST_STATUS])
+            if activity := progress.feed(log.add(self._handed.readable(line))):
+                tell = self._task.status if activity.begins else self._task.live
+                tell(activity.text[:_LONGEST_STATUS])
 
-        report = _Changes(self._task.status)
         self._task.check()
         self._task.debug(redact(f"running {shlex.join(command.argv)}"))
         return LocalRunner().run(command, self._task.cancelled, take).code

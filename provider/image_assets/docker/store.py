@@ -92,7 +92,8 @@ class Store:
         flags = ("--tls-verify=false",) if plain else ()
         with overlay(self.engine.environment, self.credentials, self.engine.program.dialect) as config:
             command = self._command(config.environment, "push", *flags, reference)
-            finished = LocalRunner().run(command, self.task.cancelled, self.task.status)
+            self.task.status("pushing")
+            finished = LocalRunner().run(command, self.task.cancelled, self.task.live)
         if finished.code != 0:
             raise RegistryError(f"pushing {reference} failed: {_last_line(finished)}", method="PUT", url=reference)
 

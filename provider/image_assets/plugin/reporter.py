@@ -1,40 +1,88 @@
 """The engine's log: status lines in a resource's row, and permanent lines."""
 
+import os
 import threading
-import time
 from collections.abc import Callable
+from functools import partial
 
 import grpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
+from image_assets.plugin.display import redraws_rows
+from image_assets.plugin.newest import Newest
 from image_assets.task import Task
-
-#: In a log that is not a terminal each status is a line of its own, so that they come at most once a second.
-STATUS_INTERVAL = 1.0
 
 INFO, WARNING, DEBUG = engine_pb2.INFO, engine_pb2.WARNING, engine_pb2.DEBUG
 
 
 class Reporter:
-    """Sends log lines to the engine (engine.proto, `Log`), and knows whether the deployment was cancelled."""
+    """Sends log lines to the engine (engine.proto, `Log`), and knows whether the deployment was cancelled.
+
+    In a log each status is a line of its own, so that it gets one for each step; a terminal's row has room for one, the
+    newest.
+    """
 
     def __init__(self, engine_address: str) -> None:
         self.cancelled = threading.Event()
+        self.newest = Newest(self.show)
+        self.redraws: bool | None = None
         self.connect(engine_address)
 
     def connect(self, engine_address: str) -> None:
         """Send to this engine from now on; an empty address sends nowhere."""
         self.engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(engine_address)) if engine_address else None
 
-    def task(self, urn: str) -> Task:
-        """Return the task through which a job on one resource reports."""
+    def task(self, urn: str, *, is_update: bool = False) -> Task:
+        """Return the task through which a job on one resource reports.
+
+        In the row of an update the difference stands first, and leaves no room in most terminals: the component's row
+        shows how far it is, too.
+        """
+        rows = [urn, *([component_of(urn)] if is_update and "$" in urn else [])]
+        live = partial(self.live, rows)
         return Task(
-            status=Throttled(lambda text: self.send(urn, INFO, text, ephemeral=True)),
-            info=lambda text: self.send(urn, INFO, text),
-            warn=lambda text: self.send(urn, WARNING, text),
+            status=self.stepwise(urn, live),
+            live=live,
+            info=partial(self.lasting, rows, INFO),
+            warn=partial(self.lasting, rows, WARNING),
             debug=lambda text: self.send(urn, DEBUG, text),
             cancelled=self.cancelled,
         )
+
+    def is_live(self) -> bool:
+        """Say whether rows are drawn anew; looked up once."""
+        if self.redraws is None:
+            self.redraws = redraws_rows(os.environ)
+        return self.redraws
+
+    def stepwise(self, urn: str, live: Callable[[str], None]) -> Callable[[str], None]:
+        """Return what shows a step: in a log each only once."""
+        seen: set[str] = set()
+
+        def show(text: str) -> None:
+            if self.is_live():
+                live(text)
+            elif text not in seen:
+                seen.add(text)
+                self.show(urn, text)
+
+        return show
+
+    def live(self, rows: list[str], text: str) -> None:
+        """Show a line that the next one replaces."""
+        if self.is_live():
+            for row in rows:
+                self.newest.put(row, text)
+
+    def lasting(self, rows: list[str], severity: "engine_pb2.LogSeverity.ValueType", text: str) -> None:
+        """Leave a line, after what was shown before it."""
+        for row in rows:
+            self.newest.flush(row)
+        self.send(rows[0], severity, text)
+
+    def show(self, urn: str, text: str) -> None:
+        """Show a short-lived line in a row."""
+        self.send(urn, INFO, text, ephemeral=True)
 
     def send(
         self, urn: str, severity: "engine_pb2.LogSeverity.ValueType", text: str, *, ephemeral: bool = False
@@ -49,17 +97,8 @@ class Reporter:
             return
 
 
-class Throttled:
-    """Passes on the first text at once and later ones no more often than the interval allows."""
-
-    def __init__(self, send: Callable[[str], None]) -> None:
-        self.send = send
-        self.next = 0.0
-        self.last = ""
-
-    def __call__(self, text: str) -> None:
-        """Pass the text on, or drop it: a later one says more."""
-        now = time.monotonic()
-        if now >= self.next and text != self.last:
-            self.next, self.last = now + STATUS_INTERVAL, text
-            self.send(text)
+def component_of(urn: str) -> str:
+    """Return the URN of the component whose child of the same name this is (Pulumi: `PARENT_TYPE$TYPE::NAME`)."""
+    parts = urn.split("::", 3)
+    parts[2] = parts[2].rpartition("$")[0]
+    return "::".join(parts)

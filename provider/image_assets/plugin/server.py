@@ -219,7 +219,7 @@ class Servicer(sdk.ProviderServicer):
 
     async def Update(self, request: pb.UpdateRequest, context: Any) -> pb.UpdateResponse:
         """Change a resource in place, or foretell it."""
-        resource, job = await self.target(context, request, preview=request.preview)
+        resource, job = await self.target(context, request, preview=request.preview, is_update=True)
         old = State(request.id, wire.decode(request.old_inputs), wire.decode(request.olds))
         outputs = await self.run(context, resource.update, job, old, wire.decode(request.news))
         return pb.UpdateResponse(properties=wire.encode(outputs))
@@ -233,12 +233,15 @@ class Servicer(sdk.ProviderServicer):
 
     # --- running ---
 
-    async def target(self, context: Any, request: Any, *, preview: bool = False) -> tuple[CustomResource, Job]:
+    async def target(
+        self, context: Any, request: Any, *, preview: bool = False, is_update: bool = False
+    ) -> tuple[CustomResource, Job]:
         """Return the resource type that a request is for, and the job it makes."""
         kind = request.urn.split("::")[2].split("$")[-1]
         if kind not in self.resources:
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"there is no resource type {kind} in this package")
-        return self.resources[kind], Job(request.urn, self.reporter.task(request.urn), preview=preview)
+        task = self.reporter.task(request.urn, is_update=is_update)
+        return self.resources[kind], Job(request.urn, task, preview=preview)
 
     async def offload(self, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking function on the resources' own threads."""

@@ -93,7 +93,7 @@ class _LocalSender:
         self._found: dict[str, PackedLayer] = {}
         self._missing: set[str] = set()
         self._sending: list[Future[tuple[str, PackedLayer] | None]] = []
-        self._progress = Progress(task)
+        self._track(Progress(task))
 
     def ask(self) -> None:
         """Find out which layers the registry has."""
@@ -114,7 +114,7 @@ class _LocalSender:
 
     def send(self, progress: Progress) -> Manifest:
         """Send what is missing; return the manifest, which the registry has then."""
-        self._progress = progress
+        self._track(progress)
         config = self._config_there() if self._is_complete() else None
         for _ in range(_MAX_PASSES):
             if config is not None:
@@ -126,6 +126,10 @@ class _LocalSender:
         named = manifest.descriptor
         self._destination.client.put_manifest(self._destination.path, named.digest, manifest.content, named.media_type)
         return manifest
+
+    def _track(self, progress: Progress) -> None:
+        self._progress = progress
+        self._report_saved = progress.saving(self._image.size)
 
     def layer(self, member: Member, start: bytes, chunks: Iterator[bytes]) -> None:
         """Take a layer from the stream: skip it if the registry has it, else send it as it comes."""
@@ -156,9 +160,9 @@ class _LocalSender:
 
     def _pass(self) -> SentConfig | None:
         """Read the saved image once; None if something must be sent from the start again."""
-        self._task.status("saving the image")
+        self._report_saved(0)
         with self._image.save() as stream:
-            documents = read_saved(stream, self, self._jobs.check)
+            documents = read_saved(stream, self, self._jobs.check, self._report_saved)
         sent = [one.result() for one in self._sending]
         self._found |= dict(one for one in sent if one is not None)
         self._sending.clear()

@@ -27,13 +27,21 @@ class LayerSink(Protocol):
         """Take a layer: its first bytes, and all of it."""
 
 
-def read_saved(stream: BinaryIO, sink: LayerSink, check: Callable[[], None]) -> "Documents":
+def read_saved(
+    stream: BinaryIO, sink: LayerSink, check: Callable[[], None], report: Callable[[int], None] = lambda _done: None
+) -> "Documents":
     """Read a stream to its end, give its layers to the sink, and return its documents.
+
+    Args:
+        stream: What `docker save` writes.
+        sink: Takes the layers.
+        check: Called often; what it raises ends the reading.
+        report: Takes how many bytes were read so far.
 
     Raises:
         ArchiveError: It is no tar, or holds what `docker save` never writes.
     """
-    tar = ChunkBytes(_chunks(stream, check))
+    tar = ChunkBytes(_chunks(stream, check, report))
     documents = Documents()
     for member in members(tar):
         if member.kind is Kind.FILE:
@@ -69,8 +77,11 @@ def blob_digest(member: Member, among: Collection[str]) -> str | None:
     return digest if digest in among else None
 
 
-def _chunks(stream: BinaryIO, check: Callable[[], None]) -> Iterator[bytes]:
+def _chunks(stream: BinaryIO, check: Callable[[], None], report: Callable[[int], None]) -> Iterator[bytes]:
     """Read a pipe in pieces."""
+    done = 0
     while chunk := stream.read(CHUNK_BYTES):
         check()
+        done += len(chunk)
+        report(done)
         yield chunk
