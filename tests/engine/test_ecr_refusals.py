@@ -61,6 +61,30 @@ def test_all_bad_inputs_of_a_repository_are_told_at_once(new_project: NewProject
     assert "Traceback" not in refused.text
 
 
+NO_REPOSITORY = """
+resources:
+  api:
+    type: image-assets:DockerImageAsset
+    properties:
+      directory: {context}
+      repository: {repository}
+"""
+
+
+@pytest.mark.usefixtures("docker_engine")
+def test_a_repository_that_does_not_exist_says_what_to_do(
+    new_project: NewProject, busybox_context: NewContext, aws: EcrFront
+) -> None:
+    """From a directory, so that a builder or docker itself may be who is refused."""
+    project = new_project(NO_REPOSITORY.format(context=busybox_context(), repository=f"{aws.address}/absent/api"))
+    project.environ.update(aws.environ)
+    refused = project.up(check=False)
+    assert refused.code
+    assert (
+        "make it first (an ImageRepository, or `aws ecr create-repository --repository-name absent/api`" in refused.text
+    )
+
+
 METHODS = """
 import pulumi
 import pulumi_image_assets as assets

@@ -74,7 +74,7 @@ def test_an_image_that_ecr_has_is_not_sent_again(
 
 def test_a_missing_repository_is_an_error_that_names_it(images: PublishedImage, tmp_path: Path, url: str) -> None:
     inputs = _inputs(images, tmp_path, f"{url}-absent", "a")
-    with pytest.raises(RegistryError, match="absent' does not exist in the registry"):
+    with pytest.raises(RegistryError, match=r"absent' does not exist in the registry.* ImageRepository.*-name test/"):
         images.create(JOB, inputs)
 
 

@@ -1,5 +1,6 @@
 """What AWS says when it refuses, and what the user can do about it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,11 +59,12 @@ _LOOKED_AT = (
     "variables AWS_ACCESS_KEY_ID, AWS_PROFILE and AWS_WEB_IDENTITY_TOKEN_FILE, the AWS configuration files, and the "
     "credentials of the container or instance"
 )
-#: What to do about a repository that is not there.
-MAKE_REPOSITORY = (
-    "does not exist: make it first (an ImageRepository, or `aws ecr create-repository`), or correct the repository's "
-    "name, account and region"
+_MAKE_REPOSITORY = (
+    "make it first (an ImageRepository, or `aws ecr create-repository --repository-name {name}`), or correct the "
+    "repository's name, account and region"
 )
+#: How ECR's registries say it, whoever asks them.
+_NO_REPOSITORY = re.compile(r"repository with name '([^']+)' does not exist in the registry with id")
 _KEYS_UNKNOWN = (
     "the keys in the `aws:` configuration of {stack} are told to this provider only where the program runs: add "
     "--run-program, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
@@ -87,7 +89,8 @@ def refusal(response: Mapping[str, Any], call: Call) -> CloudError:
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     shown = f"{code}: {said} (HTTP {status})" if status else f"{code}: {said}"
     if code == "RepositoryNotFoundException":
-        return RepositoryMissingError(f"{call.resource} {MAKE_REPOSITORY}; {shown}")
+        advice = _MAKE_REPOSITORY.format(name=call.resource.partition("/")[2])
+        return RepositoryMissingError(f"{call.resource} does not exist: {advice}; {shown}")
     if code == "RepositoryPolicyNotFoundException":
         return NoPolicyError(f"{call.resource} has no policy; {shown}")
     if code == "InvalidParameterException" and call.method == "set_repository_policy":
@@ -105,6 +108,12 @@ def _advice(code: str) -> str:
     if code in _THROTTLED:
         return "AWS still limits the rate after all attempts: run it again later. "
     return ""
+
+
+def repository_advice(said: str) -> str | None:
+    """Return what to do where ECR says that a repository does not exist, None if it says something else."""
+    match = _NO_REPOSITORY.search(said)
+    return _MAKE_REPOSITORY.format(name=match[1]) if match else None
 
 
 def failure(error: Exception, call: Call, keys_of: str | None = None) -> CloudError:

@@ -23,6 +23,7 @@ from image_assets.oci import Descriptor, RegistryClient
 from image_assets.plan.fingerprints import Fingerprints
 from image_assets.plan.plan import dockerfile_of, main_context
 from image_assets.plan.target import Target
+from image_assets.publishing.advice import advising
 from image_assets.publishing.build import Built, PushedByDigest, StoredImage, build, try_build
 from image_assets.publishing.build_spec import build_spec, images_of, texts_of
 from image_assets.publishing.copies import Copies
@@ -78,6 +79,7 @@ class Publisher:
         self.locks: dict[str, threading.Lock] = {}
         self.lock = threading.Lock()
 
+    @advising()
     def publish(self, request: PublishRequest) -> Published:
         """Make the registry serve the image under its tags."""
         target, task = request.target, request.job.task
