@@ -4,6 +4,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as inputs from "./types/input";
 import * as outputs from "./types/output";
+import * as enums from "./types/enums";
 import * as utilities from "./utilities";
 
 /**
@@ -268,11 +269,11 @@ export interface DockerImageAssetArgs {
     /**
      * Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
      */
-    followSymlinks?: pulumi.Input<string | undefined>;
+    followSymlinks?: pulumi.Input<string | enums.FollowMode | undefined>;
     /**
      * The language of the ignore patterns: `docker` (default), `git` or `glob`.
      */
-    ignoreMode?: pulumi.Input<string | undefined>;
+    ignoreMode?: pulumi.Input<string | enums.IgnoreMode | undefined>;
     /**
      * Which inputs count for the fingerprint. All do unless set to false.
      */
@@ -284,15 +285,15 @@ export interface DockerImageAssetArgs {
     /**
      * The network of RUN steps.
      */
-    networkMode?: pulumi.Input<string | undefined>;
+    networkMode?: pulumi.Input<string | enums.NetworkMode | undefined>;
     /**
      * The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
      */
-    platform?: pulumi.Input<string | undefined>;
+    platform?: pulumi.Input<string | enums.Platform | undefined>;
     /**
      * Several platforms, published as one index. Their order does not count.
      */
-    platforms?: pulumi.Input<pulumi.Input<string>[] | undefined>;
+    platforms?: pulumi.Input<pulumi.Input<string | enums.Platform>[] | undefined>;
     /**
      * Who may pull; the same as calling `grantPull` for each.
      */
@@ -316,7 +317,7 @@ export interface DockerImageAssetArgs {
     /**
      * `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
      */
-    scope?: pulumi.Input<string | undefined>;
+    scope?: pulumi.Input<string | enums.Scope | undefined>;
     /**
      * What the tag begins with.
      */

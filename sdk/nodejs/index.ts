@@ -30,6 +30,9 @@ export * from "./tarballImageAsset";
 import { TarballImageAsset } from "./tarballImageAsset";
 
 
+// Export enums:
+export * from "./types/enums";
+
 // Export sub-modules:
 import * as config from "./config";
 import * as types from "./types";

@@ -4,6 +4,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as inputs from "./types/input";
 import * as outputs from "./types/output";
+import * as enums from "./types/enums";
 import * as utilities from "./utilities";
 
 /**
@@ -62,7 +63,7 @@ export interface ProviderArgs {
     /**
      * How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.
      */
-    buildOutput?: pulumi.Input<string | undefined>;
+    buildOutput?: pulumi.Input<string | enums.BuildOutput | undefined>;
     /**
      * The builder of images that name none.
      */
@@ -74,11 +75,11 @@ export interface ProviderArgs {
     /**
      * When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
      */
-    checkPublished?: pulumi.Input<string | undefined>;
+    checkPublished?: pulumi.Input<string | enums.CheckPublished | undefined>;
     /**
      * The platform of images that name none. Default: `linux/amd64`.
      */
-    defaultPlatform?: pulumi.Input<string | undefined>;
+    defaultPlatform?: pulumi.Input<string | enums.Platform | undefined>;
     /**
      * Hosts that are reached without TLS. Loopback hosts always are.
      */

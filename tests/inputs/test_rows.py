@@ -44,7 +44,7 @@ def sample(shape: Shape) -> Any:
         needed = [member for member in shape.members if member.required] or [shape.members[0]]
         return {member.name: sample(member.shape) for member in needed}
     if isinstance(shape, Text):
-        return shape.choices[-1] if shape.choices else "sample"
+        return list(shape.choices.values.values())[-1] if shape.choices else "sample"
     return {Flag: True, Number: 42, Anything: {"a": "b"}}[type(shape)]
 
 

@@ -1,5 +1,6 @@
 """An ECR repository of the program's own, one row an input."""
 
+from image_assets.inputs.choices import ENCRYPTION_TYPE
 from image_assets.inputs.field import Field
 from image_assets.inputs.types import Flag, Mapped, Member, Number, Record, Text
 
@@ -16,7 +17,7 @@ ENCRYPTION = Record(
     "Encryption",
     "How the repository is encrypted.",
     (
-        Member("type", Text(("AES256", "KMS", "KMS_DSSE")), "`AES256` (default), `KMS` or `KMS_DSSE`.", required=True),
+        Member("type", Text(ENCRYPTION_TYPE), "`AES256` (default), `KMS` or `KMS_DSSE`.", required=True),
         Member("kmsKey", Text(), "The ARN of a KMS key."),
     ),
 )

@@ -14,7 +14,7 @@ from image_assets.inputs.grant_fields import GRANT_METHODS, GRANTS_FIELDS, POLIC
 from image_assets.inputs.image import DOCKER_ASSET_FIELDS, IMAGE_FIELDS, TARBALL_ASSET_FIELDS
 from image_assets.inputs.repository_fields import IMAGE_REPOSITORY_FIELDS
 from image_assets.inputs.settings import SETTINGS
-from image_assets.inputs.types import Listing, Mapped, Member, Record, Shape
+from image_assets.inputs.types import Choices, Listing, Mapped, Member, Record, Shape, Text
 
 PACKAGE = "image-assets"
 
@@ -164,34 +164,49 @@ def method(owner: str, doc: str, fields: tuple[Field, ...]) -> dict[str, Any]:
 
 
 def types() -> dict[str, Any]:
-    """Return every object type that an input uses."""
+    """Return every object type and enum that an input uses."""
     tables: list[Iterable[Field | Member]] = [
         IMAGE_FIELDS,
         IMAGE_REPOSITORY_FIELDS,
         POLICY_STATEMENT_FIELDS,
         GRANTS_FIELDS,
+        SETTINGS.members,
     ]
-    tables.append(SETTINGS.members)
-    records = {record.name: record for table in tables for row in table for record in records_of(row.shape)}
+    named = {made.name: made for table in tables for row in table for made in named_types(row.shape)}
     return {
-        token(name): {
-            "type": "object",
-            "description": record.doc,
-            "properties": properties(record.members),
-            "required": required_of(record.members),
-        }
-        for name, record in sorted(records.items())
+        token(name): enum(made) if isinstance(made, Choices) else record(made) for name, made in sorted(named.items())
     }
 
 
-def records_of(shape: Shape) -> Iterator[Record]:
-    """Yield the records that a shape is made of."""
+def record(shape: Record) -> dict[str, Any]:
+    """Return an object type."""
+    return {
+        "type": "object",
+        "description": shape.doc,
+        "properties": properties(shape.members),
+        "required": required_of(shape.members),
+    }
+
+
+def enum(choices: Choices) -> dict[str, Any]:
+    """Return an enum."""
+    return {
+        "type": "string",
+        "description": choices.doc,
+        "enum": [{"name": name, "value": value} for name, value in choices.values.items()],
+    }
+
+
+def named_types(shape: Shape) -> Iterator[Record | Choices]:
+    """Yield the object types and enums that a shape is made of."""
     if isinstance(shape, Listing | Mapped):
-        yield from records_of(shape.item)
+        yield from named_types(shape.item)
+    elif isinstance(shape, Text) and shape.choices:
+        yield shape.choices
     elif isinstance(shape, Record):
         yield shape
         for member in shape.members:
-            yield from records_of(member.shape)
+            yield from named_types(member.shape)
 
 
 def properties(rows: Iterable[Field | Member]) -> dict[str, Any]:

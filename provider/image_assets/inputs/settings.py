@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from image_assets.errors import InputError, Problem
+from image_assets.inputs.choices import BUILD_OUTPUT, CHECK_PUBLISHED, PLATFORM
 from image_assets.inputs.destination_fields import AWS
 from image_assets.inputs.source_fields import BUILDER, DEFAULT_PLATFORM
 from image_assets.inputs.types import Listing, Member, Number, Record, Shape, Text, empty, freeze, plain, problems
@@ -27,21 +28,21 @@ SETTINGS = Record(
     (
         Member(
             "defaultPlatform",
-            Text(check=wrong_with),
+            Text(PLATFORM, check=wrong_with),
             f"The platform of images that name none. Default: `{DEFAULT_PLATFORM}`.",
         ),
         Member("builder", BUILDER, "The builder of images that name none."),
         Member("maxConcurrentBuilds", Number(), "How many images are built at once. Default: 4."),
         Member(
             "buildOutput",
-            Text(("quiet", "normal", "full")),
+            Text(BUILD_OUTPUT),
             "How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.",
         ),
         Member("registries", Listing(REGISTRY_LOGIN), "Logins for registries.", secret=True),
         Member("insecureRegistries", Listing(Text()), "Hosts that are reached without TLS. Loopback hosts always are."),
         Member(
             "checkPublished",
-            Text(("refresh", "always")),
+            Text(CHECK_PUBLISHED),
             "When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.",
         ),
         Member("aws", AWS, "How AWS is reached for ECR."),

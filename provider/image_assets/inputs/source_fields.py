@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from image_assets.inputs.build_flags import check_build_flag
+from image_assets.inputs.choices import CACHE_TYPE, FOLLOW_MODE, IGNORE_MODE, NETWORK_MODE, PLATFORM, SCOPE
 from image_assets.inputs.field import Counts, Field, OnChange, Parts
 from image_assets.inputs.options import CacheOption
 from image_assets.inputs.types import Flag, Listing, Mapped, Member, Record, Text
@@ -41,7 +42,7 @@ CACHE_OPTION = Record(
     "CacheOption",
     "A cache backend of BuildKit.",
     (
-        Member("type", Text(), "The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...", required=True),
+        Member("type", Text(CACHE_TYPE), "The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...", required=True),
         Member("params", Mapped(Text(allow_empty=True)), "The backend's parameters."),
     ),
     make=CacheOption,
@@ -104,14 +105,14 @@ BUILD_FIELDS = (
     ),
     Field(
         "ignoreMode",
-        Text(("docker", "git", "glob")),
+        Text(IGNORE_MODE),
         "The language of the ignore patterns: `docker` (default), `git` or `glob`.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
     ),
     Field(
         "followSymlinks",
-        Text(("never", "external", "always", "internal-only")),
+        Text(FOLLOW_MODE),
         "Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or "
         "`internal-only`, which follows none and refuses links that lead out of the context.",
         Counts.CONTENT,
@@ -119,7 +120,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "scope",
-        Text(("context", "dockerfile")),
+        Text(SCOPE),
         "`context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's "
         "COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that "
         "cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an "
@@ -156,10 +157,17 @@ BUILD_FIELDS = (
     ),
     Field("buildSsh", Listing(Text()), "SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`."),
     Field("target", Text(), "The stage to build.", Counts.OPTION, "target", OnChange.FINGERPRINT),
-    Field("networkMode", Text(), "The network of RUN steps.", Counts.OPTION, "networkMode", OnChange.FINGERPRINT),
+    Field(
+        "networkMode",
+        Text(NETWORK_MODE),
+        "The network of RUN steps.",
+        Counts.OPTION,
+        "networkMode",
+        OnChange.FINGERPRINT,
+    ),
     Field(
         "platform",
-        Text(check=wrong_with),
+        Text(PLATFORM, check=wrong_with),
         f"The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. "
         f"Default: `{DEFAULT_PLATFORM}` on every host.",
         Counts.OPTION,
@@ -169,7 +177,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "platforms",
-        Listing(Text(check=wrong_with)),
+        Listing(Text(PLATFORM, check=wrong_with)),
         "Several platforms, published as one index. Their order does not count.",
         Counts.OPTION,
         "platform",

@@ -19,16 +19,33 @@ def empty() -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True)
+class Choices:
+    """The values that an SDK offers for a string, as an enum.
+
+    Attributes:
+        name: The enum's name in the schema.
+        doc: Its documentation.
+        values: The values by the names of the enum's members.
+        is_open: Whether other values are allowed too.
+    """
+
+    name: str
+    doc: str
+    values: Mapping[str, str]
+    is_open: bool = False
+
+
+@dataclass(frozen=True)
 class Text:
     """A string.
 
     Attributes:
-        choices: The only values allowed, if not empty.
+        choices: What an SDK offers; the only values allowed, unless it is open.
         allow_empty: Whether the empty string means something.
         check: Returns what is wrong with a value and what to write instead, or None.
     """
 
-    choices: tuple[str, ...] = ()
+    choices: Choices | None = None
     allow_empty: bool = False
     check: Callable[[str], str | None] | None = None
 
@@ -38,8 +55,9 @@ class Text:
             yield Problem(path, f"must be a string, not {describe(value)}")
         elif not value and not self.allow_empty:
             yield Problem(path, "must not be empty; leave it out to get the default")
-        elif self.choices and value not in self.choices:
-            yield Problem(path, f"must be one of {', '.join(self.choices)}{nearest(value, self.choices)}")
+        elif self.choices and not self.choices.is_open and value not in self.choices.values.values():
+            allowed = tuple(self.choices.values.values())
+            yield Problem(path, f"must be one of {', '.join(allowed)}{nearest(value, allowed)}")
         elif self.check and (wrong := self.check(value)):
             yield Problem(path, wrong)
 
@@ -48,8 +66,11 @@ class Text:
         return value
 
     def schema(self) -> dict[str, Any]:
-        """Return the property's type in Pulumi's package schema."""
-        return {"type": "string"}
+        """Return the property's type in Pulumi's package schema; every SDK takes a plain string for an enum, too."""
+        if self.choices is None:
+            return {"type": "string"}
+        enum = {"type": "string", "$ref": f"#/types/image-assets:index:{self.choices.name}"}
+        return {"type": "string", "oneOf": [{"type": "string"}, enum]}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as inputs from "../types/input";
 import * as outputs from "../types/output";
+import * as enums from "../types/enums";
 import * as utilities from "../utilities";
 
 declare var exports: any;
@@ -23,10 +24,10 @@ Object.defineProperty(exports, "aws", {
 /**
  * How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.
  */
-export declare const buildOutput: string | undefined;
+export declare const buildOutput: string | enums.BuildOutput | undefined;
 Object.defineProperty(exports, "buildOutput", {
     get() {
-        return __config.get("buildOutput");
+        return __config.getObject<string | enums.BuildOutput>("buildOutput");
     },
     enumerable: true,
 });
@@ -56,10 +57,10 @@ Object.defineProperty(exports, "cacheDirectory", {
 /**
  * When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
  */
-export declare const checkPublished: string | undefined;
+export declare const checkPublished: string | enums.CheckPublished | undefined;
 Object.defineProperty(exports, "checkPublished", {
     get() {
-        return __config.get("checkPublished");
+        return __config.getObject<string | enums.CheckPublished>("checkPublished");
     },
     enumerable: true,
 });
@@ -67,10 +68,10 @@ Object.defineProperty(exports, "checkPublished", {
 /**
  * The platform of images that name none. Default: `linux/amd64`.
  */
-export declare const defaultPlatform: string | undefined;
+export declare const defaultPlatform: string | enums.Platform | undefined;
 Object.defineProperty(exports, "defaultPlatform", {
     get() {
-        return __config.get("defaultPlatform");
+        return __config.getObject<string | enums.Platform>("defaultPlatform");
     },
     enumerable: true,
 });

@@ -4,6 +4,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as inputs from "../types/input";
 import * as outputs from "../types/output";
+import * as enums from "../types/enums";
 
 /**
  * How AWS is reached for ECR. Default: as the AWS CLI does.
@@ -74,7 +75,7 @@ export interface CacheOptionArgs {
     /**
      * The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...
      */
-    type: pulumi.Input<string>;
+    type: pulumi.Input<string | enums.CacheType>;
 }
 
 /**
@@ -88,7 +89,7 @@ export interface EncryptionArgs {
     /**
      * `AES256` (default), `KMS` or `KMS_DSSE`.
      */
-    type: pulumi.Input<string>;
+    type: pulumi.Input<string | enums.EncryptionType>;
 }
 
 /**

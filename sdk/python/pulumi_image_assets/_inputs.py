@@ -13,6 +13,7 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import NotRequired, TypedDict, TypeAlias
 from . import _utilities
+from ._enums import *
 
 __all__ = [
     'AwsOptionsArgs',
@@ -285,7 +286,7 @@ class CacheOptionArgsDict(TypedDict):
     """
     A cache backend of BuildKit.
     """
-    type: pulumi.Input[_builtins.str]
+    type: pulumi.Input[Union[_builtins.str, 'CacheType']]
     """
     The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...
     """
@@ -297,12 +298,12 @@ class CacheOptionArgsDict(TypedDict):
 @pulumi.input_type
 class CacheOptionArgs:
     def __init__(__self__, *,
-                 type: pulumi.Input[_builtins.str],
+                 type: pulumi.Input[Union[_builtins.str, 'CacheType']],
                  params: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None):
         """
         A cache backend of BuildKit.
 
-        :param pulumi.Input[_builtins.str] type: The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...
+        :param pulumi.Input[Union[_builtins.str, 'CacheType']] type: The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] params: The backend's parameters.
         """
         pulumi.set(__self__, "type", type)
@@ -311,14 +312,14 @@ class CacheOptionArgs:
 
     @_builtins.property
     @pulumi.getter
-    def type(self) -> pulumi.Input[_builtins.str]:
+    def type(self) -> pulumi.Input[Union[_builtins.str, 'CacheType']]:
         """
         The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...
         """
         return pulumi.get(self, "type")
 
     @type.setter
-    def type(self, value: pulumi.Input[_builtins.str]):
+    def type(self, value: pulumi.Input[Union[_builtins.str, 'CacheType']]):
         pulumi.set(self, "type", value)
 
     @_builtins.property
@@ -338,7 +339,7 @@ class EncryptionArgsDict(TypedDict):
     """
     How the repository is encrypted.
     """
-    type: pulumi.Input[_builtins.str]
+    type: pulumi.Input[Union[_builtins.str, 'EncryptionType']]
     """
     `AES256` (default), `KMS` or `KMS_DSSE`.
     """
@@ -350,12 +351,12 @@ class EncryptionArgsDict(TypedDict):
 @pulumi.input_type
 class EncryptionArgs:
     def __init__(__self__, *,
-                 type: pulumi.Input[_builtins.str],
+                 type: pulumi.Input[Union[_builtins.str, 'EncryptionType']],
                  kms_key: pulumi.Input[Optional[_builtins.str]] = None):
         """
         How the repository is encrypted.
 
-        :param pulumi.Input[_builtins.str] type: `AES256` (default), `KMS` or `KMS_DSSE`.
+        :param pulumi.Input[Union[_builtins.str, 'EncryptionType']] type: `AES256` (default), `KMS` or `KMS_DSSE`.
         :param pulumi.Input[_builtins.str] kms_key: The ARN of a KMS key.
         """
         pulumi.set(__self__, "type", type)
@@ -364,14 +365,14 @@ class EncryptionArgs:
 
     @_builtins.property
     @pulumi.getter
-    def type(self) -> pulumi.Input[_builtins.str]:
+    def type(self) -> pulumi.Input[Union[_builtins.str, 'EncryptionType']]:
         """
         `AES256` (default), `KMS` or `KMS_DSSE`.
         """
         return pulumi.get(self, "type")
 
     @type.setter
-    def type(self, value: pulumi.Input[_builtins.str]):
+    def type(self, value: pulumi.Input[Union[_builtins.str, 'EncryptionType']]):
         pulumi.set(self, "type", value)
 
     @_builtins.property

@@ -13,6 +13,7 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import NotRequired, TypedDict, TypeAlias
 from . import _utilities
+from ._enums import *
 from ._inputs import *
 
 __all__ = ['DockerImageAssetArgs', 'DockerImageAsset']
@@ -36,19 +37,19 @@ class DockerImageAssetArgs:
                  extra_hash: pulumi.Input[Optional[_builtins.str]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  file: pulumi.Input[Optional[_builtins.str]] = None,
-                 follow_symlinks: pulumi.Input[Optional[_builtins.str]] = None,
-                 ignore_mode: pulumi.Input[Optional[_builtins.str]] = None,
+                 follow_symlinks: pulumi.Input[Optional[Union[_builtins.str, 'FollowMode']]] = None,
+                 ignore_mode: pulumi.Input[Optional[Union[_builtins.str, 'IgnoreMode']]] = None,
                  invalidation: pulumi.Input[Optional['InvalidationArgs']] = None,
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
-                 network_mode: pulumi.Input[Optional[_builtins.str]] = None,
-                 platform: pulumi.Input[Optional[_builtins.str]] = None,
-                 platforms: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 network_mode: pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]] = None,
+                 platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
+                 platforms: pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]] = None,
                  pull_principals: pulumi.Input[Optional[Sequence[pulumi.Input['PullPrincipalArgs']]]] = None,
                  registry_auth: pulumi.Input[Optional['RegistryAuthArgs']] = None,
                  repository: pulumi.Input[Optional[_builtins.str]] = None,
                  resource_policy_statements: pulumi.Input[Optional[Sequence[pulumi.Input['NamedStatementArgs']]]] = None,
                  retain_on_delete: pulumi.Input[Optional[_builtins.bool]] = None,
-                 scope: pulumi.Input[Optional[_builtins.str]] = None,
+                 scope: pulumi.Input[Optional[Union[_builtins.str, 'Scope']]] = None,
                  tag_prefix: pulumi.Input[Optional[_builtins.str]] = None,
                  target: pulumi.Input[Optional[_builtins.str]] = None):
         """
@@ -70,19 +71,19 @@ class DockerImageAssetArgs:
         :param pulumi.Input[_builtins.str] extra_hash: Any text that counts: change it to force a rebuild.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
         :param pulumi.Input[_builtins.str] file: The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
-        :param pulumi.Input[_builtins.str] follow_symlinks: Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
-        :param pulumi.Input[_builtins.str] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`.
+        :param pulumi.Input[Union[_builtins.str, 'FollowMode']] follow_symlinks: Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
+        :param pulumi.Input[Union[_builtins.str, 'IgnoreMode']] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`.
         :param pulumi.Input['InvalidationArgs'] invalidation: Which inputs count for the fingerprint. All do unless set to false.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
-        :param pulumi.Input[_builtins.str] network_mode: The network of RUN steps.
-        :param pulumi.Input[_builtins.str] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] platforms: Several platforms, published as one index. Their order does not count.
+        :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps.
+        :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
+        :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, published as one index. Their order does not count.
         :param pulumi.Input[Sequence[pulumi.Input['PullPrincipalArgs']]] pull_principals: Who may pull; the same as calling `grantPull` for each.
         :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
         :param pulumi.Input[Sequence[pulumi.Input['NamedStatementArgs']]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tag stays in the registry when the resource is deleted. Default: true.
-        :param pulumi.Input[_builtins.str] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
+        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] target: The stage to build.
         """
@@ -342,26 +343,26 @@ class DockerImageAssetArgs:
 
     @_builtins.property
     @pulumi.getter(name="followSymlinks")
-    def follow_symlinks(self) -> pulumi.Input[Optional[_builtins.str]]:
+    def follow_symlinks(self) -> pulumi.Input[Optional[Union[_builtins.str, 'FollowMode']]]:
         """
         Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
         """
         return pulumi.get(self, "follow_symlinks")
 
     @follow_symlinks.setter
-    def follow_symlinks(self, value: pulumi.Input[Optional[_builtins.str]]):
+    def follow_symlinks(self, value: pulumi.Input[Optional[Union[_builtins.str, 'FollowMode']]]):
         pulumi.set(self, "follow_symlinks", value)
 
     @_builtins.property
     @pulumi.getter(name="ignoreMode")
-    def ignore_mode(self) -> pulumi.Input[Optional[_builtins.str]]:
+    def ignore_mode(self) -> pulumi.Input[Optional[Union[_builtins.str, 'IgnoreMode']]]:
         """
         The language of the ignore patterns: `docker` (default), `git` or `glob`.
         """
         return pulumi.get(self, "ignore_mode")
 
     @ignore_mode.setter
-    def ignore_mode(self, value: pulumi.Input[Optional[_builtins.str]]):
+    def ignore_mode(self, value: pulumi.Input[Optional[Union[_builtins.str, 'IgnoreMode']]]):
         pulumi.set(self, "ignore_mode", value)
 
     @_builtins.property
@@ -390,38 +391,38 @@ class DockerImageAssetArgs:
 
     @_builtins.property
     @pulumi.getter(name="networkMode")
-    def network_mode(self) -> pulumi.Input[Optional[_builtins.str]]:
+    def network_mode(self) -> pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]]:
         """
         The network of RUN steps.
         """
         return pulumi.get(self, "network_mode")
 
     @network_mode.setter
-    def network_mode(self, value: pulumi.Input[Optional[_builtins.str]]):
+    def network_mode(self, value: pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]]):
         pulumi.set(self, "network_mode", value)
 
     @_builtins.property
     @pulumi.getter
-    def platform(self) -> pulumi.Input[Optional[_builtins.str]]:
+    def platform(self) -> pulumi.Input[Optional[Union[_builtins.str, 'Platform']]]:
         """
         The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
         """
         return pulumi.get(self, "platform")
 
     @platform.setter
-    def platform(self, value: pulumi.Input[Optional[_builtins.str]]):
+    def platform(self, value: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]]):
         pulumi.set(self, "platform", value)
 
     @_builtins.property
     @pulumi.getter
-    def platforms(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
+    def platforms(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]]:
         """
         Several platforms, published as one index. Their order does not count.
         """
         return pulumi.get(self, "platforms")
 
     @platforms.setter
-    def platforms(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
+    def platforms(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]]):
         pulumi.set(self, "platforms", value)
 
     @_builtins.property
@@ -486,14 +487,14 @@ class DockerImageAssetArgs:
 
     @_builtins.property
     @pulumi.getter
-    def scope(self) -> pulumi.Input[Optional[_builtins.str]]:
+    def scope(self) -> pulumi.Input[Optional[Union[_builtins.str, 'Scope']]]:
         """
         `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         """
         return pulumi.get(self, "scope")
 
     @scope.setter
-    def scope(self, value: pulumi.Input[Optional[_builtins.str]]):
+    def scope(self, value: pulumi.Input[Optional[Union[_builtins.str, 'Scope']]]):
         pulumi.set(self, "scope", value)
 
     @_builtins.property
@@ -543,19 +544,19 @@ class DockerImageAsset(pulumi.ComponentResource):
                  extra_hash: pulumi.Input[Optional[_builtins.str]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  file: pulumi.Input[Optional[_builtins.str]] = None,
-                 follow_symlinks: pulumi.Input[Optional[_builtins.str]] = None,
-                 ignore_mode: pulumi.Input[Optional[_builtins.str]] = None,
+                 follow_symlinks: pulumi.Input[Optional[Union[_builtins.str, 'FollowMode']]] = None,
+                 ignore_mode: pulumi.Input[Optional[Union[_builtins.str, 'IgnoreMode']]] = None,
                  invalidation: pulumi.Input[Optional[Union['InvalidationArgs', 'InvalidationArgsDict']]] = None,
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
-                 network_mode: pulumi.Input[Optional[_builtins.str]] = None,
-                 platform: pulumi.Input[Optional[_builtins.str]] = None,
-                 platforms: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 network_mode: pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]] = None,
+                 platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
+                 platforms: pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]] = None,
                  pull_principals: pulumi.Input[Optional[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]]] = None,
                  registry_auth: pulumi.Input[Optional[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']]] = None,
                  repository: pulumi.Input[Optional[_builtins.str]] = None,
                  resource_policy_statements: pulumi.Input[Optional[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]]] = None,
                  retain_on_delete: pulumi.Input[Optional[_builtins.bool]] = None,
-                 scope: pulumi.Input[Optional[_builtins.str]] = None,
+                 scope: pulumi.Input[Optional[Union[_builtins.str, 'Scope']]] = None,
                  tag_prefix: pulumi.Input[Optional[_builtins.str]] = None,
                  target: pulumi.Input[Optional[_builtins.str]] = None,
                  __props__=None):
@@ -580,19 +581,19 @@ class DockerImageAsset(pulumi.ComponentResource):
         :param pulumi.Input[_builtins.str] extra_hash: Any text that counts: change it to force a rebuild.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
         :param pulumi.Input[_builtins.str] file: The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
-        :param pulumi.Input[_builtins.str] follow_symlinks: Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
-        :param pulumi.Input[_builtins.str] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`.
+        :param pulumi.Input[Union[_builtins.str, 'FollowMode']] follow_symlinks: Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
+        :param pulumi.Input[Union[_builtins.str, 'IgnoreMode']] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`.
         :param pulumi.Input[Union['InvalidationArgs', 'InvalidationArgsDict']] invalidation: Which inputs count for the fingerprint. All do unless set to false.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
-        :param pulumi.Input[_builtins.str] network_mode: The network of RUN steps.
-        :param pulumi.Input[_builtins.str] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] platforms: Several platforms, published as one index. Their order does not count.
+        :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps.
+        :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
+        :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, published as one index. Their order does not count.
         :param pulumi.Input[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]] pull_principals: Who may pull; the same as calling `grantPull` for each.
         :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
         :param pulumi.Input[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tag stays in the registry when the resource is deleted. Default: true.
-        :param pulumi.Input[_builtins.str] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
+        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] target: The stage to build.
         """
@@ -636,19 +637,19 @@ class DockerImageAsset(pulumi.ComponentResource):
                  extra_hash: pulumi.Input[Optional[_builtins.str]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  file: pulumi.Input[Optional[_builtins.str]] = None,
-                 follow_symlinks: pulumi.Input[Optional[_builtins.str]] = None,
-                 ignore_mode: pulumi.Input[Optional[_builtins.str]] = None,
+                 follow_symlinks: pulumi.Input[Optional[Union[_builtins.str, 'FollowMode']]] = None,
+                 ignore_mode: pulumi.Input[Optional[Union[_builtins.str, 'IgnoreMode']]] = None,
                  invalidation: pulumi.Input[Optional[Union['InvalidationArgs', 'InvalidationArgsDict']]] = None,
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
-                 network_mode: pulumi.Input[Optional[_builtins.str]] = None,
-                 platform: pulumi.Input[Optional[_builtins.str]] = None,
-                 platforms: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 network_mode: pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]] = None,
+                 platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
+                 platforms: pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]] = None,
                  pull_principals: pulumi.Input[Optional[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]]] = None,
                  registry_auth: pulumi.Input[Optional[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']]] = None,
                  repository: pulumi.Input[Optional[_builtins.str]] = None,
                  resource_policy_statements: pulumi.Input[Optional[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]]] = None,
                  retain_on_delete: pulumi.Input[Optional[_builtins.bool]] = None,
-                 scope: pulumi.Input[Optional[_builtins.str]] = None,
+                 scope: pulumi.Input[Optional[Union[_builtins.str, 'Scope']]] = None,
                  tag_prefix: pulumi.Input[Optional[_builtins.str]] = None,
                  target: pulumi.Input[Optional[_builtins.str]] = None,
                  __props__=None):

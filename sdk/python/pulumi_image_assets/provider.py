@@ -13,6 +13,7 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import NotRequired, TypedDict, TypeAlias
 from . import _utilities
+from ._enums import *
 from ._inputs import *
 
 __all__ = ['ProviderArgs', 'Provider']
@@ -21,11 +22,11 @@ __all__ = ['ProviderArgs', 'Provider']
 class ProviderArgs:
     def __init__(__self__, *,
                  aws: pulumi.Input[Optional['AwsOptionsArgs']] = None,
-                 build_output: pulumi.Input[Optional[_builtins.str]] = None,
+                 build_output: pulumi.Input[Optional[Union[_builtins.str, 'BuildOutput']]] = None,
                  builder: pulumi.Input[Optional['BuilderArgs']] = None,
                  cache_directory: pulumi.Input[Optional[_builtins.str]] = None,
-                 check_published: pulumi.Input[Optional[_builtins.str]] = None,
-                 default_platform: pulumi.Input[Optional[_builtins.str]] = None,
+                 check_published: pulumi.Input[Optional[Union[_builtins.str, 'CheckPublished']]] = None,
+                 default_platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  insecure_registries: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  max_concurrent_builds: pulumi.Input[Optional[_builtins.int]] = None,
                  registries: pulumi.Input[Optional[Sequence[pulumi.Input['RegistryLoginArgs']]]] = None):
@@ -33,11 +34,11 @@ class ProviderArgs:
         The set of arguments for constructing a Provider resource.
 
         :param pulumi.Input['AwsOptionsArgs'] aws: How AWS is reached for ECR.
-        :param pulumi.Input[_builtins.str] build_output: How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.
+        :param pulumi.Input[Union[_builtins.str, 'BuildOutput']] build_output: How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.
         :param pulumi.Input['BuilderArgs'] builder: The builder of images that name none.
         :param pulumi.Input[_builtins.str] cache_directory: Where digests are remembered. Default: the user's cache directory.
-        :param pulumi.Input[_builtins.str] check_published: When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
-        :param pulumi.Input[_builtins.str] default_platform: The platform of images that name none. Default: `linux/amd64`.
+        :param pulumi.Input[Union[_builtins.str, 'CheckPublished']] check_published: When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
+        :param pulumi.Input[Union[_builtins.str, 'Platform']] default_platform: The platform of images that name none. Default: `linux/amd64`.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts that are reached without TLS. Loopback hosts always are.
         :param pulumi.Input[_builtins.int] max_concurrent_builds: How many images are built at once. Default: 4.
         :param pulumi.Input[Sequence[pulumi.Input['RegistryLoginArgs']]] registries: Logins for registries.
@@ -75,14 +76,14 @@ class ProviderArgs:
 
     @_builtins.property
     @pulumi.getter(name="buildOutput")
-    def build_output(self) -> pulumi.Input[Optional[_builtins.str]]:
+    def build_output(self) -> pulumi.Input[Optional[Union[_builtins.str, 'BuildOutput']]]:
         """
         How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.
         """
         return pulumi.get(self, "build_output")
 
     @build_output.setter
-    def build_output(self, value: pulumi.Input[Optional[_builtins.str]]):
+    def build_output(self, value: pulumi.Input[Optional[Union[_builtins.str, 'BuildOutput']]]):
         pulumi.set(self, "build_output", value)
 
     @_builtins.property
@@ -111,26 +112,26 @@ class ProviderArgs:
 
     @_builtins.property
     @pulumi.getter(name="checkPublished")
-    def check_published(self) -> pulumi.Input[Optional[_builtins.str]]:
+    def check_published(self) -> pulumi.Input[Optional[Union[_builtins.str, 'CheckPublished']]]:
         """
         When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
         """
         return pulumi.get(self, "check_published")
 
     @check_published.setter
-    def check_published(self, value: pulumi.Input[Optional[_builtins.str]]):
+    def check_published(self, value: pulumi.Input[Optional[Union[_builtins.str, 'CheckPublished']]]):
         pulumi.set(self, "check_published", value)
 
     @_builtins.property
     @pulumi.getter(name="defaultPlatform")
-    def default_platform(self) -> pulumi.Input[Optional[_builtins.str]]:
+    def default_platform(self) -> pulumi.Input[Optional[Union[_builtins.str, 'Platform']]]:
         """
         The platform of images that name none. Default: `linux/amd64`.
         """
         return pulumi.get(self, "default_platform")
 
     @default_platform.setter
-    def default_platform(self, value: pulumi.Input[Optional[_builtins.str]]):
+    def default_platform(self, value: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]]):
         pulumi.set(self, "default_platform", value)
 
     @_builtins.property
@@ -177,11 +178,11 @@ class Provider(pulumi.ProviderResource):
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
                  aws: pulumi.Input[Optional[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']]] = None,
-                 build_output: pulumi.Input[Optional[_builtins.str]] = None,
+                 build_output: pulumi.Input[Optional[Union[_builtins.str, 'BuildOutput']]] = None,
                  builder: pulumi.Input[Optional[Union['BuilderArgs', 'BuilderArgsDict']]] = None,
                  cache_directory: pulumi.Input[Optional[_builtins.str]] = None,
-                 check_published: pulumi.Input[Optional[_builtins.str]] = None,
-                 default_platform: pulumi.Input[Optional[_builtins.str]] = None,
+                 check_published: pulumi.Input[Optional[Union[_builtins.str, 'CheckPublished']]] = None,
+                 default_platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  insecure_registries: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  max_concurrent_builds: pulumi.Input[Optional[_builtins.int]] = None,
                  registries: pulumi.Input[Optional[Sequence[pulumi.Input[Union['RegistryLoginArgs', 'RegistryLoginArgsDict']]]]] = None,
@@ -192,11 +193,11 @@ class Provider(pulumi.ProviderResource):
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
         :param pulumi.Input[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']] aws: How AWS is reached for ECR.
-        :param pulumi.Input[_builtins.str] build_output: How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.
+        :param pulumi.Input[Union[_builtins.str, 'BuildOutput']] build_output: How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.
         :param pulumi.Input[Union['BuilderArgs', 'BuilderArgsDict']] builder: The builder of images that name none.
         :param pulumi.Input[_builtins.str] cache_directory: Where digests are remembered. Default: the user's cache directory.
-        :param pulumi.Input[_builtins.str] check_published: When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
-        :param pulumi.Input[_builtins.str] default_platform: The platform of images that name none. Default: `linux/amd64`.
+        :param pulumi.Input[Union[_builtins.str, 'CheckPublished']] check_published: When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
+        :param pulumi.Input[Union[_builtins.str, 'Platform']] default_platform: The platform of images that name none. Default: `linux/amd64`.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts that are reached without TLS. Loopback hosts always are.
         :param pulumi.Input[_builtins.int] max_concurrent_builds: How many images are built at once. Default: 4.
         :param pulumi.Input[Sequence[pulumi.Input[Union['RegistryLoginArgs', 'RegistryLoginArgsDict']]]] registries: Logins for registries.
@@ -226,11 +227,11 @@ class Provider(pulumi.ProviderResource):
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
                  aws: pulumi.Input[Optional[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']]] = None,
-                 build_output: pulumi.Input[Optional[_builtins.str]] = None,
+                 build_output: pulumi.Input[Optional[Union[_builtins.str, 'BuildOutput']]] = None,
                  builder: pulumi.Input[Optional[Union['BuilderArgs', 'BuilderArgsDict']]] = None,
                  cache_directory: pulumi.Input[Optional[_builtins.str]] = None,
-                 check_published: pulumi.Input[Optional[_builtins.str]] = None,
-                 default_platform: pulumi.Input[Optional[_builtins.str]] = None,
+                 check_published: pulumi.Input[Optional[Union[_builtins.str, 'CheckPublished']]] = None,
+                 default_platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  insecure_registries: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  max_concurrent_builds: pulumi.Input[Optional[_builtins.int]] = None,
                  registries: pulumi.Input[Optional[Sequence[pulumi.Input[Union['RegistryLoginArgs', 'RegistryLoginArgsDict']]]]] = None,
@@ -244,11 +245,11 @@ class Provider(pulumi.ProviderResource):
             __props__ = ProviderArgs.__new__(ProviderArgs)
 
             __props__.__dict__["aws"] = pulumi.Output.from_input(aws).apply(pulumi.runtime.to_json) if aws is not None else None
-            __props__.__dict__["build_output"] = build_output
+            __props__.__dict__["build_output"] = pulumi.Output.from_input(build_output).apply(pulumi.runtime.to_json) if build_output is not None else None
             __props__.__dict__["builder"] = pulumi.Output.from_input(builder).apply(pulumi.runtime.to_json) if builder is not None else None
             __props__.__dict__["cache_directory"] = cache_directory
-            __props__.__dict__["check_published"] = check_published
-            __props__.__dict__["default_platform"] = default_platform
+            __props__.__dict__["check_published"] = pulumi.Output.from_input(check_published).apply(pulumi.runtime.to_json) if check_published is not None else None
+            __props__.__dict__["default_platform"] = pulumi.Output.from_input(default_platform).apply(pulumi.runtime.to_json) if default_platform is not None else None
             __props__.__dict__["insecure_registries"] = pulumi.Output.from_input(insecure_registries).apply(pulumi.runtime.to_json) if insecure_registries is not None else None
             __props__.__dict__["max_concurrent_builds"] = pulumi.Output.from_input(max_concurrent_builds).apply(pulumi.runtime.to_json) if max_concurrent_builds is not None else None
             __props__.__dict__["registries"] = pulumi.Output.secret(registries).apply(pulumi.runtime.to_json) if registries is not None else None
