@@ -48,6 +48,14 @@ def check_digest(text: str) -> None:
         raise ValueError(f'"{text}" is not a digest: write "sha256:" and 64 hexadecimal digits in lower case')
 
 
+def host_problem(text: str) -> str | None:
+    """Say what to write where a text is no host name with an optional port, None if it is one."""
+    match = _HOST.fullmatch(text)
+    if match and 0 < int(match["port"] or 443) < 2**16:
+        return None
+    return 'is not a host name: write, for instance, "ghcr.io" or "localhost:5000"'
+
+
 def is_digest(text: str) -> bool:
     """Say whether the text is a well-formed digest."""
     return _DIGEST.fullmatch(text) is not None
@@ -179,11 +187,8 @@ def _is_registry(first: str) -> bool:
 
 def _check_host(registry: str, text: str) -> None:
     """Refuse a registry that is no host name with an optional port."""
-    match = _HOST.fullmatch(registry)
-    if not match or not 0 < int(match["port"] or 443) < 2**16:
-        raise ValueError(
-            f'"{registry}" in "{text}" is not a host name: write, for instance, "ghcr.io" or "localhost:5000"'
-        )
+    if problem := host_problem(registry):
+        raise ValueError(f'"{registry}" in "{text}" {problem}')
 
 
 def _check_path(path: str, text: str) -> None:

@@ -81,7 +81,7 @@ export interface ProviderArgs {
      */
     defaultPlatform?: pulumi.Input<string | enums.Platform | undefined>;
     /**
-     * Hosts that are reached without TLS. Loopback hosts always are.
+     * Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
      */
     insecureRegistries?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**

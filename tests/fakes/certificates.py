@@ -33,10 +33,17 @@ class Certificates:
         return context
 
 
-def make_certificates(folder: Path, *names: str) -> Certificates:
-    """Write an authority's certificate, a server's for these names and addresses, and a client's."""
+def make_certificates(folder: Path, *names: str, below: str = "") -> Certificates:
+    """Write an authority's certificate, a server's for these names and addresses, and a client's.
+
+    Args:
+        folder: Where to.
+        names: The server's.
+        below: Another authority, which nobody has the certificate of, that signs the first; none: it signs itself.
+    """
     authority_key = ec.generate_private_key(ec.SECP256R1())
-    authority = _certificate("tests authority", authority_key, "tests authority", authority_key, authority=True)
+    signer = (below, ec.generate_private_key(ec.SECP256R1())) if below else ("tests authority", authority_key)
+    authority = _certificate("tests authority", authority_key, *signer, authority=True)
     files = Certificates(folder / "ca.pem", folder / "server.pem", folder / "client.cert", folder / "client.key")
     files.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     key = ec.generate_private_key(ec.SECP256R1())

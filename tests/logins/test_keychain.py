@@ -274,6 +274,12 @@ def test_a_login_that_is_not_base64_is_named_and_not_shown(home: Home) -> None:
     assert "s3cret" not in str(caught.value)
 
 
+def test_a_user_without_a_directory_has_no_login(home: Home) -> None:
+    """In containers, HOME is often not set, or the user has no entry that tells it."""
+    for environ in ({}, {"HOME": ""}, {"HOME": "/nonexistent"}):
+        assert DockerConfigKeychain(environ, home.helpers).resolve("no.example", "app") is None
+
+
 def test_no_file_is_touched(home: Home) -> None:
     """R30: the user's config is the same to the byte afterwards."""
     file = home.docker(auths={"r.io": login()}, credsStore="desktop", HttpHeaders={"x": "y"})

@@ -87,6 +87,16 @@ def test_later_inputs_of_a_resource_replace_its_earlier_ones() -> None:
     assert given.registries() == frozenset()
 
 
+def test_a_refusal_names_what_was_looked_at_and_what_helps(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"credsStore": "gone"}')
+    asked = keychain({})
+    assert asked.resolve("r.io", "app") is None
+    looked_at, remedy = asked.advice("r.io")
+    assert looked_at.startswith(f"registryAuth, image-assets:registries, {config} (docker-credential-gone is not on")
+    assert remedy == "run `docker login r.io`, or give `registryAuth` or the setting `image-assets:registries`"
+
+
 def test_a_builder_gets_the_login_of_each_registry_by_the_image_that_is_named_there() -> None:
     asked = keychain({"a.io/app": "ann", "b.io/team/app": "bob", "b.io/x": "eve"}, {"c.io/deep": "setting"})
     found = asked.for_builder([("a.io", "app"), ("b.io", "team/base"), ("d.io", "free")])

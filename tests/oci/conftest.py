@@ -64,7 +64,7 @@ def new_client() -> NewClient:
             registry.host,
             keychain or own,
             task or Task(),
-            insecure=insecure,
+            insecure={registry.host} if insecure else frozenset(),
             environ=environ or {"HOME": "/nonexistent"},
             limits=limits,
         )

@@ -3,14 +3,16 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
 from image_assets.errors import RegistryError
 from image_assets.logins.keychain import StaticKeychain
 from image_assets.oci import NoKeychain, digest_of
-from image_assets.oci.keychain import Credential
+from image_assets.oci.keychain import Credential, Keychain
 from image_assets.oci.tokens import usable_realm
+from image_assets.task import Task
 from tests.fakes.registry import Auth, FakeRegistry, Rules, answer
 from tests.fakes.registry_auth import basic_header
 from tests.oci.conftest import ROBOT, NewClient, Starter
@@ -36,7 +38,9 @@ def test_a_password_goes_with_every_request_after_the_challenge(start: Starter, 
 def test_a_wrong_password_is_one_error_that_names_the_user(start: Starter, new_client: NewClient, kind: str) -> None:
     registry = start(auth=Auth(kind))
     wrong = StaticKeychain({registry.host: replace(ROBOT, password="guess")})
-    with pytest.raises(RegistryError, match=r'\(UNAUTHORIZED\); the credentials for "robot" at .* were used') as caught:
+    with pytest.raises(
+        RegistryError, match=r'\(UNAUTHORIZED\), HTTP 401; the credentials for "robot" at .* were used'
+    ) as caught:
         new_client(registry, wrong).head_manifest("app", "v1")
     assert (caught.value.status, caught.value.temporary) == (401, False)
     assert "guess" not in str(caught.value)
@@ -112,6 +116,74 @@ def test_an_identity_token_is_posted_and_never_shown(start: Starter, new_client:
     assert all("long-secret" not in str(seen) for seen in registry.seen)
 
 
+@pytest.mark.parametrize("status", [401, 404, 405])
+def test_an_identity_token_is_a_password_where_the_token_server_knows_no_post(
+    start: Starter, new_client: NewClient, status: int
+) -> None:
+    """As containerd does it, for Artifactory, GCR and others."""
+    registry = start(auth=Auth("bearer", users={"robot": "long-secret"}))
+    registry.fail("POST", "/token", answer(status), times=99)
+    keychain = StaticKeychain({registry.host: Credential("robot", identity_token="long-secret")})
+    push_image(new_client(registry, keychain), "app", "v1")
+    assert [seen.method for seen in registry.seen if seen.path == "/token"][:2] == ["POST", "GET"]
+
+
+def test_a_refresh_token_does_not_follow_a_redirect_to_another_host(start: Starter, new_client: NewClient) -> None:
+    other = start()
+    registry = start(auth=Auth("bearer", identity_tokens=frozenset({"long-secret"})))
+    registry.fail("POST", "/token", answer(307, Location=f"{other.origin}/token"), times=9)
+    keychain = StaticKeychain({registry.host: Credential("<token>", identity_token="long-secret")})
+    with pytest.raises(RegistryError, match=f"leads on to {other.host}, and a refresh token is for nobody but"):
+        new_client(registry, keychain).list_tags("app")
+    assert other.seen == []
+
+
+def test_a_refresh_token_follows_a_redirect_on_the_same_host(start: Starter, new_client: NewClient) -> None:
+    registry = start(auth=Auth("bearer", identity_tokens=frozenset({"long-secret"})))
+    registry.fail("POST", "/token", answer(308, Location="/token"))
+    keychain = StaticKeychain({registry.host: Credential("<token>", identity_token="long-secret")})
+    assert new_client(registry, keychain).list_tags("app") == []
+
+
+def test_a_token_for_the_registry_itself_is_used_as_it_is(start: Starter, new_client: NewClient) -> None:
+    """docker/cli, "AuthConfig": `registrytoken`."""
+    registry = start(auth=Auth("bearer"))
+    push_image(new_client(registry), "app", "v1")
+    (text, *_) = registry.auth.tokens
+    keychain = StaticKeychain({registry.host: Credential("", registry_token=text)})
+    asked = len(tokens_asked(registry))
+    assert new_client(registry, keychain).head_manifest("app", "v1") is not None
+    assert len(tokens_asked(registry)) == asked
+
+
+def test_one_client_serves_many_tasks_with_one_ping_and_one_token(start: Starter, new_client: NewClient) -> None:
+    registry = start(auth=Auth("bearer"))
+    client = new_client(registry)
+    heard: list[list[str]] = [[] for _ in range(40)]
+    with ThreadPoolExecutor(40) as pool:
+        list(pool.map(lambda lines: client.of(Task(debug=lines.append)).head_manifest("app", "v1"), heard))
+    assert [seen.path for seen in registry.seen if seen.path in {"/v2/", "/token"}] == ["/v2/", "/token"]
+    assert all(any("/manifests/v1" in line for line in lines) for lines in heard)
+
+
+def test_short_exchanges_are_bounded(start: Starter, new_client: NewClient) -> None:
+    """100 images fit within 256 descriptors; each connection takes two."""
+    registry = start()
+    client = new_client(registry)
+    most = 0
+
+    def ask(_: int) -> None:
+        nonlocal most
+        client.head_manifest("app", "v1")
+        most = max(most, len(list(Path("/proc/self/fd").iterdir())))
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with ThreadPoolExecutor(100) as pool:
+        list(pool.map(ask, range(400)))
+    # The registry is in this process too: it has as many.
+    assert most - before <= 3 * 2 * 16
+
+
 def test_a_refused_identity_token_says_why(start: Starter, new_client: NewClient) -> None:
     registry = start(auth=Auth("bearer"))
     keychain = StaticKeychain({registry.host: Credential("<token>", identity_token="long-secret")})
@@ -121,7 +193,7 @@ def test_a_refused_identity_token_says_why(start: Starter, new_client: NewClient
 
 
 @dataclass
-class Rotating:
+class Rotating(Keychain):
     """A keychain whose password changes."""
 
     passwords: list[str]
@@ -202,6 +274,8 @@ def test_a_realm_without_tls_does_not_get_the_password_of_a_registry_with_it() -
     assert usable_realm("https://auth.example.com/token", "https://registry.example.com/v2/")
     assert usable_realm("http://auth.local/token", "http://registry.local/v2/")
     assert usable_realm("http://localhost:5001/token", "https://localhost:5000/v2/")
+    assert usable_realm("http://auth.local:81/token", "https://registry.local/v2/", frozenset({"auth.local:81"}))
+    assert not usable_realm("http://auth.local:82/token", "https://registry.local/v2/", frozenset({"auth.local:81"}))
 
 
 BODIES = [b"", b"[]", b"nonsense", b'{"token": 5}', b'{"token": "a\\nb"}', b'{"expires_in": 5}', b"{" * 100_000]

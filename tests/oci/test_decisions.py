@@ -118,15 +118,21 @@ def test_a_location_may_be_relative_and_never_loses_tls(base: str, location: str
 
 
 REFUSALS = [
-    (b'{"errors":[{"code":"DENIED","message":"no"}]}', "", ("DENIED",), "no (DENIED)"),
-    (b'{"errors":[{"code":"A","message":"x"},{"code":"B"}]}', "", ("A", "B"), "x (A); B"),
+    (b'{"errors":[{"code":"DENIED","message":"no"}]}', "", ("DENIED",), "no (DENIED), HTTP 503"),
+    (b'{"errors":[{"code":"A","message":"x"},{"code":"B"}]}', "", ("A", "B"), "x (A); B, HTTP 503"),
     (
         b'{"errors":[{"code":"UNKNOWN","message":"unknown error","detail":{"Err":28}}]}',
         "",
         ("UNKNOWN",),
-        '{"Err": 28} (UNKNOWN)',
+        "Err 28 (UNKNOWN), HTTP 503",
     ),
-    (b'{"errors":[{"code":"X","message":"m","detail":"where"}]}', "", ("X",), "m: where (X)"),
+    (b'{"errors":[{"code":"X","message":"m","detail":"where"}]}', "", ("X",), "m: where (X), HTTP 503"),
+    (
+        b'{"errors":[{"code":"UNAUTHORIZED","message":"m","detail":[{"Type":"repository","Name":"app"}]}]}',
+        "",
+        ("UNAUTHORIZED",),
+        "m (UNAUTHORIZED), HTTP 503",
+    ),
     (b'{"errors":[]}', "", (), 'Service Unavailable: {"errors":[]} (503)'),
     (b'{"errors":"x"}', "", (), 'Service Unavailable: {"errors":"x"} (503)'),
     (b"<html>busy</html>", "text/html", (), "Service Unavailable (503)"),

@@ -1,7 +1,9 @@
 """How a registry is reached: plain HTTP, TLS with known and unknown certificates, proxies, redirects, start-up."""
 
+import base64
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -12,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from image_assets.errors import CancelledByUserError, RegistryError
-from image_assets.oci import Limits, NoKeychain, RegistryClient
+from image_assets.logins.keychain import StaticKeychain
+from image_assets.oci import Limits, NoKeychain, RegistryClient, trust
 from image_assets.task import Task
 from tests.fakes.certificates import Certificates, make_certificates
 from tests.fakes.proxy import FakeProxy
 from tests.fakes.registry import Auth, FakeRegistry, Fault, answer, drip, silence
-from tests.oci.conftest import NewClient, Place, Starter
+from tests.oci.conftest import ROBOT, NewClient, Place, Starter
 from tests.oci.samples import push_image
 
 # A name that nothing resolves: only a proxy leads there.
@@ -80,13 +83,13 @@ def test_an_insecure_registry_may_speak_plain_http(new_client: NewClient) -> Non
             new_client(plain, environ=both).list_tags("app")
 
 
-@pytest.mark.parametrize("folder", ["docker", "containers"])
+@pytest.mark.parametrize("folder", [".config/docker", ".config/containers", ".docker"])
 def test_a_registrys_own_authority_and_our_own_certificate_are_found_in_certs_d(
     certificates: Certificates, new_client: NewClient, tmp_path: Path, folder: str
 ) -> None:
     """docs.docker.com, "Verify repository client with certificates"."""
     with FakeRegistry(tls=certificates.server_context(asks_client=True), name=FAR) as registry:
-        own = tmp_path / ".config" / folder / "certs.d" / registry.host
+        own = tmp_path / folder / "certs.d" / registry.host
         own.mkdir(parents=True)
         (own / "ca.crt").write_bytes(certificates.authority.read_bytes())
         (own / "client.cert").write_bytes(certificates.client.read_bytes())
@@ -94,6 +97,32 @@ def test_a_registrys_own_authority_and_our_own_certificate_are_found_in_certs_d(
         with FakeProxy(f"127.0.0.1:{registry.host.rpartition(':')[2]}") as proxy:
             push_image(new_client(registry, environ=environ(proxy, HOME=tmp_path)), "app", "v1")
         assert list(registry.store.tags["app"]) == ["v1"]
+
+
+def test_certificates_that_may_not_be_looked_at_disturb_nobody(
+    far: FakeRegistry, proxy: FakeProxy, certificates: Certificates, new_client: NewClient, tmp_path: Path
+) -> None:
+    """A name that is too long stands for a directory whose parent is locked, which root could open."""
+    nowhere = tmp_path / ("x" * 300)
+    variables = environ(proxy, HOME=nowhere, XDG_CONFIG_HOME=nowhere, SSL_CERT_FILE=certificates.authority)
+    assert new_client(far, environ=variables).list_tags("app") == []
+
+
+def test_an_authority_that_another_one_signed_is_one(new_client: NewClient, tmp_path: Path) -> None:
+    """As in Go: companies hand out the certificate below their root."""
+    made = make_certificates(tmp_path, FAR, below="root of the tests")
+    with (
+        FakeRegistry(tls=made.server_context(), name=FAR) as far,
+        FakeProxy(far.host.replace(FAR, "127.0.0.1")) as proxy,
+    ):
+        assert new_client(far, environ=environ(proxy, SSL_CERT_FILE=made.authority)).list_tags("app") == []
+
+
+@pytest.mark.skipif(not hasattr(ssl, "VERIFY_X509_STRICT"), reason="OpenSSL knows no strict checks")
+def test_no_certificate_is_checked_more_strictly_than_in_go() -> None:
+    """Python 3.13 sets the flag by default, and refuses authorities without `keyUsage`, for instance."""
+    made = trust.context(trust.Trust(verify=True))
+    assert not made.verify_flags & ssl.VERIFY_X509_STRICT
 
 
 def test_a_bundle_that_is_not_there_is_named(far: FakeRegistry, proxy: FakeProxy, new_client: NewClient) -> None:
@@ -129,6 +158,23 @@ def test_a_proxy_gets_the_login_of_its_url(
     variables = {"HTTPS_PROXY": with_login, "SSL_CERT_FILE": str(certificates.authority), "HOME": "/nonexistent"}
     new_client(far, environ=variables).list_tags("app")
     assert proxy.logins == ["Basic dXNlcjp3b3Jk"]
+
+
+def test_the_login_of_a_proxy_may_hold_any_character(
+    far: FakeRegistry, proxy: FakeProxy, certificates: Certificates, new_client: NewClient
+) -> None:
+    with_login = proxy.url.replace("//", "//user:w%40rd%3A%25@")
+    variables = {"HTTPS_PROXY": with_login, "SSL_CERT_FILE": str(certificates.authority), "HOME": "/nonexistent"}
+    new_client(far, environ=variables).list_tags("app")
+    assert [base64.b64decode(login.removeprefix("Basic ")) for login in proxy.logins] == [b"user:w@rd:%"]
+
+
+@pytest.mark.parametrize("kind", ["socks5", "socks5h", "SOCKS4"])
+def test_a_socks_proxy_is_refused_by_name(far: FakeRegistry, new_client: NewClient, kind: str) -> None:
+    variables = {"ALL_PROXY": f"{kind}://user:word@127.0.0.1:9", "HOME": "/nonexistent"}
+    with pytest.raises(RegistryError, match=r"127\.0\.0\.1:9 is a SOCKS proxy.*HTTPS_PROXY") as caught:
+        new_client(far, environ=variables).list_tags("app")
+    assert "word" not in str(caught.value)
 
 
 def test_a_proxy_that_is_not_there_is_one_error(far: FakeRegistry, new_client: NewClient) -> None:
@@ -201,6 +247,21 @@ def test_a_server_that_says_it_wants_tls_is_asked_with_it(strict: FakeRegistry, 
     strict.fail("GET", "^/v2/$", answer(400, body=b"Client sent an HTTP request to an HTTPS server."))
     with pytest.raises(RegistryError, match=r"GET https://127\.0\.0\.1:\d+/v2/: TLS failed"):
         new_client(strict).list_tags("app")
+
+
+def test_a_token_server_on_another_insecure_host_can_be_allowed(
+    far: FakeRegistry, proxy: FakeProxy, new_client: NewClient, start: Starter
+) -> None:
+    tokens = start(auth=Auth("bearer"))
+    far.auth = Auth("bearer", realm="http://auth.example.test/token")
+    far.auth.tokens = tokens.auth.tokens
+    with FakeProxy(tokens.host) as to_tokens:
+        variables = {**environ(proxy), "HTTP_PROXY": to_tokens.url}
+        keychain = StaticKeychain({far.host: ROBOT})
+        hosts = {far.host, "auth.example.test"}
+        client = RegistryClient(far.host, keychain, Task(), insecure=hosts, environ=variables)
+        assert client.list_tags("app") == []
+        assert len(to_tokens.seen) == 1
 
 
 def test_a_password_is_not_sent_to_a_realm_without_tls(

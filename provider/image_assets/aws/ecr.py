@@ -20,7 +20,7 @@ from image_assets.aws.errors import Call, NoCredentialsError, NoPolicyError, fai
 from image_assets.aws.names import PUBLIC_HOST, RepositoryArn, arn_of, home_region, parse_host, partition_of
 from image_assets.aws.settings import AwsSettings, Role
 from image_assets.errors import CloudError
-from image_assets.oci.keychain import Credential
+from image_assets.oci.keychain import Credential, Keychain
 from image_assets.task import Task
 
 T = TypeVar("T")
@@ -228,7 +228,7 @@ class _Token:
         return time.time() < self.expires - _RENEW_EARLY
 
 
-class EcrKeychain:
+class EcrKeychain(Keychain):
     """Signs in to ECR's registries at the time of use.
 
     One token serves all registries of a region, and one all of ECR Public; it is asked for once however many threads
@@ -316,7 +316,7 @@ class EcrKeychain:
         data = answer[0] if isinstance(answer, list) else answer
         username, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
         registry = urlsplit(data.get("proxyEndpoint", "")).netloc
-        return _Token(registry, data["expiresAt"].timestamp(), Credential(username, password))
+        return _Token(registry, data["expiresAt"].timestamp(), Credential(username, password, source="AWS"))
 
 
 def _login_call(region: str) -> Call:

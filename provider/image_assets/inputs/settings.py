@@ -1,7 +1,9 @@
 """The provider's configuration: what holds for every image of a program."""
 
+import ipaddress
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +13,7 @@ from image_assets.inputs.destination_fields import AWS
 from image_assets.inputs.source_fields import BUILDER, DEFAULT_PLATFORM
 from image_assets.inputs.types import Listing, Member, Number, Record, Shape, Text, empty, freeze, plain, problems
 from image_assets.platforms import wrong_with
+from image_assets.reference import host_problem
 
 REGISTRY_LOGIN = Record(
     "RegistryLogin",
@@ -21,6 +24,20 @@ REGISTRY_LOGIN = Record(
         Member("password", Text(), "The password or token.", required=True, secret=True),
     ),
 )
+
+
+def check_insecure(value: str) -> str | None:
+    """Say what is wrong with an entry of `insecureRegistries` (dockerd reference, "Insecure registries")."""
+    scheme, separator, rest = value.partition("://")
+    if separator:
+        return f'must be a host without "{scheme}://": write "{rest.partition("/")[0]}"'
+    if "/" not in value:
+        return host_problem(value)
+    with suppress(ValueError):
+        ipaddress.ip_network(value, strict=False)
+        return None
+    return f'must be a host or a network: write "{value.partition("/")[0]}", or a network as in "10.0.0.0/8"'
+
 
 SETTINGS = Record(
     "Settings",
@@ -39,7 +56,12 @@ SETTINGS = Record(
             "How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.",
         ),
         Member("registries", Listing(REGISTRY_LOGIN), "Logins for registries.", secret=True),
-        Member("insecureRegistries", Listing(Text()), "Hosts that are reached without TLS. Loopback hosts always are."),
+        Member(
+            "insecureRegistries",
+            Listing(Text(check=check_insecure)),
+            "Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown "
+            "certificate: registries and their token servers. Loopback hosts always are.",
+        ),
         Member(
             "checkPublished",
             Text(CHECK_PUBLISHED),

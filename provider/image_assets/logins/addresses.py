@@ -4,6 +4,8 @@ from typing import Final
 
 from image_assets.reference import HUB
 
+__all__ = ["HUB", "HUB_SERVER", "address_of", "addresses", "docker_key", "host_of"]
+
 #: The address of an API that is long gone, under which Docker keeps Hub's login (docker/cli, "IndexServer").
 HUB_SERVER: Final = "https://index.docker.io/v1/"
 

@@ -160,7 +160,7 @@ def _from_entry(entry: Mapping[str, Any], name: str, key: str) -> Credential | N
         username, password = _unpacked(packed, name, key)
     identity, token = _text(entry, "identitytoken"), _text(entry, "registrytoken")
     known = identity or token or (username and password)
-    return Credential(username, password, identity, token) if known else None
+    return Credential(username, password, identity, token, name) if known else None
 
 
 def _unpacked(packed: str, name: str, key: str) -> tuple[str, str]:

@@ -2,16 +2,16 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from image_assets.logins.addresses import address_of, addresses
 from image_assets.logins.docker_config import DockerConfig, configs
-from image_assets.logins.helpers import HelperFailedError, RunHelper, ask_helper
-from image_assets.oci.keychain import Credential
+from image_assets.logins.helpers import HelperFailedError, RunHelper, ask_helper, program_of
+from image_assets.oci.keychain import Credential, Keychain
 
 
 @dataclass(frozen=True)
-class StaticKeychain:
+class StaticKeychain(Keychain):
     """Logins by registry or by `registry/path` (the longest that fits counts)."""
 
     credentials: Mapping[str, Credential] = field(repr=False)
@@ -25,7 +25,7 @@ class StaticKeychain:
         """Keep it: the program says what it says."""
 
 
-class DockerConfigKeychain:
+class DockerConfigKeychain(Keychain):
     """The logins that `docker login` and `podman login` have left, with their credential helpers.
 
     The first of these that knows the registry counts: `DOCKER_AUTH_CONFIG` (the file's text), `REGISTRY_AUTH_FILE`,
@@ -38,6 +38,7 @@ class DockerConfigKeychain:
         self._run = run
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, str], Credential | HelperFailedError | None] = {}
+        self._asking: dict[tuple[str, str], threading.Lock] = {}
 
     def resolve(self, registry: str, repository: str) -> Credential | None:
         """Return the stored login of the registry, or of the part of it that holds the repository.
@@ -50,10 +51,9 @@ class DockerConfigKeychain:
 
     def forget(self, registry: str, refused: Credential) -> None:
         """Ask the registry's helpers anew next time, if it is theirs what was refused: some logins live for an hour."""
-        with self._lock:
-            stale = [key for key, answer in self._answers.items() if key[1] == registry and answer == refused]
-            for key in stale:
-                del self._answers[key]
+        for key, answer in list(self._answers.items()):
+            if key[1] == registry and answer == refused:
+                self._answers.pop(key, None)
 
     def looked_at(self, registry: str) -> Iterator[str]:
         """Name the configurations, each with what kept its helper from answering."""
@@ -65,14 +65,17 @@ class DockerConfigKeychain:
         """Look in one configuration: a helper stands above what is written in the file itself."""
         helper = config.helper(registry)
         kept = self._asked(helper, registry) if helper else None
-        return kept or config.written(registry, repository)
+        if helper and kept:
+            return replace(kept, source=f"{program_of(helper)}, which {config.name} names")
+        return config.written(registry, repository)
 
     def _asked(self, helper: str, registry: str) -> Credential | None:
         """Ask a helper once for all the repositories of a registry."""
+        key = (helper, registry)
         with self._lock:
-            if (helper, registry) not in self._answers:
-                self._answers[helper, registry] = self._ask(helper, registry)
-            answer = self._answers[helper, registry]
+            asking = self._asking.setdefault(key, threading.Lock())
+        with asking:
+            answer = self._answers[key] = self._answers[key] if key in self._answers else self._ask(helper, registry)
         return None if isinstance(answer, HelperFailedError) else answer
 
     def _ask(self, helper: str, registry: str) -> Credential | HelperFailedError | None:

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from image_assets.aws.ecr import Aws, EcrKeychain
 from image_assets.aws.settings import AwsSettings
@@ -11,11 +12,14 @@ from image_assets.command import run_helper
 from image_assets.errors import CloudError
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.types import empty
-from image_assets.logins.addresses import address_of
+from image_assets.logins.addresses import HUB, address_of
 from image_assets.logins.given import Auth, GivenLogins, Login
 from image_assets.logins.keychain import DockerConfigKeychain, StaticKeychain
-from image_assets.oci.keychain import Credential
+from image_assets.oci.keychain import Credential, Keychain
 from image_assets.task import Task
+
+INPUT: Final = "registryAuth"
+SETTING: Final = "image-assets:registries"
 
 
 class Logins:
@@ -29,7 +33,9 @@ class Logins:
     def __init__(self, settings: Settings, given: GivenLogins) -> None:
         self.settings = settings
         self.given = given
-        self.configured = StaticKeychain({login["address"]: credential(login) for login in settings.registries})
+        self.configured = StaticKeychain(
+            {login["address"]: credential(login, SETTING) for login in settings.registries}
+        )
         self.docker = DockerConfigKeychain(os.environ, run_helper)
         self._ecr: dict[AwsSettings, EcrKeychain] = {}
         self._lock = threading.Lock()
@@ -54,7 +60,7 @@ class Logins:
 
 
 @dataclass(frozen=True)
-class ProgramKeychain:
+class ProgramKeychain(Keychain):
     """The logins of a program, as one of its resources sees them."""
 
     logins: Logins
@@ -71,17 +77,23 @@ class ProgramKeychain:
         return self.given(registry, repository) or self._elsewhere(registry, repository)
 
     def forget(self, registry: str, refused: Credential) -> None:
-        """Let whoever can have a newer login ask for it: ECR, or a helper of docker's."""
+        """Look a login that was refused up anew, where it may have changed."""
         self.ecr.forget(registry, refused)
         self.logins.docker.forget(registry, refused)
+
+    def advice(self, registry: str) -> tuple[str, str]:
+        """Return the sources, and what to do about a login that is missing or wrong."""
+        looked_at = [INPUT, SETTING, *self.logins.docker.looked_at(registry)]
+        command = "docker login" if registry == HUB else f"docker login {registry}"
+        return ", ".join(looked_at), f"run `{command}`, or give `{INPUT}` or the setting `{SETTING}`"
 
     def given(self, registry: str, repository: str) -> Credential | None:
         """Return the login that the program itself gives."""
         exact = self.logins.given.at(registry, repository)
         if exact:
-            return credential(self.own if self.own in exact else exact[0])
+            return credential(self.own if self.own in exact else exact[0], INPUT)
         near = self.logins.given.near(registry, repository)
-        return self.logins.configured.resolve(registry, repository) or (credential(near) if near else None)
+        return self.logins.configured.resolve(registry, repository) or (credential(near, INPUT) if near else None)
 
     def for_builder(self, images: Iterable[tuple[str, str]]) -> dict[str, Credential]:
         """Return by registry the logins that a builder needs for images (registry, path), the first of each counting.
@@ -115,6 +127,6 @@ class ProgramKeychain:
         return found or self.logins.docker.resolve(registry, repository)
 
 
-def credential(login: Mapping[str, str]) -> Credential:
+def credential(login: Mapping[str, str], source: str) -> Credential:
     """Turn a parsed login into a credential."""
-    return Credential(login["username"], login["password"])
+    return Credential(login["username"], login["password"], source=source)

@@ -1,7 +1,7 @@
 """Signing in: which header a request to the registry carries, and what a refusal changes about it."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 
 from image_assets.oci.challenge import Challenge, parse_challenges
@@ -15,7 +15,8 @@ from image_assets.task import Task
 
 # Of several offers the first of these is taken: a token tells a registry less than a password does.
 _PREFERENCE = ("bearer", "basic")
-ABOUT_IDENTITY = frozenset({401, 403})
+_UNAUTHORIZED = 401
+ABOUT_IDENTITY = frozenset({_UNAUTHORIZED, 403})
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,13 @@ class Signature:
 
     Attributes:
         header: The value of `Authorization`, or None to go without.
+        asked: Whether the registry asked for a login, so that one was looked for.
         token: What the token was asked for with, if it is one.
         credential: Who signs, if anybody.
     """
 
     header: str | None = field(default=None, repr=False)
+    asked: bool = False
     token: TokenRequest | None = None
     credential: Credential | None = None
 
@@ -69,8 +72,16 @@ class Signature:
 class Authorizer:
     """Signs requests to one registry; safe to use from many threads."""
 
-    def __init__(self, registry: str, keychain: Keychain, send: Callable[[Request], Answer], task: Task) -> None:
+    def __init__(
+        self,
+        registry: str,
+        keychain: Keychain,
+        send: Callable[[Request], Answer],
+        task: Task,
+        insecure: Container[str] = frozenset(),
+    ) -> None:
         self._registry = registry
+        self._insecure = insecure
         self._keychain = keychain
         self._tokens = Tokens(send, task)
         self._lock = threading.Lock()
@@ -96,9 +107,10 @@ class Authorizer:
             return Signature()
         credential = self._credential(access.repository)
         if credential and credential.registry_token:
-            return Signature(f"Bearer {credential.registry_token}", credential=credential)
+            return Signature(f"Bearer {credential.registry_token}", asked=True, credential=credential)
         if challenge.scheme == "basic":
-            return Signature(basic(credential)["Authorization"] if credential else None, credential=credential)
+            header = basic(credential)["Authorization"] if credential else None
+            return Signature(header, asked=True, credential=credential)
         try:
             return self._bearer(challenge, access, credential, url)
         except ExchangeError as error:
@@ -108,24 +120,39 @@ class Authorizer:
             self._forget(access.repository, credential)
             newer = self._credential(access.repository)
             if newer == credential:
-                raise error.because(explain(Signature(credential=credential), self._registry)) from error
+                raise error.because(self.explain(Signature(asked=True, credential=credential), error.status)) from error
             return self._bearer(challenge, access, newer, url)
 
     def _bearer(self, challenge: Challenge, access: Access, credential: Credential | None, url: str) -> Signature:
         wanted = TokenRequest.of(challenge, merged(self._widened.get(access, access.scopes)), credential)
-        _refuse_unsafe_realm(wanted, url)
-        return Signature(f"Bearer {self._tokens.get(wanted)}", wanted, credential)
+        if wanted.credential and not usable_realm(wanted.realm, url, self._insecure):
+            raise _unsafe(wanted.realm)
+        return Signature(f"Bearer {self._tokens.get(wanted)}", asked=True, token=wanted, credential=credential)
 
     def refused(self, access: Access, used: Signature, answer: Answer) -> None:
         """Learn from a refusal: token or password may have expired, or other scopes are wanted than we thought."""
         self.take_challenge(answer)
-        self._forget(access.repository, used.credential)
         if used.token and used.header:
             self._tokens.drop(used.token, used.header.removeprefix("Bearer "))
+        if not (used.token and used.credential):
+            self._forget(access.repository, used.credential)
         challenge = self._challenge
         if challenge and (asked := challenge.parameters.get("scope", "")):
             with self._lock:
                 self._widened[access] = merged((*access.scopes, *asked.split()))
+
+    def explain(self, used: Signature, status: int | None) -> str:
+        """Say as whom a refused request was made, and what can be done: the usual question after a 401 or 403."""
+        if not used.asked:
+            return "it names no way to log in that is known here (Basic, Bearer)" if status == _UNAUTHORIZED else ""
+        looked_at, remedy = self._keychain.advice(self._registry)
+        if used.credential is None:
+            said = f"no credentials were found for {self._registry}{looked_at and f' in {looked_at}'}"
+            return f"{said}: {remedy}" if remedy else said
+        name, source = used.credential.username, used.credential.source
+        whose = f'for "{name}" at {self._registry}' if name else f"for {self._registry}"
+        said = f"the credentials {whose} were used{source and f', from {source}'}"
+        return f"{said}; for others, {remedy}" if remedy else said
 
     def _forget(self, repository: str, refused: Credential | None) -> None:
         with self._lock:
@@ -148,21 +175,11 @@ def choose(challenges: Sequence[Challenge]) -> Challenge | None:
     return next((item for scheme in _PREFERENCE for item in usable if item.scheme == scheme), None)
 
 
-def explain(used: Signature, registry: str) -> str:
-    """Say as whom the refused request was made: the usual question after a 401 or 403."""
-    if used.credential is None:
-        return f"no credentials were found for {registry}"
-    name = used.credential.username
-    return (
-        f'the credentials for "{name}" at {registry} were used' if name else f"the credentials for {registry} were used"
+def _unsafe(realm: str) -> ExchangeError:
+    return ExchangeError(
+        f'the registry wants the password sent to "{realm}", which is not encrypted; '
+        "if that host is to be trusted, name it in `insecureRegistries` too",
+        method="GET",
+        url=realm,
+        fault=Fault.FINAL,
     )
-
-
-def _refuse_unsafe_realm(wanted: TokenRequest, url: str) -> None:
-    if wanted.credential and not usable_realm(wanted.realm, url):
-        raise ExchangeError(
-            f'the registry wants the password sent to "{wanted.realm}", which is not encrypted',
-            method="GET",
-            url=wanted.realm,
-            fault=Fault.FINAL,
-        )

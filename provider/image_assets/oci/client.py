@@ -1,9 +1,10 @@
 """The OCI distribution API of one registry: START READING HERE. Each method is a verb of the spec."""
 
+import copy
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -57,7 +58,7 @@ class RegistryClient:
         keychain: Keychain,
         task: Task,
         *,
-        insecure: bool = False,
+        insecure: Container[str] = frozenset(),
         environ: Mapping[str, str] = os.environ,
         limits: Limits | None = None,
     ) -> None:
@@ -66,6 +67,15 @@ class RegistryClient:
         self._session = Session(registry, keychain, task, insecure=insecure, environ=environ, limits=limits)
         self._dialect = Dialect()
         self._uploads: SingleFlight[Uploaded] = SingleFlight(task)
+
+    def of(self, task: Task) -> "RegistryClient":
+        """Return the same client (connections, logins, tokens, what is known of the registry) for another task.
+
+        Both must be cancelled together.
+        """
+        other = copy.copy(self)
+        other._session = self._session.of(task)  # noqa: SLF001 - the copy is of this class
+        return other
 
     def head_manifest(self, repository_path: str, reference: str) -> Descriptor | None:
         """Return what a tag or digest names, or None if the registry says that it does not exist.

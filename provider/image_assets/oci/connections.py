@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, BinaryIO
+from urllib.parse import unquote
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -14,8 +15,8 @@ from urllib3.util import make_headers, parse_url
 
 from image_assets.oci.watchdog import Watch
 
-# More than any number of uploads at once: what does not fit is closed after use, with a warning on standard error.
-_CONNECTIONS_KEPT = 64
+# As many as there are exchanges at once: what does not fit is closed after use, with a warning on standard error.
+_CONNECTIONS_KEPT = 32
 _LISTEN_EVERY = 0.1
 
 
@@ -159,5 +160,5 @@ def pool_manager(proxy: str | None, tls: Any) -> PoolManager:
 
 def _proxied(proxy: str, options: dict[str, Any]) -> ProxyManager:
     user = parse_url(proxy).auth
-    headers = make_headers(proxy_basic_auth=user) if user else None
+    headers = make_headers(proxy_basic_auth=unquote(user)) if user else None
     return ProxyManager(proxy, proxy_headers=headers, proxy_ssl_context=options["ssl_context"], **options)

@@ -67,6 +67,12 @@ def origin(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
 
 
+def is_same_host(url: str, other: str) -> bool:
+    """Say whether two URLs are served by the same host, with encryption in both or gained by the second."""
+    one, two = origin(url), origin(other)
+    return one == two or (one[1] == two[1] and two[0] == "https")
+
+
 def resolve(base: str, location: str) -> str:
     """Return a `Location` as a full URL (RFC 9110, section 10.2.2).
 
@@ -97,6 +103,9 @@ def bundle(environ: Mapping[str, str]) -> str | None:
 def certificate_directories(host: str, environ: Mapping[str, str]) -> Iterator[Path]:
     """Name the directories where Docker and podman keep a registry's own certificates (`certs.d/HOST`)."""
     home = environ.get("HOME")
+    docker = environ.get("DOCKER_CONFIG") or (f"{home}/.docker" if home else None)
+    if docker:
+        yield Path(docker, "certs.d", host)
     config = environ.get("XDG_CONFIG_HOME") or (f"{home}/.config" if home else None)
     if config:
         yield Path(config, "docker", "certs.d", host)

@@ -39,6 +39,7 @@ class Request:
         body: Bytes, or content that is read while it is sent.
         expect: The statuses that are no error.
         within: Seconds that the answer may take once the request is sent; None for the usual time.
+        confidential: Whether the body is for nobody but the host that is asked.
         stream: Whether the body of a good answer is read by the caller, piece by piece.
     """
 
@@ -48,6 +49,7 @@ class Request:
     body: bytes | Body | None = None
     expect: frozenset[int] = frozenset({200})
     within: float | None = None
+    confidential: bool = False
     stream: bool = False
 
 

@@ -6,7 +6,7 @@ section 15.6; RFC 6585, section 4).
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
@@ -20,6 +20,7 @@ TEMPORARY_CODES = frozenset({"TOOMANYREQUESTS", "UNAVAILABLE", "SLOWDOWN", "THRO
 
 _LONGEST_MESSAGE = 1000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_ABOUT_IDENTITY = frozenset({"UNAUTHORIZED", "DENIED"})
 _VAGUE = frozenset({"", "unknown error", "unknown", "internal server error"})
 
 
@@ -106,7 +107,7 @@ def parse_refusal(status: int, content: bytes, content_type: str = "") -> Refusa
     errors = _spec_errors(content)
     if errors:
         codes = tuple(_code(error) for error in errors)
-        return Refusal(codes, _cut("; ".join(map(_spec_text, errors))))
+        return Refusal(codes, f"{_cut('; '.join(map(_spec_text, errors)))}, HTTP {status}")
     return Refusal((), _cut(_foreign_text(status, content, content_type)))
 
 
@@ -160,7 +161,9 @@ def _code(error: Mapping[str, Any]) -> str:
 
 def _spec_text(error: Mapping[str, Any]) -> str:
     message = _clean(str(error.get("message") or ""))
-    detail = _detail(error.get("detail"))
+    # What was asked for stands in the request; a registry repeats it as an object.
+    about_identity = _code(error) in _ABOUT_IDENTITY
+    detail = "" if about_identity and not isinstance(error.get("detail"), str) else _detail(error.get("detail"))
     # Some registries keep the only useful words (a full disk, a missing IAM action) in the detail.
     words = [message] if message and (message.lower() not in _VAGUE or not detail) else []
     if detail and (message.lower() in _VAGUE or len(detail) < _LONGEST_MESSAGE // 2) and detail not in message:
@@ -171,7 +174,19 @@ def _spec_text(error: Mapping[str, Any]) -> str:
 def _detail(detail: Any) -> str:
     if detail in (None, "", {}, []):
         return ""
-    return _clean(detail if isinstance(detail, str) else json.dumps(detail))
+    return _clean(", ".join(_leaves(detail)))
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[str]:
+    """Yield the parts of a JSON value as `name value`."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, str(key))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, name)
+    elif value not in ("", None):
+        yield f"{name} {value}" if name else str(value)
 
 
 def _foreign_text(status: int, content: bytes, content_type: str) -> str:

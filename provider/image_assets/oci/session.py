@@ -1,13 +1,15 @@
 """Asking one registry: finds out how it is reached, signs in, follows redirects, tries again where that may help."""
 
+import copy
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import urlsplit
 
 from image_assets import reference
 from image_assets.oci import endpoint
-from image_assets.oci.auth import ABOUT_IDENTITY, Access, Authorizer, Signature, explain
+from image_assets.oci.auth import ABOUT_IDENTITY, Access, Authorizer, Signature
 from image_assets.oci.exchange import Answer, Request
 from image_assets.oci.faults import TEMPORARY_STATUSES, ExchangeError, Fault, refused
 from image_assets.oci.keychain import Keychain
@@ -26,6 +28,13 @@ _OTHER_SCHEME: Final = _REDIRECTS | {400}
 _FINAL: Final = frozenset({Fault.TLS, Fault.FINAL})
 
 
+@dataclass
+class _Reached:
+    """How the registry is reached, once that is known."""
+
+    by: endpoint.Candidate | None = None
+
+
 class Session:
     """Exchanges with one registry; safe to use from many threads.
 
@@ -40,7 +49,7 @@ class Session:
         keychain: Keychain,
         task: Task,
         *,
-        insecure: bool,
+        insecure: Container[str],
         environ: Mapping[str, str],
         limits: Limits,
     ) -> None:
@@ -51,10 +60,21 @@ class Session:
         self._registry = registry
         self._host = reference.api_host(registry)
         self._insecure = insecure
+        self._is_insecure = registry in insecure
         self._transport = Transport(environ, limits, task)
-        self._authorizer = Authorizer(registry, keychain, self._follow, task)
+        self._authorizer = Authorizer(registry, keychain, self._follow, task, insecure)
         self._ping: SingleFlight[endpoint.Candidate] = SingleFlight(task)
-        self._candidate: endpoint.Candidate | None = None
+        self._reached = _Reached()
+
+    def of(self, task: Task) -> "Session":
+        """Return the same session with the registry, its connections and logins, on behalf of another task."""
+        other = copy.copy(self)
+        other.task = task
+        return other
+
+    @property
+    def _candidate(self) -> endpoint.Candidate | None:
+        return self._reached.by
 
     def url(self, path: str) -> str:
         """Return the full URL of a path below `/v2/`; the first call finds out how the registry is reached.
@@ -119,18 +139,26 @@ class Session:
             location = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not location:
                 return answer
-            request = _redirected(request, endpoint.resolve(request.url, location))
+            target = endpoint.resolve(request.url, location)
+            if request.confidential and not endpoint.is_same_host(request.url, target):
+                raise _leading_away(request, target)
+            request = _redirected(request, target)
         raise ExchangeError(
             f"more than {_MOST_REDIRECTS} redirects", method=request.method, url=request.url, fault=Fault.FINAL
         )
 
     def _send(self, request: Request) -> Answer:
-        trusted = self._candidate is not None and not self._candidate.verify and self._is_registry(request.url)
         began = time.monotonic()
-        answer = self._transport.send(request, verify=not trusted)
+        answer = self._transport.send(request, verify=self._must_verify(request.url))
         url = request.url.partition("?")[0]
         self.task.debug(f"{request.method} {url}: {answer.status}, {time.monotonic() - began:.2f} s")
         return answer
+
+    def _must_verify(self, url: str) -> bool:
+        """Say whether the certificate there must be known."""
+        if self._candidate is not None and self._is_registry(url):
+            return self._candidate.verify
+        return urlsplit(url).netloc not in self._insecure
 
     def _is_registry(self, url: str) -> bool:
         """Say whether the URL is the registry's own, not one of the other hosts that it points at."""
@@ -141,7 +169,7 @@ class Session:
     def _find_candidate(self) -> endpoint.Candidate:
         """Ask for `/v2/` in each way that is allowed, and keep the one that answers (spec, "Determining Support")."""
         errors: list[ExchangeError] = []
-        *others, last = endpoint.candidates(self._host, insecure=self._insecure)
+        *others, last = endpoint.candidates(self._host, insecure=self._is_insecure)
         for candidate in (*others, last):
             try:
                 answer = self._ask_version(candidate)
@@ -150,7 +178,7 @@ class Session:
                 continue
             if candidate is last or answer.status not in _OTHER_SCHEME:
                 self._authorizer.take_challenge(answer)
-                self._candidate = candidate
+                self._reached.by = candidate
                 return candidate
         # A failure that may pass says more than that plain HTTP was no TLS, or the other way round.
         raise next((error for error in errors if error.fault not in _FINAL), errors[0])
@@ -171,7 +199,8 @@ class Session:
         if answer.status in request.expect:
             return answer
         error = _refused(request, answer)
-        raise error.because(explain(signature, self._registry)) if answer.status in ABOUT_IDENTITY else error
+        remark = self._authorizer.explain(signature, answer.status) if answer.status in ABOUT_IDENTITY else ""
+        raise error.because(remark) if remark else error
 
 
 def _base(candidate: endpoint.Candidate, host: str) -> str:
@@ -195,6 +224,16 @@ def _redirected(request: Request, target: str) -> Request:
     same = endpoint.origin(request.url) == endpoint.origin(target)
     headers = request.headers if same else _without_identity(request.headers)
     return replace(request, url=target, headers=headers)
+
+
+def _leading_away(request: Request, target: str) -> ExchangeError:
+    host = urlsplit(target).netloc.rpartition("@")[2]
+    return ExchangeError(
+        f"the answer leads on to {host}, and a refresh token is for nobody but the server that gave it",
+        method=request.method,
+        url=request.url,
+        fault=Fault.FINAL,
+    )
 
 
 def _without_identity(headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -8,8 +8,8 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -27,6 +27,9 @@ _DEFAULT_LIFE = 60.0
 _SHARE_OF_LIFE = 0.8
 _LONGEST_TOKEN = 64 * 2**10
 _GOOD = frozenset({200})
+# What servers answer that take a refresh token only as a password, by GET (containerd, `docker/auth` and `authorizer`).
+_ABOUT_TOKEN = frozenset({400, 401})
+_KNOWS_NO_POST = _ABOUT_TOKEN | {403, 404, 405, 501}
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,12 @@ class Tokens:
         asked_at = self._clock()
         request = token_request(wanted)
         answer = self._send(request)
+        if request.method == "POST" and answer.status in _KNOWS_NO_POST:
+            by_password = token_request(_with_token_as_password(wanted))
+            second = self._send(by_password)
+            # Of two refusals, the first says more if it was about the token.
+            if second.status in _GOOD or answer.status not in _ABOUT_TOKEN:
+                request, answer = by_password, second
         if answer.status not in _GOOD:
             raise _refusal(request, answer)
         token = _read(request, answer, asked_at)
@@ -120,13 +129,24 @@ def basic(credential: Credential) -> Mapping[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
-def usable_realm(realm: str, registry_url: str) -> bool:
-    """Say whether a credential may be sent there: over TLS, unless the registry itself is without it or it is local."""
+def usable_realm(realm: str, registry_url: str, insecure: Container[str] = frozenset()) -> bool:
+    """Say whether a credential may be sent there.
+
+    That is over TLS, unless the registry itself is without it, or the host is this machine or among the insecure ones.
+    """
     parts = urlsplit(realm)
     if parts.scheme == "https" and parts.hostname:
         return True
-    plain = urlsplit(registry_url).scheme == "http" or endpoint.is_loopback(parts.netloc.rpartition("@")[2])
+    host = parts.netloc.rpartition("@")[2]
+    plain = urlsplit(registry_url).scheme == "http" or endpoint.is_loopback(host) or host in insecure
     return parts.scheme == "http" and bool(parts.hostname) and plain
+
+
+def _with_token_as_password(wanted: TokenRequest) -> TokenRequest:
+    credential = wanted.credential
+    if credential is None:
+        return wanted
+    return replace(wanted, credential=Credential(credential.username, credential.identity_token))
 
 
 def _oauth_request(wanted: TokenRequest, refresh_token: str) -> Request:
@@ -138,7 +158,9 @@ def _oauth_request(wanted: TokenRequest, refresh_token: str) -> Request:
         "refresh_token": refresh_token,
     }
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    return Request("POST", wanted.realm, headers=headers, body=urlencode(form).encode(), expect=_GOOD)
+    return Request(
+        "POST", wanted.realm, headers=headers, body=urlencode(form).encode(), expect=_GOOD, confidential=True
+    )
 
 
 def _read(request: Request, answer: Answer, asked_at: float) -> _Token:

@@ -26,12 +26,16 @@ from urllib3.exceptions import (
 from image_assets import __version__
 from image_assets.oci import connections, endpoint, tls_failures, trust
 from image_assets.oci.exchange import Answer, Body, Request
-from image_assets.oci.faults import ExchangeError, Fault
+from image_assets.oci.faults import ExchangeError, Fault, redacted
 from image_assets.oci.limits import LARGEST_ANSWER, LARGEST_ERROR, Limits
 from image_assets.oci.outgoing import Outgoing, SourceFailedError
 from image_assets.oci.watchdog import Watch, Watchdog
 from image_assets.task import Task
 
+# Short exchanges at once. Long ones are bounded by whoever transfers, and one of them may wait for another.
+_AT_ONCE = 16
+_LISTEN_EVERY = 0.2
+_PROXY_SCHEMES = frozenset({"http", "https"})
 _PIECE = 256 * 2**10
 _READ = 256 * 2**10
 _DEEPEST = 8
@@ -59,6 +63,7 @@ class Transport:
         self._task = task
         self._watchdog = Watchdog(task.cancelled)
         self._lock = threading.Lock()
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._managers: dict[tuple[str | None, trust.Trust], urllib3.PoolManager] = {}
         self._trusts: dict[tuple[str, bool], trust.Trust] = {}
 
@@ -71,6 +76,22 @@ class Transport:
             Exception: Whatever reading the request's body raised.
         """
         self._task.check()
+        if request.stream or isinstance(request.body, Body):
+            return self._exchange(request, verify=verify)
+        with self._turn():
+            return self._exchange(request, verify=verify)
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until there is room for one more short exchange: each connection takes descriptors of the process."""
+        while not self._turns.acquire(timeout=_LISTEN_EVERY):
+            self._task.check()
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    def _exchange(self, request: Request, *, verify: bool) -> Answer:
         watch = self._watchdog.start(request.within or self._limits.answer)
         finishing = contextlib.ExitStack()
         with finishing:
@@ -172,7 +193,7 @@ class Transport:
 
     def _manager(self, url: str, *, verify: bool) -> urllib3.PoolManager:
         """Return the connections for this URL, made at first use."""
-        proxy = endpoint.proxy_for(url, self._environ)
+        proxy = _usable(endpoint.proxy_for(url, self._environ), url)
         with self._lock:
             wanted = self._trust(urlsplit(url).netloc, verify=verify)
             key = (proxy, wanted)
@@ -188,6 +209,22 @@ class Transport:
                 directories=endpoint.certificate_directories(host, self._environ),
             )
         return self._trusts[host, verify]
+
+
+def _usable(proxy: str | None, url: str) -> str | None:
+    """Return the proxy.
+
+    Raises:
+        ExchangeError: It is none that speaks HTTP.
+    """
+    if proxy is None or (scheme := urlsplit(proxy).scheme.lower()) in _PROXY_SCHEMES:
+        return proxy
+    kind = "is a SOCKS proxy" if scheme.startswith("socks") else f'is of the unknown kind "{scheme}"'
+    reason = (
+        f"the proxy {redacted(proxy)} {kind}, and only HTTP proxies are supported: name one in HTTPS_PROXY and "
+        "HTTP_PROXY, or the host in NO_PROXY"
+    )
+    raise ExchangeError(reason, method="CONNECT", url=url, fault=Fault.FINAL)
 
 
 def _context(url: str, wanted: trust.Trust) -> ssl.SSLContext:

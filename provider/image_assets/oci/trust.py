@@ -28,14 +28,21 @@ class Trust:
     @classmethod
     def read(cls, *, verify: bool, bundle: str | None, directories: Iterable[Path]) -> "Trust":
         """Look for a registry's own certificates (docs.docker.com, "Verify repository client with certificates")."""
-        present = [directory for directory in directories if directory.is_dir()]
-        certificates = [path for directory in present for path in sorted(directory.glob("*.cert"))]
+        files = [path for directory in directories for path in _files(directory)]
         return cls(
             verify=verify,
             bundle=bundle,
-            authorities=tuple(path for directory in present for path in sorted(directory.glob("*.crt"))),
-            identities=tuple((path, path.with_suffix(".key")) for path in certificates),
+            authorities=tuple(path for path in files if path.suffix == ".crt"),
+            identities=tuple((path, path.with_suffix(".key")) for path in files if path.suffix == ".cert"),
         )
+
+
+def _files(directory: Path) -> list[Path]:
+    """List a directory; one that is not there or may not be opened holds nothing."""
+    try:
+        return sorted(directory.iterdir())
+    except OSError:
+        return []
 
 
 @functools.lru_cache(maxsize=32)
@@ -47,6 +54,9 @@ def context(trust: Trust) -> ssl.SSLContext:
     """
     source = _bundle(trust.bundle)
     made = ssl.create_default_context(cafile=source.file, capath=source.directory)
+    # As Go's programs have it: authorities of companies seldom keep every rule that Python 3.13 checks, and any
+    # certificate that was named as an authority is one, whoever has signed it.
+    made.verify_flags = made.verify_flags & ~ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     for authority in trust.authorities:
         made.load_verify_locations(authority)
     for certificate, key in trust.identities:

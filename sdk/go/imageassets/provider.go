@@ -48,7 +48,7 @@ type providerArgs struct {
 	CheckPublished *string `pulumi:"checkPublished"`
 	// The platform of images that name none. Default: `linux/amd64`.
 	DefaultPlatform *string `pulumi:"defaultPlatform"`
-	// Hosts that are reached without TLS. Loopback hosts always are.
+	// Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
 	InsecureRegistries []string `pulumi:"insecureRegistries"`
 	// How many images are built at once. Default: 4.
 	MaxConcurrentBuilds *int `pulumi:"maxConcurrentBuilds"`
@@ -70,7 +70,7 @@ type ProviderArgs struct {
 	CheckPublished pulumi.StringPtrInput
 	// The platform of images that name none. Default: `linux/amd64`.
 	DefaultPlatform pulumi.StringPtrInput
-	// Hosts that are reached without TLS. Loopback hosts always are.
+	// Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
 	InsecureRegistries pulumi.StringArrayInput
 	// How many images are built at once. Default: 4.
 	MaxConcurrentBuilds pulumi.IntPtrInput

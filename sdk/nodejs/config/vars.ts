@@ -77,7 +77,7 @@ Object.defineProperty(exports, "defaultPlatform", {
 });
 
 /**
- * Hosts that are reached without TLS. Loopback hosts always are.
+ * Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
  */
 export declare const insecureRegistries: string[] | undefined;
 Object.defineProperty(exports, "insecureRegistries", {

@@ -39,7 +39,7 @@ class ProviderArgs:
         :param pulumi.Input[_builtins.str] cache_directory: Where digests are remembered. Default: the user's cache directory.
         :param pulumi.Input[Union[_builtins.str, 'CheckPublished']] check_published: When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] default_platform: The platform of images that name none. Default: `linux/amd64`.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts that are reached without TLS. Loopback hosts always are.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
         :param pulumi.Input[_builtins.int] max_concurrent_builds: How many images are built at once. Default: 4.
         :param pulumi.Input[Sequence[pulumi.Input['RegistryLoginArgs']]] registries: Logins for registries.
         """
@@ -138,7 +138,7 @@ class ProviderArgs:
     @pulumi.getter(name="insecureRegistries")
     def insecure_registries(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        Hosts that are reached without TLS. Loopback hosts always are.
+        Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
         """
         return pulumi.get(self, "insecure_registries")
 
@@ -198,7 +198,7 @@ class Provider(pulumi.ProviderResource):
         :param pulumi.Input[_builtins.str] cache_directory: Where digests are remembered. Default: the user's cache directory.
         :param pulumi.Input[Union[_builtins.str, 'CheckPublished']] check_published: When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] default_platform: The platform of images that name none. Default: `linux/amd64`.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts that are reached without TLS. Loopback hosts always are.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
         :param pulumi.Input[_builtins.int] max_concurrent_builds: How many images are built at once. Default: 4.
         :param pulumi.Input[Sequence[pulumi.Input[Union['RegistryLoginArgs', 'RegistryLoginArgsDict']]]] registries: Logins for registries.
         """

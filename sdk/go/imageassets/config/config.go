@@ -41,7 +41,7 @@ func GetDefaultPlatform(ctx *pulumi.Context) string {
 	return config.Get(ctx, "image-assets:defaultPlatform")
 }
 
-// Hosts that are reached without TLS. Loopback hosts always are.
+// Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
 func GetInsecureRegistries(ctx *pulumi.Context) string {
 	return config.Get(ctx, "image-assets:insecureRegistries")
 }

@@ -48,7 +48,7 @@ The platform of images that name none. Default: `linux/amd64`.
 
 insecureRegistries: Optional[str]
 """
-Hosts that are reached without TLS. Loopback hosts always are.
+Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
 """
 
 maxConcurrentBuilds: Optional[int]

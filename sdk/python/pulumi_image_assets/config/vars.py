@@ -67,7 +67,7 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def insecure_registries(self) -> Optional[str]:
         """
-        Hosts that are reached without TLS. Loopback hosts always are.
+        Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
         """
         return __config__.get('insecureRegistries')
 
