@@ -268,7 +268,7 @@ export interface PublishedImageArgs {
      */
     tagPrefix?: pulumi.Input<string | undefined>;
     /**
-     * The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip or zstd. The image in it counts for the fingerprint, the file's bytes do not.
+     * The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
      */
     tarballFile?: pulumi.Input<string | undefined>;
     /**

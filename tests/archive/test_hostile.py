@@ -1,15 +1,20 @@
 """Hostile and damaged archives are refused with one error that names the archive and the member."""
 
 import gzip
-import io
 import json
+import lzma
+import random
+import resource
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from image_assets.archive import Passing, SavedImage, open_archive
+from image_assets.archive.packing import packing_of, unpacked
 from image_assets.errors import ArchiveError
 from tests.fakes.images import (
     MadeImage,
@@ -175,8 +180,11 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "truncated in a header": (lambda: docker_save(IMAGE)[: 512 * 3 + 100], "truncated"),
     "truncated in a layer": (lambda: docker_save(IMAGE)[: 512 * 6], "truncated"),
     "garbage between members": (lambda: tar_of({"a": b"x"})[:1024] + b"\xff" * 1024, "is damaged"),
-    "truncated gzip": (lambda: gzip.compress(docker_save(IMAGE))[:-40], "damaged or truncated"),
-    "gzip with a wrong checksum": (lambda: flipped(gzip.compress(docker_save(IMAGE)), -6), "damaged or truncated"),
+    "truncated gzip": (lambda: gzip.compress(docker_save(IMAGE))[:-40], "damaged, truncated"),
+    "gzip with a wrong checksum": (lambda: flipped(gzip.compress(docker_save(IMAGE)), -6), "damaged, truncated"),
+    "truncated xz": (lambda: packed(docker_save(IMAGE), "xz")[:-40], "damaged, truncated"),
+    "truncated bzip2": (lambda: packed(docker_save(IMAGE), "bzip2")[:-40], "damaged, truncated"),
+    "garbage after xz": (lambda: packed(docker_save(IMAGE), "xz") + b"garbage", "damaged, truncated"),
     "truncated zstd": (lambda: packed(docker_save(IMAGE), "zstd")[:200], "truncated"),
     "garbage in zstd": (lambda: flipped(packed(docker_save(IMAGE), "zstd"), 40), ""),
 }
@@ -217,7 +225,7 @@ def test_a_hostile_archive_is_refused_and_named(tmp_path: Path, case: str) -> No
 @pytest.mark.parametrize(
     "case", ["other content under one name", "link to itself", "character device", "10 MB of JSON"]
 )
-@pytest.mark.parametrize("pack", ["gzip", "zstd"])
+@pytest.mark.parametrize("pack", ["gzip", "zstd", "xz", "bzip2"])
 def test_packing_hides_nothing(tmp_path: Path, case: str, pack: str) -> None:
     make, reason = HOSTILE[case]
     path = tmp_path / "bad.tar"
@@ -240,21 +248,42 @@ def test_the_same_member_twice_with_the_same_content_is_harmless(tmp_path: Path,
         assert archive.identity == IMAGE.digest
 
 
-@pytest.mark.parametrize("pack", ["gzip", "zstd"])
-def test_a_decompression_bomb_is_refused_before_it_has_unpacked(tmp_path: Path, pack: str) -> None:
-    path = tmp_path / "bomb.tar"
-    path.write_bytes(packed(with_size(300 << 20), pack))
-    assert path.stat().st_size < 3 << 20
-    assert "bomb" in refusal(path)
+@pytest.mark.parametrize("pack", ["gzip", "zstd", "xz", "bzip2"])
+def test_more_than_a_machine_bears_is_refused_before_it_is_unpacked(pack: str) -> None:
+    """Where the bound is 40 MB; the ratio of what real layers hold is allowed beyond it."""
+    bomb = packed(bytes(50 << 20), pack)
+    taken: list[bytes] = []
+    with pytest.raises(ArchiveError, match=r"member 'm': unpacks from [\d,]+ to more than 41,943,040 bytes"):
+        taken.extend(unpacked(packing_of(bomb), iter((bomb,)), "m", 40 << 20))
+    assert sum(map(len, taken)) <= 40 << 20
+    layer = packed(random.Random(1).randbytes(1 << 20) * 3, pack)
+    assert sum(map(len, unpacked(packing_of(layer), iter((layer,)), "m", 1 << 20))) == 3 << 20
 
 
-def with_size(size: int) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        info = tarfile.TarInfo("zeros")
-        info.size = size
-        tar.addfile(info, io.BytesIO(bytes(size)))
-    return out.getvalue()
+def test_a_bomb_of_a_terabyte_is_refused_in_bounded_time_and_memory(tmp_path: Path) -> None:
+    frame = zstandard.compress(bytes(128 << 20), 1)
+    path = tmp_path / "bomb.tar.zst"
+    path.write_bytes(zstandard.compress(with_zeros(1 << 40)) + frame * 8192)
+    started, memory = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "it looks like a bomb" in refusal(path)
+    assert time.monotonic() - started < 60
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 200_000
+
+
+def with_zeros(size: int) -> bytes:
+    """Write the header of a file that is so long."""
+    info = tarfile.TarInfo("zeros")
+    info.size = size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def test_an_xz_that_needs_too_much_memory_is_refused(tmp_path: Path) -> None:
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 1, "dict_size": 1 << 30}]
+    packer = lzma.LZMACompressor(lzma.FORMAT_XZ, filters=filters)
+    path = tmp_path / "bad.tar.xz"
+    # A compressor with such a dictionary takes gigabytes; the header alone says what unpacking would take.
+    path.write_bytes(packer.compress(b"") + bytes(64))
+    assert "damaged, truncated or too large" in refusal(path)
 
 
 def test_a_layer_with_other_content_than_its_config_says_never_ends(tmp_path: Path) -> None:
@@ -276,6 +305,25 @@ def test_a_file_that_is_cut_while_it_is_read_is_an_archive_error(tmp_path: Path)
         path.open("r+b").truncate(1 << 20)
         with pytest.raises(ArchiveError, match="truncated"):
             read_all(archive)
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        (b'{"imageLayoutVersion":"2.0.0"}', "the image layout version is '2.0.0'; only '1.0.0' is known"),
+        (b'{"imageLayoutVersion":"1.1.0"}', "'1.1.0'"),
+        (b"{}", "the image layout version is ''"),
+        (b'{"imageLayoutVersion":1}', "imageLayoutVersion is not a string"),
+        (b"1.0.0", "is not valid JSON"),
+    ],
+)
+def test_a_layout_of_another_version_is_refused_by_that(tmp_path: Path, version: bytes, reason: str) -> None:
+    files = oci_files([described(MANIFEST, OCI_MANIFEST)], [MANIFEST, *BLOBS])
+    path = tmp_path / "a.tar"
+    path.write_bytes(tar_of({**files, "oci-layout": version}))
+    text = refusal(path)
+    assert "member 'oci-layout': " in text
+    assert reason in text
 
 
 def test_the_layout_needs_no_version_file(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def identity(path: Path, image: str | None = None) -> str:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("pack", ["plain", "gzip", "zstd"])
+@pytest.mark.parametrize("pack", ["plain", "gzip", "zstd", "xz", "bzip2"])
 def test_the_identity_is_the_same_however_and_whenever_the_archive_was_written(
     tmp_path: Path, shape: str, pack: str
 ) -> None:
@@ -166,7 +166,7 @@ def test_member_names_may_start_with_a_dot(tmp_path: Path) -> None:
     assert identity(written(tmp_path, tar_of(dotted))) == IMAGE.digest
 
 
-@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: None], ids=["directory", "missing"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: None], ids=["FIFO", "missing"])
 def test_what_is_no_file_is_an_input_error(tmp_path: Path, make: object) -> None:
     assert callable(make)
     make(tmp_path / "x")

@@ -22,6 +22,7 @@ class CliImage:
     image_id: str
     diff_ids: tuple[str, ...]
     size: int
+    is_index: bool = False
 
     @classmethod
     def of(cls, name: str) -> "CliImage":

@@ -16,6 +16,7 @@ class FakeLocalImage:
     made: MadeImage
     saved: bytes = b""
     image_id: str = ""
+    is_index: bool = False
     saves: int = 0
     pushed: list[str] = field(default_factory=list)
 

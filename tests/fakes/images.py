@@ -1,12 +1,15 @@
 """Image archives of every shape, made in memory from the same layers."""
 
+import bz2
 import gzip
 import hashlib
 import io
 import json
+import lzma
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import zstandard
@@ -180,7 +183,21 @@ def oci_index(images: Mapping[str, MadeImage], name: str = "", mtime: int = 0) -
 
 
 def packed(content: bytes, pack: str) -> bytes:
-    """Pack content: `plain`, `gzip` or `zstd`."""
-    if pack == "gzip":
-        return gzip.compress(content, 6)
-    return zstandard.compress(content) if pack == "zstd" else content
+    """Pack content: `plain`, `gzip`, `zstd`, `xz` or `bzip2`."""
+    return _PACK[pack](content)
+
+
+_PACK: Mapping[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gzip": lambda content: gzip.compress(content, 6),
+    "zstd": zstandard.compress,
+    "xz": lambda content: lzma.compress(content, preset=1),
+    "bzip2": bz2.compress,
+}
+
+
+def unpack_layout(content: bytes, directory: Path) -> Path:
+    """Put the files of a tar into a directory, as `tar x` does."""
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        tar.extractall(directory, filter="data")
+    return directory

@@ -1,5 +1,6 @@
 """Images of the real docker engine, published by our client and by the engine itself."""
 
+import os
 import random
 import subprocess
 from collections.abc import Iterator
@@ -8,6 +9,13 @@ from pathlib import Path
 import pytest
 
 from image_assets.archive import open_archive
+from image_assets.docker.dialect import EMBEDDED
+from image_assets.docker.log import BuildReport
+from image_assets.docker.probe import Engine
+from image_assets.docker.program import Program
+from image_assets.docker.store import Store
+from image_assets.errors import ArchiveError
+from image_assets.publishing.build import StoredImage
 from image_assets.transfer import BlobMemory, send, write_tag
 from tests.fakes.cli_image import CliImage, docker
 from tests.support.registry import Registry
@@ -40,6 +48,24 @@ def test_the_engine_gets_back_what_it_saved(
     docker("pull", "-q", reference)
     assert CliImage.of(reference).image_id == image.image_id
     docker("image", "rm", reference)
+
+
+def test_an_image_without_layers_is_refused_in_the_engines_words(
+    publisher: Publisher, repository_name: str, docker_engine: None, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM scratch\nLABEL name={repository_name}\n")
+    name = f"{repository_name}:empty"
+    docker("build", "-q", "-t", name, str(tmp_path))
+    engine = Engine(Program("docker", EMBEDDED), None, dict(os.environ))
+    store = Store(engine, {}, publisher.task)
+    facts = store.inspect(name)
+    assert facts is not None
+    image = StoredImage(facts.image_id, facts.diff_ids, facts.size, False, BuildReport("", ""), name, store)
+    try:
+        with pytest.raises(ArchiveError, match=r"which has no layers .*empty export"):
+            publisher.send_local(image, repository_name)
+    finally:
+        image.discard()
 
 
 def test_both_ways_publish_the_same_layers(

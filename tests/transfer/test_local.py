@@ -1,11 +1,17 @@
 """Images out of a docker engine's store: one stream, read once; what the registry has is not sent."""
 
 import gzip
-from collections.abc import Callable
+import io
+import random
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from image_assets.command import CommandFailedError
 from image_assets.errors import ArchiveError
 from image_assets.transfer import BlobMemory, write_tag
 from tests.fakes.engine import FakeLocalImage
@@ -27,6 +33,7 @@ from tests.support.registry import Registry
 from tests.transfer.support import Publisher, digest, plain_layers, uploads
 
 BASE = an_image("base", 3)
+EMPTY = MadeImage(())
 BIG = MadeImage((tar_of({"big": bytes(range(256)) * 36_000}), *BASE.layers))
 
 #: A base of a gigabyte, as the engine tells it.
@@ -63,6 +70,92 @@ def test_an_image_of_containerds_store_arrives_whole(
     saved, image_id = containerd_save(BIG)
     sent = publisher.send_local(FakeLocalImage(BIG, saved, image_id), repository_name)
     assert plain_layers(registry, repository_name, digest(sent)) == list(BIG.layers)
+
+
+@pytest.mark.parametrize("name", ["[slug].html", "{{x}}", "[", "{", "BZh91", "(\udcb5/\udcfd", "\x1f\udc8b"])
+@pytest.mark.parametrize("size", [10, 3 << 20, 5 << 20], ids=["small", "medium", "large"])
+def test_what_a_layer_begins_with_does_not_matter(
+    publisher: Publisher, registry: Registry, repository_name: str, name: str, size: int
+) -> None:
+    """A layer begins with the name of its first file, which may look like JSON or like a packing's magic number."""
+    made = MadeImage((tar_of_bytes(name, size), tar_of_bytes(name, size + 1)))
+    sent = publisher.send_local(FakeLocalImage(made), repository_name)
+    assert plain_layers(registry, repository_name, digest(sent)) == list(made.layers)
+    from_archive = publisher.send(docker_save(made), f"{repository_name}-archive")
+    assert from_archive.manifest == sent.manifest
+
+
+def tar_of_bytes(name: str, size: int) -> bytes:
+    """Write a tar whose first bytes are the name's."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT, errors="surrogateescape") as tar:
+        info = tarfile.TarInfo(name)
+        info.size = size
+        tar.addfile(info, io.BytesIO(random.Random(size).randbytes(size)))
+    return out.getvalue()
+
+
+def test_a_manifest_is_never_taken_for_a_config(publisher: Publisher, registry: Registry, repository_name: str) -> None:
+    """The ID of containerd's store names the manifest, which a registry serves as a blob too, once it has it."""
+    saved, image_id = containerd_save(BIG)
+    first = publisher.send_local(FakeLocalImage(BIG, saved, image_id), repository_name)
+    manifest, _ = oci_image(BIG)
+    registry.put_manifest(repository_name, image_id, manifest, "application/vnd.oci.image.manifest.v1+json")
+    again = publisher.send_local(FakeLocalImage(BIG, saved, image_id), repository_name)
+    assert again.manifest == first.manifest
+    config = registry.manifest(repository_name, digest(again))["config"]["digest"]
+    assert config == BIG.digest
+
+
+def test_a_manifest_of_no_layers_is_no_config_either(
+    publisher: Publisher, registry: Registry, repository_name: str
+) -> None:
+    saved, image_id = containerd_save(EMPTY)
+    manifest, _ = oci_image(EMPTY)
+    publisher.send_local(FakeLocalImage(EMPTY, saved, image_id), repository_name)
+    registry.put_manifest(repository_name, image_id, manifest, "application/vnd.oci.image.manifest.v1+json")
+    again = publisher.send_local(FakeLocalImage(EMPTY, saved, image_id), repository_name)
+    assert registry.manifest(repository_name, digest(again))["config"]["digest"] == EMPTY.digest
+
+
+def test_a_config_that_the_images_id_does_not_lead_to_is_refused(publisher: Publisher, repository_name: str) -> None:
+    """The same layers, another environment."""
+    other = MadeImage(BIG.layers, env=("A=1",))
+    saved, _ = containerd_save(other)
+    with pytest.raises(ArchiveError, match="does not hold the image sha256:"):
+        publisher.send_local(FakeLocalImage(BIG, saved, containerd_save(BIG)[1]), repository_name)
+
+
+def test_large_files_that_are_no_layers_do_not_disturb(
+    publisher: Publisher, registry: Registry, repository_name: str
+) -> None:
+    """An attestation, or another platform's layer, beside the image."""
+    files = docker_save_files({"a:1": BIG})
+    more = {"blobs/sha256/1": b"{" + b" " * 5_000_000 + b"}", "blobs/sha256/2": gzip.compress(b"x" * 6_000_000)}
+    sent = publisher.send_local(FakeLocalImage(BIG, tar_of({**more, **files})), repository_name)
+    assert plain_layers(registry, repository_name, digest(sent)) == list(BIG.layers)
+
+
+def test_an_index_is_left_to_the_engine(publisher: Publisher, repository_name: str) -> None:
+    image = FakeLocalImage(BIG, is_index=True)
+    sent = publisher.send_local(image, repository_name)
+    assert (sent.manifest, image.saves) == (None, 0)
+    assert sent.push is not None
+
+
+def test_what_the_engine_says_of_an_image_that_it_cannot_save_is_told(
+    publisher: Publisher, repository_name: str
+) -> None:
+    class Refusing(FakeLocalImage):
+        @contextmanager
+        def save(self) -> Iterator[BinaryIO]:
+            yield io.BufferedReader(io.BytesIO(b""))
+            raise CommandFailedError("`docker save`: empty export - not implemented", 1, b"", b"")
+
+    with pytest.raises(ArchiveError, match=r"which has no layers .*empty export - not implemented"):
+        publisher.send_local(Refusing(EMPTY), repository_name)
+    with pytest.raises(ArchiveError, match=r"does not hand out the image: .*empty export"):
+        publisher.send_local(Refusing(BIG), repository_name)
 
 
 def test_an_image_that_the_registry_has_is_not_even_saved(publisher: Publisher, repository_name: str) -> None:

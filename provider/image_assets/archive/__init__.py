@@ -1,7 +1,8 @@
-"""Image archives: docker-save and OCI-layout tars, read in place.
+"""Image archives: docker-save and OCI-layout tars, or the directory of one, read in place.
 
-Start with `open_archive`. The file may be plain or packed with gzip or zstd; what it is decides its content, not its
-name. Nothing is unpacked to disk: a plain tar is read by offset, a packed one in passes from front to back.
+Start with `open_archive`. The file may be plain or packed (`packing`); what it is decides its content, not its name.
+Nothing is unpacked to disk: a plain tar is read by offset, a packed one in passes from front to back. What a member is
+decide the archive's lists, never its first bytes.
 
 **Identity.** An image's identity is a digest that does not depend on how or when the archive was written:
 
@@ -14,15 +15,26 @@ name. Nothing is unpacked to disk: a plain tar is read by offset, a packed one i
 
 An image of the first kind gets a manifest when it is published (Docker's "Image Manifest V2, Schema 2", as `docker
 push` writes it; OCI if a layer is packed with zstd, which Docker's has no type for). One of the second kind is
-published byte for byte.
+published byte for byte. A directory gives what the tar of it gives.
 
 Whatever is wrong with an archive raises `ArchiveError` that names the archive and the member.
 """
 
-from image_assets.archive.digests import Passing
+from image_assets.archive.digests import OtherContentError, Passing
 from image_assets.archive.image import Blob, Layer, LayoutImage, SavedImage
 from image_assets.archive.opened import Archive, open_archive
 from image_assets.archive.packing import Packing
 from image_assets.archive.tar import Member
 
-__all__ = ["Archive", "Blob", "Layer", "LayoutImage", "Member", "Packing", "Passing", "SavedImage", "open_archive"]
+__all__ = [
+    "Archive",
+    "Blob",
+    "Layer",
+    "LayoutImage",
+    "Member",
+    "OtherContentError",
+    "Packing",
+    "Passing",
+    "SavedImage",
+    "open_archive",
+]

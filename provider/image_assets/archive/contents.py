@@ -5,15 +5,13 @@ access: one pass reads all headers and keeps the small JSON documents, and the l
 order in which they stand. A spool on disk would cost a write and a read of the whole unpacked tar, and space for it.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from image_assets.archive.documents import MAX_DOCUMENT_BYTES
 from image_assets.archive.memo import Memo
-from image_assets.archive.packing import MAGIC_BYTES, Packing, packing_of, unpacked
+from image_assets.archive.packing import START_BYTES, Packing, is_tar_header, packing_of, unpacked
 from image_assets.archive.refusal import refuse
 from image_assets.archive.stream import CHUNK_BYTES, ChunkBytes, FileBytes, TarBytes
 from image_assets.archive.tar import Kind, Member, members
@@ -22,6 +20,8 @@ from image_assets.archive.tar import Kind, Member, members
 _MAX_LINKS = 16
 #: All documents of a packed archive that are kept in memory together.
 _MAX_KEPT_BYTES = 32 << 20
+#: Documents beyond those, each of which takes another pass.
+_MAX_READ_AGAIN = 16
 
 
 class Contents(Protocol):
@@ -38,8 +38,8 @@ class Contents(Protocol):
     def find(self, name: str) -> Member | None:
         """Return the file of that name, links followed."""
 
-    def start(self, member: Member) -> bytes:
-        """Return a file's first bytes, enough to recognise its packing."""
+    def packing(self, member: Member) -> Packing:
+        """Say how a file is packed."""
 
     def document(self, member: Member) -> bytes:
         """Return a small file."""
@@ -79,13 +79,13 @@ class PlainContents:
         """Return the file of that name, links followed."""
         return self._index.find(name)
 
-    def start(self, member: Member) -> bytes:
-        """Return a file's first bytes."""
-        return b"".join(self._source.range(member.offset, min(member.size, MAGIC_BYTES)))
+    def packing(self, member: Member) -> Packing:
+        """Say how a file is packed."""
+        return packing_of(b"".join(self._source.range(member.offset, min(member.size, START_BYTES))))
 
     def document(self, member: Member) -> bytes:
         """Return a small file."""
-        _check_document(member)
+        check_document(member)
         return b"".join(self.read(member))
 
     def read(self, member: Member) -> Iterator[bytes]:
@@ -94,7 +94,7 @@ class PlainContents:
 
     def stream(self, wanted: Iterable[Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
         """Read several files in the order in which they stand."""
-        return ((member, self.read(member)) for member in _in_order(wanted))
+        return ((member, self.read(member)) for member in in_order(wanted))
 
     def _same(self, one: Member, other: Member) -> bool:
         """Compare two files of the same size."""
@@ -107,13 +107,13 @@ class Headers:
 
     Attributes:
         index: The members.
-        documents: The content of what looks like JSON, by offset.
-        starts: The first bytes of every file, by offset.
+        documents: The content of most small files that look like JSON, by offset.
+        packings: How every file is packed, by offset.
     """
 
     index: Index
     documents: Mapping[int, bytes]
-    starts: Mapping[int, bytes]
+    packings: Mapping[int, Packing]
 
 
 _REMEMBERED: Memo[Headers] = Memo()
@@ -131,21 +131,29 @@ class PackedContents:
         headers = _REMEMBERED.get(key) or self._read_headers()
         # Only if nobody wrote meanwhile.
         _REMEMBERED.put(key if key == source.key() else None, headers)
-        self._index, self._documents, self._starts = headers.index, headers.documents, headers.starts
+        self._headers = headers
+        self._read_again = 0
 
     def find(self, name: str) -> Member | None:
         """Return the file of that name, links followed."""
-        return self._index.find(name)
+        return self._headers.index.find(name)
 
-    def start(self, member: Member) -> bytes:
-        """Return a file's first bytes."""
-        return self._starts[member.offset]
+    def packing(self, member: Member) -> Packing:
+        """Say how a file is packed."""
+        return self._headers.packings[member.offset]
 
     def document(self, member: Member) -> bytes:
         """Return a small file."""
-        _check_document(member)
-        kept = self._documents.get(member.offset)
-        return b"".join(self.read(member)) if kept is None else kept
+        check_document(member)
+        kept = self._headers.documents.get(member.offset)
+        return self._document_again(member) if kept is None else kept
+
+    def _document_again(self, member: Member) -> bytes:
+        """Read a document that was not kept; real archives have few such ones."""
+        self._read_again += 1
+        if self._read_again > _MAX_READ_AGAIN:
+            raise refuse(f"holds more than {_MAX_KEPT_BYTES >> 20} MiB of JSON documents", member.name)
+        return b"".join(self.read(member))
 
     def read(self, member: Member) -> Iterator[bytes]:
         """Read a file in chunks: everything before it is unpacked once more."""
@@ -156,7 +164,7 @@ class PackedContents:
     def stream(self, wanted: Iterable[Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
         """Read several files in one pass."""
         tar = self._open()
-        for member in _in_order(wanted):
+        for member in in_order(wanted):
             tar.skip_to(member.offset)
             yield member, tar.content(member.size)
 
@@ -172,7 +180,7 @@ class PackedContents:
         found = index(keeper.members(), self._same)
         # The end of the packing holds its checksum: a truncated file must fail here, not in mid-upload.
         tar.drain()
-        return Headers(found, keeper.documents, keeper.starts)
+        return Headers(found, keeper.documents, keeper.packings)
 
     def _same(self, one: Member, other: Member) -> bool:
         """Compare two files of the same size, which takes two more passes: no tool writes such archives."""
@@ -186,7 +194,7 @@ class _Keeper:
         self._tar = tar
         self._kept_bytes = 0
         self.documents: dict[int, bytes] = {}
-        self.starts: dict[int, bytes] = {}
+        self.packings: dict[int, Packing] = {}
 
     def members(self) -> Iterator[Member]:
         """Pass the members on, after a look at their content."""
@@ -196,13 +204,16 @@ class _Keeper:
             yield member
 
     def _keep(self, member: Member) -> None:
-        """Remember a document; a layer starts with a file name or a magic number, not with a bracket."""
-        start = self.starts[member.offset] = self._tar.read(min(member.size, MAGIC_BYTES))
-        if start[:1] in (b"{", b"[") and member.size <= MAX_DOCUMENT_BYTES:
+        """Remember how a file is packed, and all of it if it is likely to be asked for as a document.
+
+        That is a guess which decides on nothing but speed: what is not kept is read again.
+        """
+        start = self._tar.read(min(member.size, START_BYTES))
+        self.packings[member.offset] = packing_of(start)
+        likely = start.lstrip()[:1] in (b"{", b"[") and not is_tar_header(start)
+        if likely and member.size <= min(MAX_DOCUMENT_BYTES, _MAX_KEPT_BYTES - self._kept_bytes):
             self.documents[member.offset] = start + self._tar.read(member.size - len(start))
             self._kept_bytes += member.size
-        if self._kept_bytes > _MAX_KEPT_BYTES:
-            raise refuse(f"holds more than {_MAX_KEPT_BYTES >> 20} MiB of JSON documents", member.name)
 
 
 def contents_of(source: FileBytes) -> Contents:
@@ -211,18 +222,9 @@ def contents_of(source: FileBytes) -> Contents:
     Raises:
         ArchiveError: It is no tar, or one that holds what no image archive holds.
     """
-    packing = packing_of(source.read(MAGIC_BYTES))
+    packing = packing_of(source.read(START_BYTES))
     source.skip_to(0)
     return PlainContents(source) if packing is Packing.PLAIN else PackedContents(source, packing)
-
-
-def open_file(path: Path) -> int:
-    """Open the archive's file; the caller closes the descriptor.
-
-    Raises:
-        OSError: It cannot be opened.
-    """
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def index(found: Iterable[Member], same: Callable[[Member, Member], bool]) -> Index:
@@ -257,7 +259,7 @@ def _followed(name: str, by_name: Mapping[str, Member]) -> Member:
     raise refuse("is a link that leads in a circle", name)
 
 
-def _check_document(member: Member) -> None:
+def check_document(member: Member) -> None:
     """Refuse a JSON document that no registry would take."""
     if member.size > MAX_DOCUMENT_BYTES:
         raise refuse(
@@ -265,9 +267,9 @@ def _check_document(member: Member) -> None:
         )
 
 
-def _in_order(wanted: Iterable[Member]) -> list[Member]:
+def in_order(wanted: Iterable[Member]) -> list[Member]:
     """Sort as the files stand, each once."""
-    return sorted(set(wanted), key=lambda member: member.offset)
+    return sorted(set(wanted), key=lambda member: (member.offset, member.name))
 
 
 def _evenly(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -4,6 +4,11 @@ import hashlib
 from collections.abc import Collection, Iterator
 
 from image_assets.archive.refusal import refuse
+from image_assets.errors import ArchiveError
+
+
+class OtherContentError(ArchiveError):
+    """Some content has another digest than it is called by."""
 
 
 def digest_as(content: bytes, expected: str) -> str:
@@ -16,7 +21,7 @@ def check(content: bytes, expected: str, member: str) -> bytes:
     """Return the content if it has that digest.
 
     Raises:
-        ArchiveError: It has another one.
+        OtherContentError: It has another one.
     """
     if (found := digest_as(content, expected)) != expected:
         raise _wrong(found, expected, member)
@@ -45,7 +50,7 @@ class Passing:
         So whoever sends them never sends the end of something that is wrong.
 
         Raises:
-            ArchiveError: The content has another digest.
+            OtherContentError: The content has another digest.
         """
         hasher, held = hashlib.new(self._algorithm), None
         for chunk in chunks:
@@ -63,4 +68,5 @@ class Passing:
 
 def _wrong(found: str, expected: str, member: str) -> Exception:
     """Make the error of content that is not what it is called."""
-    return refuse(f"its content has the digest {found}, but it should be {expected}", member)
+    text = f"its content has the digest {found}, but it should be {expected}"
+    return OtherContentError(str(refuse(text, member)))

@@ -12,8 +12,7 @@ from image_assets.archive.contents import Contents
 from image_assets.archive.digests import check
 from image_assets.archive.documents import Document
 from image_assets.archive.image import Layer, SavedImage
-from image_assets.archive.packing import packing_of
-from image_assets.archive.refusal import refuse
+from image_assets.archive.refusal import quoted, refuse
 from image_assets.archive.selection import Candidate
 from image_assets.archive.tar import Member, normalised
 from image_assets.oci.model import digest_of
@@ -52,7 +51,7 @@ def _image(contents: Contents, item: Document) -> SavedImage:
     config = documents.parse_object(content, name)
     diff_ids, files = _diff_ids(config, name), documents.texts(item.get("Layers"), MANIFEST, "Layers")
     if len(diff_ids) != len(files):
-        raise refuse(f"lists {len(files)} layers, but the config {name!r} has {len(diff_ids)}", MANIFEST)
+        raise refuse(f"lists {len(files)} layers, but the config {quoted(name)} has {len(diff_ids)}", MANIFEST)
     return SavedImage(
         config=content,
         digest=digest_of(content),
@@ -81,12 +80,12 @@ def _diff_ids(config: Document, name: str) -> Sequence[str]:
 def _layer(contents: Contents, diff_id: str, name: str) -> Layer:
     """Find one layer and recognise its packing."""
     member = _find(contents, name, "layer")
-    return Layer(diff_id, member, packing_of(contents.start(member)))
+    return Layer(diff_id, member, contents.packing(member))
 
 
 def _find(contents: Contents, name: str, what: str) -> Member:
     """Find a file that `manifest.json` names."""
     member = contents.find(normalised(name, MANIFEST)) if name else None
     if member is None:
-        raise refuse(f"names the {what} {name!r}, which the archive does not hold", MANIFEST)
+        raise refuse(f"names the {what} {quoted(name)}, which the archive does not hold", MANIFEST)
     return member

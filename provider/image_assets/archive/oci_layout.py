@@ -22,6 +22,7 @@ from image_assets.oci.model import Descriptor, Manifest
 
 #: The document that makes an archive an OCI layout.
 INDEX = "index.json"
+_VERSION_FILE, _VERSION, _KNOWN_VERSION = "oci-layout", "imageLayoutVersion", "1.0.0"
 #: Where tools write the reference: the spec's own annotation, and what containerd and BuildKit use.
 _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 #: OCI distribution spec, "Referrers Tag Schema": such a tag lists referrers and is no image of its own.
@@ -82,11 +83,22 @@ def read(contents: Contents, index: Member) -> Layout:
     Raises:
         ArchiveError: A document is damaged, or something is missing or has the wrong size or digest.
     """
+    _check_version(contents)
     document = documents.parse_object(contents.document(index), INDEX)
     tops = tuple(_node(contents, one, 0) for one in documents.descriptors(document, "manifests", INDEX))
     if sum(1 for _ in _all(tops)) > _MAX_MANIFESTS:
         raise refuse(f"leads to more than {_MAX_MANIFESTS:,} manifests", INDEX)
     return Layout(tops, tuple(node for node in _all(tops) if _subject(node)))
+
+
+def _check_version(contents: Contents) -> None:
+    """Refuse a layout of another version (OCI image spec, "oci-layout file"); many tools leave the file out."""
+    file = contents.find(_VERSION_FILE)
+    if file is None:
+        return
+    version = documents.text(documents.parse_object(contents.document(file), _VERSION_FILE), _VERSION, _VERSION_FILE)
+    if version != _KNOWN_VERSION:
+        raise refuse(f"the image layout version is {version!r}; only {_KNOWN_VERSION!r} is known", _VERSION_FILE)
 
 
 def candidates(layout: Layout, contents: Contents) -> list[Candidate[LayoutImage]]:
@@ -119,9 +131,10 @@ def _candidate(top: Node, layout: Layout, contents: Contents) -> Candidate[Layou
 def _node(contents: Contents, descriptor: Descriptor, depth: int) -> Node:
     """Read a manifest or index, and everything below it."""
     member = _find(contents, descriptor)
-    document = documents.parse_object(check(contents.document(member), descriptor.digest, member.name), member.name)
+    content = check(contents.document(member), descriptor.digest, member.name)
+    document = documents.parse_object(content, member.name)
     media_type = _media_type(descriptor, document, member.name)
-    manifest = Manifest(replace(descriptor, media_type=media_type), contents.document(member))
+    manifest = Manifest(replace(descriptor, media_type=media_type), content)
     if media_type in INDEXES:
         return Node(manifest, document, _children(contents, document, member.name, depth + 1), ())
     return Node(manifest, document, (), _blobs(contents, document, member.name))

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from image_assets.archive import docker_save, oci_layout
-from image_assets.archive.contents import Contents, contents_of, open_file
+from image_assets.archive.contents import Contents, contents_of
+from image_assets.archive.directory import DirectoryContents, open_regular
 from image_assets.archive.image import LayoutImage, SavedImage
 from image_assets.archive.refusal import refuse, within
 from image_assets.archive.selection import Candidate, choose, matches
@@ -85,32 +86,37 @@ def open_archive(path: Path, image: str | None = None) -> Iterator[Archive]:
     """Open an image archive, recognised by its content, and select one image.
 
     Args:
-        path: A docker-save or OCI-layout tar, plain, or packed with gzip or zstd.
+        path: A docker-save or OCI-layout tar, plain or packed, or the directory of one.
         image: The reference, digest or ID of the image that is meant; None if there is only one.
 
     Raises:
         ArchiveError: The archive is damaged, hostile or holds no image.
         InputError: The file cannot be opened (property `tarballFile`), or `image` does not name exactly one image.
     """
-    descriptor = _opened(path)
-    try:
-        with _named(str(path)):
-            contents = contents_of(FileBytes(descriptor))
-            selected, names = _select(contents, image)
-            _check_distinct(selected)
-            yield Archive(str(path), selected, names, contents)
-    finally:
-        close(descriptor)
+    with _named(str(path)), _contents(path) as contents:
+        selected, names = _select(contents, image)
+        _check_distinct(selected)
+        yield Archive(str(path), selected, names, contents)
 
 
-def _opened(path: Path) -> int:
-    """Open the file or say why it cannot be."""
+@contextmanager
+def _contents(path: Path) -> Iterator[Contents]:
+    """Open a file or a directory, and close it in the end.
+
+    Raises:
+        InputError: It cannot be opened.
+    """
     try:
-        if path.exists() and not path.is_file():
-            raise InputError.single("tarballFile", f"{path} is not a file: give a tar of the image layout")
-        return open_file(path)
+        descriptor = None if path.is_dir() else open_regular(path)
     except OSError as error:
         raise InputError.single("tarballFile", f"{path} cannot be read: {error.strerror}") from error
+    if descriptor is None:
+        yield DirectoryContents(path)
+        return
+    try:
+        yield contents_of(FileBytes(descriptor))
+    finally:
+        close(descriptor)
 
 
 def _select(contents: Contents, image: str | None) -> tuple[Image, tuple[str, ...]]:

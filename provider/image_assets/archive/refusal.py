@@ -4,11 +4,14 @@ from image_assets.errors import ArchiveError
 
 #: Longest member name quoted in a message: a hostile one can be megabytes long.
 _QUOTED_CHARACTERS = 120
+#: Longest reason, which may quote what the archive says.
+_MOST_CHARACTERS = 500
 
 
 def refuse(reason: str, member: str = "") -> ArchiveError:
     """Make the error of a bad archive; `within` adds the archive's own name at the edge."""
-    return ArchiveError(f"member {_quoted(member)}: {reason}" if member else reason)
+    short = reason if len(reason) <= _MOST_CHARACTERS else f"{reason[:_MOST_CHARACTERS]}..."
+    return ArchiveError(f"member {quoted(member)}: {short}" if member else short)
 
 
 def within(archive: str, error: ArchiveError) -> ArchiveError:
@@ -17,7 +20,7 @@ def within(archive: str, error: ArchiveError) -> ArchiveError:
     return error if text.startswith(prefix) else ArchiveError(prefix + text)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     """Show a name that may hold control characters or be very long."""
     shown = name if len(name) <= _QUOTED_CHARACTERS else name[:_QUOTED_CHARACTERS] + "..."
     return repr(shown)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from image_assets.archive.refusal import quoted
 from image_assets.errors import InputError
 
 #: The input property that selects.
@@ -74,4 +75,4 @@ def _listing(candidates: Sequence[Candidate[T_co]]) -> str:
     """List what can be chosen, by name where there is one."""
     shown = [name for one in candidates for name in (one.names or one.digests[:1])]
     more = f" and {len(shown) - _LISTED} more" if len(shown) > _LISTED else ""
-    return ", ".join(map(repr, shown[:_LISTED])) + more if shown else "none"
+    return ", ".join(map(quoted, shown[:_LISTED])) + more if shown else "none"

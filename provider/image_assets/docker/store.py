@@ -15,6 +15,7 @@ from image_assets.docker.overlay import overlay
 from image_assets.docker.probe import Engine
 from image_assets.errors import BuildError, RegistryError
 from image_assets.oci.keychain import Credential
+from image_assets.oci.media_types import INDEXES
 from image_assets.task import Task
 
 _HOLDER: Final = "image-assets.invalid/held"
@@ -34,12 +35,14 @@ class ImageFacts:
         platform: `os/arch[/variant]`.
         diff_ids: The digests of the uncompressed layers, the lowest first.
         size: Bytes of the uncompressed layers.
+        is_index: Whether the ID names an index.
     """
 
     image_id: str
     platform: str
     diff_ids: tuple[str, ...]
     size: int
+    is_index: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ def _facts(image: Mapping[str, Any]) -> ImageFacts:
         platform=f"{image.get('Os', '')}/{image.get('Architecture', '')}{variant}",
         diff_ids=tuple((image.get("RootFS") or {}).get("Layers") or ()),
         size=int(image.get("Size") or 0),
+        is_index=(image.get("Descriptor") or {}).get("mediaType") in INDEXES,
     )
 
 

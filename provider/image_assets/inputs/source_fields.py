@@ -242,8 +242,9 @@ ARCHIVE_FIELDS = (
     Field(
         "tarballFile",
         Text(),
-        "The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip or "
-        "zstd. The image in it counts for the fingerprint, the file's bytes do not.",
+        "The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, "
+        "xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's "
+        "bytes do not.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
         required=True,

@@ -56,12 +56,14 @@ class StoredImage:
         image_id: The digest of its config; with the containerd store, of its manifest or index.
         diff_ids: The digests of the uncompressed layers, the lowest first.
         size: Bytes of the uncompressed layers.
+        is_index: Whether the ID names an index.
         report: What to tell of the build.
     """
 
     image_id: str
     diff_ids: tuple[str, ...]
     size: int
+    is_index: bool
     report: BuildReport = field(repr=False)
     _holder: str = field(repr=False)
     _store: Store = field(repr=False)
@@ -179,7 +181,8 @@ def _build_here(spec: BuildSpec, engine: Engine, task: Task) -> StoredImage:
     except BaseException:
         store.remove(holder)
         raise
-    return StoredImage(facts.image_id, facts.diff_ids, facts.size, report, holder, store)
+    is_index = facts.is_index or len(spec.platforms) > 1
+    return StoredImage(facts.image_id, facts.diff_ids, facts.size, is_index, report, holder, store)
 
 
 def _inspect(store: Store, name: str) -> ImageFacts:

@@ -9,6 +9,7 @@ Row by row, each file using only those above it:
     blob_memory · streaming · push_method
     destination     one repository
     layers          one layer: verified, compressed
+    saved_stream · saved_config    what an engine saves
     send · local · copy · base_image    an image
     tags
 """

@@ -67,6 +67,22 @@ class Destination:
         if self.client.head_blob(self.path, source.digest) is None:
             self.client.upload_blob(self.path, source)
 
+    def small_blob(self, digest: str, most_bytes: int) -> bytes | None:
+        """Return a blob; None if it is not there, or larger than that.
+
+        Raises:
+            RegistryError: The registry refused, failed, or answered with something else.
+        """
+        size = self.client.head_blob(self.path, digest)
+        if size is None or size > most_bytes:
+            return None
+        content = bytearray()
+        for chunk in self.client.get_blob(self.path, digest):
+            content += chunk
+            if len(content) > most_bytes:
+                return None
+        return bytes(content)
+
     def _mounted(self, digest: str) -> bool:
         """Try the repositories that are known to have had the blob."""
         places = self.memory.repositories_with(self.client.registry, digest)

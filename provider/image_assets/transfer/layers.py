@@ -35,7 +35,7 @@ class Raw:
     @property
     def variant(self) -> str:
         """Name what, beside the plain content, decides the bytes that are sent."""
-        return variant() if self.packing is Packing.PLAIN else f"{self.packing.value}-{self.size}"
+        return f"{self.packing.value}-{self.size}" if self.packing.is_sent else variant()
 
 
 def send_layer(raw: Raw, destination: Destination) -> tuple[str, PackedLayer]:
@@ -52,7 +52,7 @@ def send_layer(raw: Raw, destination: Destination) -> tuple[str, PackedLayer]:
 
     uploaded = destination.upload(Content(read))
     passed = passings[-1]
-    packing = Packing.GZIP if raw.packing is Packing.PLAIN else raw.packing
+    packing = raw.packing if raw.packing.is_sent else Packing.GZIP
     layer = PackedLayer(uploaded.digest, uploaded.size or 0, packing.value, passed.size)
     destination.memory.remember(passed.digest, raw.variant, layer)
     return passed.digest, layer
@@ -76,9 +76,10 @@ def recounted(raw: Raw, report: Callable[[int], None], check: Callable[[], None]
 
 def _packed(raw: Raw, passing: Passing) -> Iterator[bytes]:
     """Start reading a layer in the form in which it is sent."""
-    if raw.packing is Packing.PLAIN:
-        return compressed(passing.through(raw.open()))
-    return _as_it_is(raw, passing)
+    if raw.packing.is_sent:
+        return _as_it_is(raw, passing)
+    plain = raw.open() if raw.packing is Packing.PLAIN else unpacked(raw.packing, raw.open(), raw.label)
+    return compressed(passing.through(plain))
 
 
 def _as_it_is(raw: Raw, passing: Passing) -> Iterator[bytes]:

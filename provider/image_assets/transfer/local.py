@@ -11,12 +11,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import NoReturn
 
-from image_assets.archive import Member, Packing, Passing
-from image_assets.archive import documents as json_documents
-from image_assets.archive.docker_save import MANIFEST
-from image_assets.archive.packing import packing_of
+from image_assets.archive import Member, OtherContentError, Packing, Passing
+from image_assets.archive.documents import MAX_DOCUMENT_BYTES
 from image_assets.archive.refusal import refuse, within
-from image_assets.errors import ArchiveError
+from image_assets.command import CommandFailedError
+from image_assets.errors import ArchiveError, RegistryError
 from image_assets.oci import Manifest, RegistryClient, digest_of
 from image_assets.task import Task
 from image_assets.transfer.blob_memory import BlobMemory, PackedLayer, saving
@@ -28,6 +27,7 @@ from image_assets.transfer.manifests import SentConfig, image_manifest
 from image_assets.transfer.model import LocalImage, Sent
 from image_assets.transfer.progress import Progress
 from image_assets.transfer.push_method import Load, PushMethod, faster_method, unknown_bytes
+from image_assets.transfer.saved_config import check_config, config_of, leads_to
 from image_assets.transfer.saved_stream import Documents, blob_digest, read_saved
 from image_assets.transfer.streaming import Read, send_while_reading
 
@@ -72,7 +72,8 @@ def send_local(  # noqa: PLR0913, PLR0917 - what `send` takes, and what the engi
         sender = _LocalSender(image, Destination(client, repository_path, memory, jobs), task)
         sender.ask()
         load = sender.load(engine_has)
-        method = faster_method(load)
+        # Only the engine knows all of an index.
+        method = PushMethod.ENGINE if image.is_index else faster_method(load)
         task.debug(f"{image.image_id}: {method.value}")
         if method is PushMethod.ENGINE:
             return Sent(None, (), partial(_push, image, client, memory))
@@ -92,7 +93,8 @@ class _LocalSender:
         self._task = task
         self._found: dict[str, PackedLayer] = {}
         self._missing: set[str] = set()
-        self._sending: list[Future[tuple[str, PackedLayer] | None]] = []
+        self._others: list[OtherContentError] = []
+        self._sending: list[Future[dict[str, PackedLayer] | None]] = []
         self._track(Progress(task))
 
     def ask(self) -> None:
@@ -131,11 +133,15 @@ class _LocalSender:
         self._progress = progress
         self._report_saved = progress.saving(self._image.size)
 
-    def layer(self, member: Member, start: bytes, chunks: Iterator[bytes]) -> None:
+    @property
+    def diff_ids(self) -> frozenset[str]:
+        """The digests of the image's plain layers."""
+        return frozenset(self._image.diff_ids)
+
+    def layer(self, member: Member, packing: Packing, chunks: Iterator[bytes]) -> None:
         """Take a layer from the stream: skip it if the registry has it, else send it as it comes."""
         if blob_digest(member, self._found):
             return
-        packing = packing_of(start)
         if packing is Packing.PLAIN and member.name not in self._missing and self._may_be_there(member.size):
             self._doubtful(member, chunks)
         else:
@@ -154,20 +160,62 @@ class _LocalSender:
         return all(diff_id in self._found for diff_id in self._image.diff_ids)
 
     def _config_there(self) -> SentConfig | None:
-        """Return the config if the registry has it; its digest is the image's ID, but with containerd's store."""
-        size = self._destination.client.head_blob(self._destination.path, self._image.image_id)
-        return None if size is None else SentConfig(self._image.image_id, size)
+        """Return the config if the registry has it under the image's ID.
+
+        With containerd's store the ID is that of a manifest, which registries serve as a blob too: it is looked at.
+        """
+        image_id = self._image.image_id
+        try:
+            content = self._destination.small_blob(image_id, MAX_DOCUMENT_BYTES)
+            if content is None:
+                return None
+            check_config(content, self._image.diff_ids)
+        except (ArchiveError, RegistryError) as error:
+            self._task.debug(f"{image_id} in the registry is not used as a config: {error}")
+            return None
+        return SentConfig(image_id, len(content))
 
     def _pass(self) -> SentConfig | None:
         """Read the saved image once; None if something must be sent from the start again."""
         self._report_saved(0)
-        with self._image.save() as stream:
-            documents = read_saved(stream, self, self._jobs.check, self._report_saved)
+        documents = self._saved()
         sent = [one.result() for one in self._sending]
-        self._found |= dict(one for one in sent if one is not None)
+        for one in sent:
+            self._found |= one or {}
+        again = None in sent or bool(self._missing)
         self._sending.clear()
         config = self._config(documents)
-        return config if self._is_complete() else None
+        if self._is_complete():
+            return config
+        if again:
+            return None
+        lacking = next(diff_id for diff_id in self._image.diff_ids if diff_id not in self._found)
+        raise next(iter(self._others), refuse(f"does not hold the layer {lacking}"))
+
+    def _saved(self) -> Documents:
+        """Let the engine save the image, and read it.
+
+        Raises:
+            ArchiveError: It is not the image; or, if the engine failed, what it said of that.
+        """
+        fault: ArchiveError | None = None
+        documents = Documents()
+        try:
+            with self._image.save() as stream:
+                try:
+                    documents = read_saved(stream, self, self._jobs.check, self._report_saved)
+                except ArchiveError as error:
+                    # Leaving in peace lets the engine's failure be told, which made the stream what it is.
+                    fault = error
+        except CommandFailedError as error:
+            raise refuse(f"the engine does not hand out the image{self._hint()}: {error}") from error
+        if fault is not None:
+            raise fault
+        return documents
+
+    def _hint(self) -> str:
+        """Say what engines without containerd's store refuse."""
+        return "" if self._image.diff_ids else ", which has no layers (let a COPY or RUN add something)"
 
     def _may_be_there(self, size: int) -> bool:
         """Say whether a layer of that length can be one that the registry has."""
@@ -181,8 +229,12 @@ class _LocalSender:
                 self._start(member, Packing.PLAIN, iter((content,)), lambda: iter((content,)))
             return
         passing = Passing(self._image.diff_ids, member.name)
-        for _ in passing.through(chunks):
-            pass
+        try:
+            for _ in passing.through(chunks):
+                pass
+        except OtherContentError as error:
+            self._others.append(error)
+            return
         if passing.digest not in self._found:
             self._missing.add(member.name)
 
@@ -190,29 +242,28 @@ class _LocalSender:
         """Send a layer while it is read."""
         report = self._progress.counter()
 
-        def send(read: Read) -> tuple[str, PackedLayer] | None:
+        def send(read: Read) -> dict[str, PackedLayer] | None:
             raw = Raw(read, packing, member.size, self._image.diff_ids, member.name)
             try:
                 diff_id, layer = send_layer(recounted(raw, report, self._jobs.check), self._destination)
             except _SpentError:
                 # The next pass sends it.
                 return None
+            except OtherContentError as error:
+                # Not a layer of this image; whether one is missing is seen in the end.
+                self._others.append(error)
+                return {}
             self._destination.memory.remember(diff_id, ANY, layer)
-            return diff_id, layer
+            return {diff_id: layer}
 
         self._sending.append(send_while_reading(self._jobs, chunks, again, send))
 
     def _config(self, documents: Documents) -> SentConfig:
         """Find the config, compare it with what the engine said of the image, and send it."""
-        content = _config_of(documents)
-        digests = {digest_of(one) for one in documents.by_name.values()}
-        if self._image.image_id not in digests:
+        content = config_of(documents)
+        if not leads_to(documents, self._image.image_id, digest_of(content)):
             raise refuse(f"does not hold the image {self._image.image_id}")
-        rootfs = json_documents.as_object(
-            json_documents.parse_object(content, "config").get("rootfs"), "config", "rootfs"
-        )
-        if list(rootfs.get("diff_ids") or ()) != list(self._image.diff_ids):
-            raise refuse("holds other layers than the image has")
+        check_config(content, self._image.diff_ids)
         self._destination.provide(content)
         return SentConfig(digest_of(content), len(content))
 
@@ -222,19 +273,6 @@ class _LocalSender:
             return None
         packed = self._destination.memory.layer(diff_id, ANY)
         return packed.plain_size if packed else None
-
-
-def _config_of(documents: Documents) -> bytes:
-    """Return the config that a saved image's `manifest.json` names."""
-    if MANIFEST not in documents.by_name:
-        raise refuse(f"has no {MANIFEST}")
-    items = json_documents.parse(documents.by_name[MANIFEST], MANIFEST)
-    if not (isinstance(items, list) and len(items) == 1):
-        raise refuse("does not list one image", MANIFEST)
-    name = json_documents.text(json_documents.as_object(items[0], MANIFEST, "[0]"), "Config", MANIFEST)
-    if name not in documents.by_name:
-        raise refuse(f"names the config {name!r}, which is missing", MANIFEST)
-    return documents.by_name[name]
 
 
 def _push(image: LocalImage, client: RegistryClient, memory: BlobMemory, reference: str) -> None:

@@ -23,6 +23,10 @@ class LocalImage(Protocol):
     def size(self) -> int:
         """Bytes of all plain layers together."""
 
+    @property
+    def is_index(self) -> bool:
+        """Whether the ID names an index: several platforms, or attestations (containerd's store only)."""
+
     def save(self) -> AbstractContextManager[BinaryIO]:
         """Give the image as `docker save` writes it: a tar, once, from front to back."""
 

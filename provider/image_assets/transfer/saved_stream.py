@@ -2,7 +2,8 @@
 
 Docker up to 24 writes `ID/layer.tar`, a config and, near the end, `manifest.json`; docker 25 and later, and engines
 with containerd's store, write an OCI layout with `manifest.json` beside it. In neither does the stream say beforehand
-which layer comes, so a layer is told by what it turns out to be.
+which layer comes. So what is too large for a document is taken for a layer until its digest says that it is none, and
+what is small is a layer if its digest says so, or if it is packed, as no document is.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -11,10 +12,11 @@ from itertools import chain
 from typing import BinaryIO, Protocol
 
 from image_assets.archive.documents import MAX_DOCUMENT_BYTES
-from image_assets.archive.packing import MAGIC_BYTES, Packing, packing_of
+from image_assets.archive.packing import START_BYTES, Packing, packing_of
 from image_assets.archive.refusal import refuse
 from image_assets.archive.stream import CHUNK_BYTES, ChunkBytes
-from image_assets.archive.tar import BLOCK_BYTES, Kind, Member, members
+from image_assets.archive.tar import Kind, Member, members
+from image_assets.oci.model import digest_of
 
 #: All JSON of one saved image; its config and history are some kilobytes.
 _MAX_DOCUMENTS_BYTES = 32 << 20
@@ -23,8 +25,12 @@ _MAX_DOCUMENTS_BYTES = 32 << 20
 class LayerSink(Protocol):
     """Takes the layers of a stream."""
 
-    def layer(self, member: Member, start: bytes, chunks: Iterator[bytes]) -> None:
-        """Take a layer: its first bytes, and all of it."""
+    @property
+    def diff_ids(self) -> Collection[str]:
+        """The digests of the plain layers."""
+
+    def layer(self, member: Member, packing: Packing, chunks: Iterator[bytes]) -> None:
+        """Take a layer, or what may be one."""
 
 
 def read_saved(
@@ -45,26 +51,36 @@ def read_saved(
     documents = Documents()
     for member in members(tar):
         if member.kind is Kind.FILE:
-            start = tar.read(min(MAGIC_BYTES, member.size))
-            rest = tar.content(member.size - len(start))
-            if start[:1] in {b"{", b"["} and member.size <= MAX_DOCUMENT_BYTES:
-                documents.keep(member.name, start + b"".join(rest))
-            elif member.size >= BLOCK_BYTES or packing_of(start) is not Packing.PLAIN:
-                sink.layer(member, start, chain([start], rest))
+            _take(member, tar, sink, documents)
     tar.drain()
     return documents
 
 
+def _take(member: Member, tar: ChunkBytes, sink: LayerSink, documents: "Documents") -> None:
+    """Keep a document, and give anything else to the sink."""
+    if member.size > MAX_DOCUMENT_BYTES:
+        start = tar.read(START_BYTES)
+        sink.layer(member, packing_of(start), chain([start], tar.content(member.size - len(start))))
+        return
+    content = b"".join(tar.content(member.size))
+    packing = packing_of(content[:START_BYTES])
+    if packing is not Packing.PLAIN or digest_of(content) in sink.diff_ids:
+        sink.layer(member, packing, iter((content,)))
+    else:
+        documents.keep(member.name, content)
+
+
 @dataclass
 class Documents:
-    """The JSON files of a saved image, by name."""
+    """The small files of a saved image that are no layers, by name."""
 
     by_name: dict[str, bytes] = field(default_factory=dict)
     size: int = 0
 
     def keep(self, name: str, content: bytes) -> None:
         """Remember one."""
-        self.by_name[name] = content
+        if self.by_name.setdefault(name, content) != content:
+            raise refuse("appears twice with different content", name)
         self.size += len(content)
         if self.size > _MAX_DOCUMENTS_BYTES:
             raise refuse(f"holds more than {_MAX_DOCUMENTS_BYTES >> 20} MiB of JSON documents", name)

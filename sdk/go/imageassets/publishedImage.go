@@ -142,7 +142,7 @@ type publishedImageArgs struct {
 	Scope *string `pulumi:"scope"`
 	// What the tag begins with.
 	TagPrefix *string `pulumi:"tagPrefix"`
-	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip or zstd. The image in it counts for the fingerprint, the file's bytes do not.
+	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
 	TarballFile *string `pulumi:"tarballFile"`
 	// The stage to build.
 	Target *string `pulumi:"target"`
@@ -210,7 +210,7 @@ type PublishedImageArgs struct {
 	Scope pulumi.StringPtrInput
 	// What the tag begins with.
 	TagPrefix pulumi.StringPtrInput
-	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip or zstd. The image in it counts for the fingerprint, the file's bytes do not.
+	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
 	TarballFile pulumi.StringPtrInput
 	// The stage to build.
 	Target pulumi.StringPtrInput

@@ -75,7 +75,7 @@ type tarballImageAssetArgs struct {
 	RetainOnDelete *bool `pulumi:"retainOnDelete"`
 	// What the tag begins with.
 	TagPrefix *string `pulumi:"tagPrefix"`
-	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip or zstd. The image in it counts for the fingerprint, the file's bytes do not.
+	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
 	TarballFile string `pulumi:"tarballFile"`
 }
 
@@ -97,7 +97,7 @@ type TarballImageAssetArgs struct {
 	RetainOnDelete pulumi.BoolPtrInput
 	// What the tag begins with.
 	TagPrefix pulumi.StringPtrInput
-	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip or zstd. The image in it counts for the fingerprint, the file's bytes do not.
+	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
 	TarballFile pulumi.StringInput
 }
 

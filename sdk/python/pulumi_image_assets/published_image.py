@@ -86,7 +86,7 @@ class PublishedImageArgs:
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tag stays in the registry when the resource is deleted. Default: true.
         :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
-        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip or zstd. The image in it counts for the fingerprint, the file's bytes do not.
+        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
         :param pulumi.Input[_builtins.str] target: The stage to build.
         """
         pulumi.set(__self__, "repository", repository)
@@ -517,7 +517,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="tarballFile")
     def tarball_file(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip or zstd. The image in it counts for the fingerprint, the file's bytes do not.
+        The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
         """
         return pulumi.get(self, "tarball_file")
 
@@ -612,7 +612,7 @@ class PublishedImage(pulumi.CustomResource):
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tag stays in the registry when the resource is deleted. Default: true.
         :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
-        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip or zstd. The image in it counts for the fingerprint, the file's bytes do not.
+        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
         :param pulumi.Input[_builtins.str] target: The stage to build.
         """
         ...
