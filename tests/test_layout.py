@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "provider" / "image_assets"
 
 ROWS = (
     ("errors", "values", "__init__"),
+    ("secrets",),
     ("task", "reference", "command", "platforms"),
     ("custom_resource", "ignore", "oci", "inputs"),
     ("context", "archive", "aws"),

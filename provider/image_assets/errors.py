@@ -14,10 +14,12 @@ class Problem:
     Attributes:
         path: The property in Pulumi's path syntax (`buildArgs.FOO`, `platforms[1]`); empty if it concerns several.
         reason: What is wrong and what to write instead.
+        is_shown: Whether the value at the path may be shown beside the reason.
     """
 
     path: str
     reason: str
+    is_shown: bool = True
 
     def __str__(self) -> str:
         """Show the problem as one line."""

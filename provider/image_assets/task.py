@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from image_assets.errors import CancelledByUserError
+from image_assets.secrets import Secrets
 
 
 def _drop(_message: str) -> None:
@@ -22,6 +23,7 @@ class Task:
         warn: Leaves a permanent warning.
         debug: Leaves a line that only `--debug` shows.
         cancelled: Set once the user interrupts the deployment.
+        secrets: What must not be seen in anything that is shown or kept.
     """
 
     status: Callable[[str], None] = _drop
@@ -30,6 +32,7 @@ class Task:
     debug: Callable[[str], None] = _drop
     cancelled: threading.Event = field(default_factory=threading.Event)
     live: Callable[[str], None] = _drop
+    secrets: Secrets = field(default_factory=Secrets, repr=False)
 
     def __post_init__(self) -> None:
         """Let everything be a status where nothing else is asked for."""

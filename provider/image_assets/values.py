@@ -1,8 +1,9 @@
 """The two marks a Pulumi value can carry: not known yet, and secret."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 
 class _Unknown(Enum):
@@ -29,13 +30,23 @@ class Secret:
         return "[secret]"
 
 
+def is_map(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Say whether a value is a map, as it comes or frozen."""
+    return isinstance(value, Mapping)
+
+
+def is_list(value: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    """Say whether a value is a list, as it comes or frozen."""
+    return isinstance(value, list | tuple)
+
+
 def reveal(value: Any) -> Any:
     """Return the value with every secret mark taken off, at any depth."""
     if isinstance(value, Secret):
         return reveal(value.value)
-    if isinstance(value, dict):
+    if is_map(value):
         return {key: reveal(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if is_list(value):
         return [reveal(item) for item in value]
     return value
 
@@ -44,17 +55,17 @@ def has_unknown(value: Any) -> bool:
     """Say whether any part of the value is unknown."""
     if isinstance(value, Secret):
         return has_unknown(value.value)
-    if isinstance(value, dict):
+    if is_map(value):
         return any(map(has_unknown, value.values()))
-    if isinstance(value, list):
+    if is_list(value):
         return any(map(has_unknown, value))
     return value is UNKNOWN
 
 
 def has_secret(value: Any) -> bool:
     """Say whether any part of the value is secret."""
-    if isinstance(value, dict):
+    if is_map(value):
         return any(map(has_secret, value.values()))
-    if isinstance(value, list):
+    if is_list(value):
         return any(map(has_secret, value))
     return isinstance(value, Secret)

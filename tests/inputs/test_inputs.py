@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from image_assets.errors import InputError
-from image_assets.inputs.image import IN_MEMORY, parse, parse_stored
+from image_assets.errors import InputError, Problem
+from image_assets.inputs.image import parse, parse_stored
+from image_assets.inputs.in_memory import IN_MEMORY
 from image_assets.values import UNKNOWN, Secret
 
 GOOD: dict[str, Any] = {"directory": "app", "repository": "localhost:5000/app"}
@@ -97,8 +98,9 @@ def test_all_problems_come_together() -> None:
 
 
 def test_a_secret_value_with_a_problem_is_not_pointed_at() -> None:
-    found = problems_of({**GOOD, "buildArgs": {"A": Secret(5)}})
-    assert found == {"": "buildArgs.A: must be a string, not a number"}
+    with pytest.raises(InputError) as caught:
+        parse({**GOOD, "buildArgs": {"A": Secret(5)}})
+    assert caught.value.problems == (Problem("buildArgs.A", "must be a string, not a number", is_shown=False),)
 
 
 def test_unknown_values_are_no_problem_and_are_named() -> None:

@@ -19,10 +19,10 @@ from image_assets.docker.log import BuildLog, BuildReport
 from image_assets.docker.overlay import Overlay, overlay
 from image_assets.docker.probe import Engine
 from image_assets.docker.progress import BuildKitProgress, PodmanProgress, Progress
-from image_assets.docker.redact import MASK, Redactor
 from image_assets.docker.secrets import Placed, place_secrets
 from image_assets.docker.spec import BuildSpec
 from image_assets.errors import BuildError
+from image_assets.secrets import MASK
 from image_assets.task import Task
 
 _LONGEST_STATUS: Final = 160
@@ -61,13 +61,13 @@ class BuildRun:
         command = Command(
             self._argv(self._handed.spec, placed.flags, placed, output), environment=self._environment(placed)
         )
-        redact = Redactor(placed.values)
-        log = BuildLog(redact, self._folder)
+        self._task.secrets.add(placed.values)
+        log = BuildLog(self._task.secrets.mask, self._folder)
         progress = self._progress()
         started = time.monotonic()
         is_failed = False
         try:
-            code = self._follow(command, log, progress, redact)
+            code = self._follow(command, log, progress)
             is_failed = code != 0
         finally:
             log.close(keep=is_failed)
@@ -77,14 +77,14 @@ class BuildRun:
             self._task.warn(warning)
         return BuildReport(_summary(progress, time.monotonic() - started), log.text())
 
-    def _follow(self, command: Command, log: BuildLog, progress: Progress, redact: Redactor) -> int:
+    def _follow(self, command: Command, log: BuildLog, progress: Progress) -> int:
         def take(line: str) -> None:
             if activity := progress.feed(log.add(self._handed.readable(line))):
                 tell = self._task.status if activity.begins else self._task.live
                 tell(activity.text[:_LONGEST_STATUS])
 
         self._task.check()
-        self._task.debug(redact(f"running {shlex.join(command.argv)}"))
+        self._task.debug(f"running {shlex.join(map(self._task.secrets.mask, command.argv))}")
         return LocalRunner().run(command, self._task.cancelled, take).code
 
     def _progress(self) -> Progress:
@@ -113,9 +113,11 @@ class BuildRun:
         shown = replace(
             spec, context=spec.shown_context or spec.context, dockerfile=spec.shown_dockerfile or spec.dockerfile
         )
-        command = by_hand(self._argv(shown, placed.shown, placed, ToNowhere()), self._variables(placed))
+        argv = self._argv(shown, placed.shown, placed, ToNowhere())
+        # Before the quoting, which would break a secret with a quote in it.
+        command = by_hand(map(self._task.secrets.mask, argv), self._variables(placed))
         failure = Failure(code, self._engine.title, progress, spec.dockerfile, shown.dockerfile, command, log)
-        return Redactor(placed.values)(failure.text())
+        return self._task.secrets.mask(failure.text())
 
     def _variables(self, placed: Placed) -> dict[str, str]:
         """Return what has to stand before the command for it to work by hand."""

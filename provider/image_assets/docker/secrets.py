@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from image_assets.docker.argv import csv_field
-from image_assets.docker.redact import MASK
 from image_assets.docker.spec import BuildSpec, SecretSource
 from image_assets.errors import BuildError
+from image_assets.secrets import MASK, login_texts
 
 _LONGEST_VARIABLE: Final = 64 << 10
 """Linux takes 128 KiB for one variable (execve(2), `MAX_ARG_STRLEN`)."""
@@ -123,4 +123,5 @@ def _is_harmless(name: str) -> bool:
 
 
 def _passwords(spec: BuildSpec) -> list[str]:
-    return [text for login in spec.credentials.values() for text in login.secrets]
+    logins = spec.credentials.values()
+    return [text for one in logins for text in (*one.secrets, *login_texts(one.username, one.password))]

@@ -1,10 +1,10 @@
 """Secret inputs on their way from Check to Create: in this process's memory, never in the state."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from image_assets.inputs.image import IN_MEMORY, Inputs
-from image_assets.inputs.types import plain
+from image_assets.errors import InputError
+from image_assets.inputs.image import Inputs
+from image_assets.inputs.in_memory import holds_marker
 
 
 class Handover:
@@ -18,20 +18,12 @@ class Handover:
         self.kept[urn] = inputs
 
     def build_secrets(self, urn: str, stored: Inputs) -> Mapping[str, Mapping[str, str]]:
-        """Return the build secrets with their values."""
-        return self.kept[urn].build_secrets if urn in self.kept else stored.build_secrets
+        """Return the build secrets with their values.
 
-
-def without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return inputs fit for the state: a marker stands for each value that travels in memory."""
-    stored = dict(values)
-    if stored.get("registryAuth") is not None:
-        stored["registryAuth"] = IN_MEMORY
-    secrets = plain(stored.get("buildSecrets"))
-    if isinstance(secrets, dict):
-        stored["buildSecrets"] = {name: _marked(plain(source)) for name, source in secrets.items()}
-    return stored
-
-
-def _marked(source: Any) -> Any:
-    return {**source, "value": IN_MEMORY} if isinstance(source, dict) and "value" in source else source
+        Raises:
+            InputError: Another process has checked the inputs, and the state does not hold the values.
+        """
+        found = self.kept[urn].build_secrets if urn in self.kept else stored.build_secrets
+        if holds_marker(found):
+            raise InputError.single("", "buildSecrets: their values are not in the state; run `pulumi up` again")
+        return found

@@ -15,10 +15,12 @@ from image_assets.context import describe_change
 from image_assets.custom_resource import Change, Job, State, Values
 from image_assets.errors import AssetError, InputError, Problem
 from image_assets.image.diff import changes, option_names
-from image_assets.image.handover import Handover, without_secrets
+from image_assets.image.handover import Handover
 from image_assets.image.outputs import WRITTEN_TAGS, forecast, published, repository_outputs
-from image_assets.inputs.image import ASSET_FIELDS, Inputs, asset_problems, input_problems, parse_stored
+from image_assets.inputs.image import ASSET_FIELDS, IMAGE_FIELDS, Inputs, asset_problems, input_problems, parse_stored
+from image_assets.inputs.in_memory import secret_texts, without_secrets
 from image_assets.inputs.settings import Settings
+from image_assets.inputs.source_fields import SOURCE_FIELDS
 from image_assets.inputs.types import plain
 from image_assets.logins.given import GivenLogins, Login
 from image_assets.plan.fingerprints import Fingerprints, Taken
@@ -31,7 +33,7 @@ from image_assets.publishing.lookups import Lookups
 from image_assets.publishing.request import PublishRequest
 from image_assets.reference import Reference
 from image_assets.task import Task
-from image_assets.values import UNKNOWN, Secret, reveal
+from image_assets.values import UNKNOWN
 
 if TYPE_CHECKING:
     from image_assets.publishing.publisher import Publisher
@@ -104,9 +106,9 @@ class PublishedImage:
         self.given.enter(job.urn, inputs.destination, inputs.registry_auth)
         taken = self.fingerprints.of(inputs, job.task)
         if taken is None:
-            return {**without_secrets(news), "fingerprint": UNKNOWN, "files": UNKNOWN}
+            return {**without_secrets(IMAGE_FIELDS, news), "fingerprint": UNKNOWN, "files": UNKNOWN}
         taken.report(job.task)
-        return {**without_secrets(news), **taken.as_inputs()}
+        return {**without_secrets(IMAGE_FIELDS, news), **taken.as_inputs()}
 
     def diff(self, job: Job, old: State, news: Values) -> tuple[Change, ...]:
         """Compare inputs, and if so configured ask whether the image is still there."""
@@ -159,7 +161,7 @@ class PublishedImage:
             outline=rows_of(values),
             login=self.login(job, inputs),
             build_secrets=self.handover.build_secrets(job.urn, inputs),
-            hidden=secret_texts(values.get("buildArgs")),
+            hidden=tuple(secret_texts(SOURCE_FIELDS, values)),
         )
 
     def login(self, job: Job, inputs: Inputs) -> Login:
@@ -234,20 +236,6 @@ def explain(found: tuple[Change, ...], olds: Values, news: Values) -> str:
     options = option_names(found)
     parts += [f"inputs: {', '.join(options)}"] if options else []
     return "changed " + ("; ".join(parts) or "content")
-
-
-def secret_texts(value: Any) -> tuple[str, ...]:
-    """Return the texts inside secret values."""
-    if isinstance(value, Secret):
-        return all_texts(reveal(value))
-    return tuple(text for item in value.values() for text in secret_texts(item)) if isinstance(value, dict) else ()
-
-
-def all_texts(value: Any) -> tuple[str, ...]:
-    """Return every text in a plain value."""
-    if isinstance(value, dict):
-        return tuple(text for item in value.values() for text in all_texts(item))
-    return (value,) if isinstance(value, str) else ()
 
 
 def kept_digest(outputs: dict[str, Any], before: Values) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from image_assets.errors import InputError, Problem
 from image_assets.inputs.destination_fields import DESTINATION_FIELDS, HANDED_ON_FIELDS
 from image_assets.inputs.field import Field
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
+from image_assets.inputs.in_memory import is_marker, marker_problems, secret_texts
 from image_assets.inputs.options import BuildOptions
 from image_assets.inputs.source_fields import ARCHIVE_FIELDS, SOURCE_FIELDS
 from image_assets.inputs.types import empty, freeze, join, plain, problems, unknown_names
@@ -18,9 +19,6 @@ from image_assets.values import UNKNOWN
 DOCKER_ASSET_FIELDS = SOURCE_FIELDS + DESTINATION_FIELDS
 TARBALL_ASSET_FIELDS = ARCHIVE_FIELDS + DESTINATION_FIELDS
 IMAGE_FIELDS = SOURCE_FIELDS + ARCHIVE_FIELDS + DESTINATION_FIELDS + HANDED_ON_FIELDS
-
-#: Stands in the state for values that are handed from Check to Create in memory.
-IN_MEMORY = "(kept in memory only)"
 
 #: The inputs of the asset components, by type token.
 ASSET_FIELDS: Mapping[str, tuple[Field, ...]] = {
@@ -100,11 +98,6 @@ def parse_stored(values: Mapping[str, Any]) -> Inputs:
     return Inputs(unknown=frozenset(unknown_paths(given)), **frozen)
 
 
-def is_marker(field: Field, value: Any) -> bool:
-    """Say whether the state's marker stands where the value was."""
-    return field.in_memory and plain(value) == IN_MEMORY
-
-
 def fields_of(values: Mapping[str, Any]) -> tuple[Field, ...]:
     """Return the rows that apply: an image comes from an archive if one is named, else from a directory."""
     source = ARCHIVE_FIELDS if "tarballFile" in values else SOURCE_FIELDS
@@ -125,6 +118,7 @@ def input_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield everything that is wrong with an image's inputs, as far as they tell it alone."""
     if values.get("repository") is None:
         yield Problem("repository", "is missing")
+    yield from marker_problems(fields_of(values), values)
     yield from row_problems(fields_of(values), values, COMPUTED)
 
 
@@ -133,18 +127,29 @@ def asset_problems(kind: str, values: Mapping[str, Any]) -> Iterator[Problem]:
     yield from row_problems(ASSET_FIELDS[kind], values)
 
 
+def secret_inputs(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every secret text in the inputs of any resource."""
+    yield from secret_texts(IMAGE_FIELDS, values)
+
+
 def row_problems(rows: tuple[Field, ...], values: Mapping[str, Any], more: tuple[str, ...] = ()) -> Iterator[Problem]:
     """Yield what is wrong with each input, and names that do not exist; `more` are names that need no check."""
     yield from unknown_names(values, [*(row.name for row in rows), *more], "")
     for row in rows:
         value = values.get(row.name)
-        if value is None and row.required:
+        if plain(value) is None and row.required:
             yield Problem(row.name, "is missing")
-        elif value is not None and not is_marker(row, value):
+        elif plain(value) is not None and not is_marker(row, value):
             yield from problems(row.shape, value, row.name)
     for first, second, reason in CONTRADICTIONS:
-        if values.get(first) and values.get(second):
+        if is_given(values.get(first)) and is_given(values.get(second)):
             yield Problem(second, f"contradicts `{first}`: {reason}")
+
+
+def is_given(value: Any) -> bool:
+    """Say whether an input is given and not empty; of one that is not known yet nothing is said."""
+    bare = plain(value)
+    return bare is not UNKNOWN and bool(bare)
 
 
 CONTRADICTIONS = (

@@ -2,7 +2,7 @@
 
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,16 +10,18 @@ from typing import Any
 from image_assets.errors import InputError, Problem
 from image_assets.inputs.choices import BUILD_OUTPUT, CHECK_PUBLISHED, PLATFORM
 from image_assets.inputs.destination_fields import AWS
+from image_assets.inputs.in_memory import secret_texts
 from image_assets.inputs.source_fields import BUILDER, DEFAULT_PLATFORM
 from image_assets.inputs.types import Listing, Member, Number, Record, Shape, Text, empty, freeze, plain, problems
 from image_assets.platforms import wrong_with
 from image_assets.reference import host_problem
+from image_assets.values import Secret
 
 REGISTRY_LOGIN = Record(
     "RegistryLogin",
     "A login for one registry, for base images, refresh and destroy too.",
     (
-        Member("address", Text(), "The registry's host, with the port if it has one.", required=True),
+        Member("address", Text(), "The registry's host, with the port if it has one.", required=True, public=True),
         Member("username", Text(), "The user's name.", required=True),
         Member("password", Text(), "The password or token.", required=True, secret=True),
     ),
@@ -103,14 +105,24 @@ def parse_settings(args: Mapping[str, Any]) -> Settings:
     Raises:
         InputError: With every problem.
     """
-    given = {key: value for key, value in args.items() if key not in ENGINE_KEYS and value is not None}
-    shapes = {member.name: member.shape for member in SETTINGS.members}
     wrong: list[Problem] = []
-    values = {key: from_text(shapes.get(key), value, key, wrong) for key, value in given.items()}
+    values = decoded(args, wrong)
     wrong.extend(problems(SETTINGS, values, ""))
     if wrong:
         raise InputError(wrong)
     return Settings(**{snake(key): value for key, value in freeze(SETTINGS, values).items()})
+
+
+def decoded(args: Mapping[str, Any], wrong: list[Problem]) -> dict[str, Any]:
+    """Return the members that are given, as what their types say; what is no JSON is added to `wrong`."""
+    shapes = {member.name: member.shape for member in SETTINGS.members}
+    given = {key: value for key, value in args.items() if key not in ENGINE_KEYS and value is not None}
+    return {key: from_text(shapes.get(key), value, key, wrong) for key, value in given.items()}
+
+
+def secret_settings(args: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every secret text in the provider's configuration."""
+    yield from secret_texts(SETTINGS.members, decoded(args, []))
 
 
 def from_text(shape: Shape | None, value: Any, path: str, wrong: list[Problem]) -> Any:
@@ -119,10 +131,11 @@ def from_text(shape: Shape | None, value: Any, path: str, wrong: list[Problem]) 
     if isinstance(shape, Text) or not isinstance(bare, str):
         return value
     try:
-        return json.loads(bare)
+        found = json.loads(bare)
     except ValueError:
-        wrong.append(Problem(path, "must be JSON, as in `pulumi config set --path`"))
+        wrong.append(Problem(path, "must be JSON, as in `pulumi config set --path`", is_shown=False))
         return None
+    return Secret(found) if isinstance(value, Secret) else found
 
 
 def snake(name: str) -> str:

@@ -1,14 +1,15 @@
 """The types an input can have: how each is checked, turned into a frozen value, and described in the schema."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
 from image_assets.errors import Problem
-from image_assets.values import UNKNOWN, Secret
+from image_assets.values import UNKNOWN, Secret, is_list, is_map
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -198,6 +199,8 @@ class Member:
     doc: str
     required: bool = False
     secret: bool = False
+    public: bool = False
+    """Whether it is shown even where the object as a whole is secret."""
 
 
 @dataclass(frozen=True)
@@ -250,10 +253,7 @@ def problems(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
     if bare is UNKNOWN:
         return
     found = shape.problems(bare, path)
-    if isinstance(value, Secret):
-        # The engine prints the value at the path of a failure, so a secret's path goes into the text instead.
-        found = (Problem("", f"{problem.path}: {problem.reason}") for problem in found)
-    yield from found
+    yield from (replace(problem, is_shown=False) for problem in found) if isinstance(value, Secret) else found
 
 
 def member_problems(member: Member, value: Any, path: str) -> Iterator[Problem]:
@@ -269,7 +269,8 @@ def unknown_names(value: Mapping[str, Any], known: list[str], path: str) -> Iter
     """Yield each name that does not exist, with the nearest one that does."""
     for key in value:
         if key not in known:
-            yield Problem(join(path, key), f"there is no such property{nearest(key, known) or listed(known)}")
+            reason = f"there is no such property{nearest(key, known) or listed(known)}"
+            yield Problem(join(path, key), reason, is_shown=not _SECRET_NAME.search(key))
 
 
 def freeze(shape: Shape, value: Any) -> Any:
@@ -302,6 +303,25 @@ def join(path: str, key: str) -> str:
 def quoted(key: str) -> str:
     """Quote a key for a property path: of all characters, Pulumi has an escape for the quote alone."""
     return '"' + key.replace('"', '\\"') + '"'
+
+
+_STEP = re.compile(r'\.?([^.\["\]]+)|\[(\d+)\]|\["((?:\\"|[^"])*)"\]')
+
+
+def at(path: str, values: Any) -> Any:
+    """Return the value at a path that `join` made, None where there is none."""
+    found = values
+    for name, index, key in _STEP.findall(path):
+        found = plain(found)
+        if index:
+            found = found[int(index)] if is_list(found) and int(index) < len(found) else None
+        else:
+            found = found.get(name or key.replace('\\"', '"')) if is_map(found) else None
+    return found
+
+
+_SECRET_NAME = re.compile("pass|pwd|secret|token|key|auth|credential|login", re.IGNORECASE)
+"""What a misspelt property of a secret may be called."""
 
 
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:

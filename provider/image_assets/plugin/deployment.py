@@ -14,6 +14,8 @@ from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as pb
 
+from image_assets.secrets import Secrets
+
 
 @dataclass
 class Deployment:
@@ -56,23 +58,29 @@ class Terse:
     of the loop's time.
     """
 
-    def __init__(self, engine: Any) -> None:
+    def __init__(self, engine: Any, secrets: Secrets) -> None:
         self.engine = engine
+        self.secrets = secrets
 
     def __getattr__(self, name: str) -> Any:
         """Hand everything else on."""
         return getattr(self.engine, name)
 
     def Log(self, request: engine_pb2.LogRequest) -> Any:  # noqa: N802 - the protocol's name
-        """Send a line, unless it is for debugging."""
-        return None if request.severity == engine_pb2.DEBUG else self.engine.Log(request)
+        """Send a line without secrets, unless it is for debugging."""
+        if request.severity == engine_pb2.DEBUG:
+            return None
+        request.message = self.secrets.mask(request.message)
+        return self.engine.Log(request)
 
 
-def connect(monitor_address: str, engine_address: str) -> Deployment:
+def connect(monitor_address: str, engine_address: str, secrets: Secrets) -> Deployment:
     """Connect to a deployment."""
     monitor = grpc.insecure_channel(monitor_address, options=_GRPC_CHANNEL_OPTIONS)
     engine = grpc.insecure_channel(engine_address, options=_GRPC_CHANNEL_OPTIONS)
-    return Deployment(resource_pb2_grpc.ResourceMonitorStub(monitor), Terse(engine_pb2_grpc.EngineStub(engine)))
+    return Deployment(
+        resource_pb2_grpc.ResourceMonitorStub(monitor), Terse(engine_pb2_grpc.EngineStub(engine), secrets)
+    )
 
 
 async def _ask_features() -> set[Any]:

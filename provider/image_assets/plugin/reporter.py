@@ -10,6 +10,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 from image_assets.plugin.display import redraws_rows
 from image_assets.plugin.newest import Newest
+from image_assets.secrets import Secrets
 from image_assets.task import Task
 
 INFO, WARNING, DEBUG = engine_pb2.INFO, engine_pb2.WARNING, engine_pb2.DEBUG
@@ -18,11 +19,12 @@ INFO, WARNING, DEBUG = engine_pb2.INFO, engine_pb2.WARNING, engine_pb2.DEBUG
 class Reporter:
     """Sends log lines to the engine (engine.proto, `Log`), and knows whether the deployment was cancelled.
 
-    In a log each status is a line of its own, so that it gets one for each step; a terminal's row has room for one, the
-    newest.
+    No line leaves with a secret in it. In a log each status is a line of its own, so that it gets one for each step; a
+    terminal's row has room for one, the newest.
     """
 
-    def __init__(self, engine_address: str) -> None:
+    def __init__(self, engine_address: str, secrets: Secrets) -> None:
+        self.secrets = secrets
         self.cancelled = threading.Event()
         self.newest = Newest(self.show)
         self.redraws: bool | None = None
@@ -47,6 +49,7 @@ class Reporter:
             warn=partial(self.lasting, rows, WARNING),
             debug=lambda text: self.send(urn, DEBUG, text),
             cancelled=self.cancelled,
+            secrets=self.secrets,
         )
 
     def is_live(self) -> bool:
@@ -90,7 +93,9 @@ class Reporter:
         """Send one line; an engine that is gone is not worth an error."""
         if self.engine is None:
             return
-        request = engine_pb2.LogRequest(severity=severity, message=text, urn=urn, ephemeral=ephemeral)
+        request = engine_pb2.LogRequest(
+            severity=severity, message=self.secrets.mask(text), urn=urn, ephemeral=ephemeral
+        )
         try:
             self.engine.Log(request, timeout=5)
         except grpc.RpcError:

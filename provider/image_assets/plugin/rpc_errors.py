@@ -1,15 +1,24 @@
-"""How failures travel: as a proper gRPC status, never as a traceback.
+"""How failures travel: as a proper gRPC status, never as a traceback, and without any secret.
 
 The engine takes UNKNOWN and INTERNAL for "the resource's state is unknown" and marks the whole update as perhaps
 corrupt (pkg/resource/plugin/provider_plugin.go), so neither is ever sent.
+
+It prints the value at the property path of a problem, in clear: for the empty path of a Construct the whole input
+object, for a Check the value of the property of that very name; a path that leads nowhere prints nothing. So a path
+is told only if it leads to a single value that is no secret; else the property's name stands in the text.
 """
 
 import logging
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import grpc
 
-from image_assets.errors import AssetError, CancelledByUserError, InputError
+from image_assets.errors import AssetError, CancelledByUserError, InputError, Problem
+from image_assets.inputs.types import at
+from image_assets.secrets import Secrets
+from image_assets.values import is_list, is_map
 
 STATUS_OF: Mapping[type[Exception], grpc.StatusCode] = {
     InputError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -17,12 +26,14 @@ STATUS_OF: Mapping[type[Exception], grpc.StatusCode] = {
 }
 
 
-def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
+def status_of(error: BaseException, secrets: Secrets) -> tuple[grpc.StatusCode, str]:
     """Return the code and the text that tell the engine of a failure."""
     if isinstance(error, AssetError):
-        return STATUS_OF.get(type(error), grpc.StatusCode.FAILED_PRECONDITION), str(error)
-    logging.getLogger(__name__).error("a fault of the provider", exc_info=error)
-    return grpc.StatusCode.FAILED_PRECONDITION, f"a fault of the image-assets provider: {describe_fault(error)}"
+        return STATUS_OF.get(type(error), grpc.StatusCode.FAILED_PRECONDITION), secrets.mask(str(error))
+    trace = "".join(traceback.format_exception(error))
+    logging.getLogger(__name__).error("a fault of the provider: %s", secrets.mask(trace))
+    told = secrets.mask(describe_fault(error))
+    return grpc.StatusCode.FAILED_PRECONDITION, f"a fault of the image-assets provider: {told}"
 
 
 def describe_fault(error: BaseException) -> str:
@@ -32,3 +43,12 @@ def describe_fault(error: BaseException) -> str:
         trace = trace.tb_next
     where = f" at {trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else ""
     return f"{type(error).__name__}: {error}{where}"
+
+
+def told(error: InputError, values: Mapping[str, Any], secrets: Secrets) -> Iterator[Problem]:
+    """Yield the problems of some inputs as the engine may be told of them."""
+    for problem in error.problems:
+        value = at(problem.path, values)
+        is_safe = problem.is_shown and not is_map(value) and not is_list(value) and not secrets.holds(value)
+        shown = problem if problem.path and is_safe else Problem("", str(problem))
+        yield Problem(shown.path, secrets.mask(shown.reason))

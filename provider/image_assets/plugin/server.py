@@ -10,13 +10,13 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
-from google.protobuf import empty_pb2
+from google.protobuf import empty_pb2, struct_pb2
 from pulumi.errors import InputPropertyErrorDetails
 from pulumi.provider import server as sdk
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
@@ -30,12 +30,14 @@ from image_assets.components.dispatch import Components
 from image_assets.custom_resource import Change, CustomResource, Job, Kind, State
 from image_assets.errors import InputError
 from image_assets.image.resource import PublishedImage
-from image_assets.inputs.settings import Settings, parse_settings
+from image_assets.inputs.image import secret_inputs
+from image_assets.inputs.settings import Settings, parse_settings, secret_settings
 from image_assets.plugin import wire
 from image_assets.plugin.deployment import Deployment, connect
 from image_assets.plugin.reporter import Reporter
-from image_assets.plugin.rpc_errors import status_of
+from image_assets.plugin.rpc_errors import status_of, told
 from image_assets.repository_policy.resource import RepositoryPolicyStatement
+from image_assets.secrets import Secrets
 from image_assets.task import Task
 from image_assets.values import reveal
 
@@ -66,7 +68,8 @@ class Servicer(sdk.ProviderServicer):
         components = Components()
         super().__init__(components, [], engine_address)
         self.components = components
-        self.reporter = Reporter(engine_address)
+        self.secrets = Secrets()
+        self.reporter = Reporter(engine_address, self.secrets)
         self.pool = ThreadPoolExecutor(RESOURCE_THREADS, "resource")
         self.running = 0
         self.deployments: dict[str, Deployment] = {}
@@ -120,10 +123,12 @@ class Servicer(sdk.ProviderServicer):
 
     async def CheckConfig(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
         """Check the provider's configuration; all problems at once."""
+        news = wire.decode(request.news)
+        self.secrets.add(secret_settings(news))
         try:
-            parse_settings(wire.decode(request.news))
+            parse_settings(news)
         except InputError as error:
-            return pb.CheckResponse(inputs=request.news, failures=failures_of(error))
+            return pb.CheckResponse(inputs=request.news, failures=self.failures_of(error, news))
         return pb.CheckResponse(inputs=request.news)
 
     async def DiffConfig(self, request: pb.DiffRequest, context: Any) -> pb.DiffResponse:
@@ -137,7 +142,9 @@ class Servicer(sdk.ProviderServicer):
 
     async def Configure(self, request: pb.ConfigureRequest, context: Any) -> pb.ConfigureResponse:
         """Take the configuration over."""
-        settings = await self.run(context, parse_settings, wire.decode(request.args))
+        args = wire.decode(request.args)
+        self.secrets.add(secret_settings(args))
+        settings = await self.run(context, parse_settings, args)
         self.reporter.cancelled.clear()
         self.configure(settings)
         self.components.configure(settings, f"{request.urn}::{request.id}" if request.urn else "")
@@ -147,13 +154,18 @@ class Servicer(sdk.ProviderServicer):
 
     async def Construct(self, request: pb.ConstructRequest, context: Any) -> pb.ConstructResponse:
         """Make a component; its content is read meanwhile, so that many assets are read side by side."""
-        task = Task(cancelled=self.reporter.cancelled)
-        await self.run(context, self.images.begin, request.type, wire.decode(request.inputs), task)
-        return await self.answered(context, self._construct(request, context))
+        inputs = self.received(request.inputs)
+        self.secrets.add(secret_config(request))
+        task = Task(cancelled=self.reporter.cancelled, secrets=self.secrets)
+        began = self.offload(self.images.begin, request.type, inputs, task)
+        await self.answered(context, began, inputs)
+        return await self.answered(context, self._construct(request, context), inputs)
 
     async def Call(self, request: pb.CallRequest, context: Any) -> pb.CallResponse:
         """Call a method of a component."""
-        return await self.answered(context, self._call(request, context))
+        args = self.received(request.args)
+        self.secrets.add(secret_config(request))
+        return await self.answered(context, self._call(request, context), args)
 
     async def _construct(self, request: pb.ConstructRequest, context: Any) -> pb.ConstructResponse:
         await self.enter(request)
@@ -178,7 +190,7 @@ class Servicer(sdk.ProviderServicer):
         """Serve the deployment that asks, in this RPC."""
         endpoint = request.monitorEndpoint
         if endpoint not in self.deployments:
-            self.deployments[endpoint] = connect(endpoint, self.engine_address)
+            self.deployments[endpoint] = connect(endpoint, self.engine_address, self.secrets)
         await self.deployments[endpoint].enter(request)
 
     # --- custom resources ---
@@ -186,32 +198,32 @@ class Servicer(sdk.ProviderServicer):
     async def Check(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
         """Check inputs and add the computed ones."""
         resource, job = await self.target(context, request)
-        olds, news = wire.decode(request.olds), wire.decode(request.news)
+        olds, news = self.received(request.olds), self.received(request.news)
         try:
             checked = await self.offload(resource.check, job, olds, news)
         except InputError as error:
-            return pb.CheckResponse(failures=failures_of(error))
+            return pb.CheckResponse(failures=self.failures_of(error, news))
         except Exception as error:
-            await context.abort(*status_of(error))
+            await context.abort(*status_of(error, self.secrets))
             raise
         return pb.CheckResponse(inputs=wire.encode(checked))
 
     async def Diff(self, request: pb.DiffRequest, context: Any) -> pb.DiffResponse:
         """Say what an update would change."""
         resource, job = await self.target(context, request)
-        old = State(request.id, wire.decode(request.old_inputs), wire.decode(request.olds))
-        return diff_response(await self.run(context, resource.diff, job, old, wire.decode(request.news)))
+        old = State(request.id, self.received(request.old_inputs), self.received(request.olds))
+        return diff_response(await self.run(context, resource.diff, job, old, self.received(request.news)))
 
     async def Create(self, request: pb.CreateRequest, context: Any) -> pb.CreateResponse:
         """Make a resource, or foretell it."""
         resource, job = await self.target(context, request, preview=request.preview)
-        made = await self.run(context, resource.create, job, wire.decode(request.properties))
+        made = await self.run(context, resource.create, job, self.received(request.properties))
         return pb.CreateResponse(id=made.id, properties=wire.encode(made.outputs))
 
     async def Read(self, request: pb.ReadRequest, context: Any) -> pb.ReadResponse:
         """Say how a resource is now; an empty id says that it is gone."""
         resource, job = await self.target(context, request)
-        old = State(request.id, wire.decode(request.inputs), wire.decode(request.properties))
+        old = State(request.id, self.received(request.inputs), self.received(request.properties))
         found = await self.run(context, resource.read, job, old)
         if found is None:
             return pb.ReadResponse()
@@ -220,16 +232,29 @@ class Servicer(sdk.ProviderServicer):
     async def Update(self, request: pb.UpdateRequest, context: Any) -> pb.UpdateResponse:
         """Change a resource in place, or foretell it."""
         resource, job = await self.target(context, request, preview=request.preview, is_update=True)
-        old = State(request.id, wire.decode(request.old_inputs), wire.decode(request.olds))
-        outputs = await self.run(context, resource.update, job, old, wire.decode(request.news))
+        old = State(request.id, self.received(request.old_inputs), self.received(request.olds))
+        outputs = await self.run(context, resource.update, job, old, self.received(request.news))
         return pb.UpdateResponse(properties=wire.encode(outputs))
 
     async def Delete(self, request: pb.DeleteRequest, context: Any) -> empty_pb2.Empty:
         """Remove a resource."""
         resource, job = await self.target(context, request)
-        old = State(request.id, wire.decode(request.old_inputs), wire.decode(request.properties))
+        old = State(request.id, self.received(request.old_inputs), self.received(request.properties))
         await self.run(context, resource.delete, job, old)
         return empty_pb2.Empty()
+
+    # --- secrets ---
+
+    def received(self, struct: struct_pb2.Struct) -> dict[str, Any]:
+        """Decode values that came, and hide their secrets from now on."""
+        values = wire.decode(struct)
+        self.secrets.add(secret_inputs(values))
+        return values
+
+    def failures_of(self, error: InputError, values: Mapping[str, Any]) -> list[pb.CheckFailure]:
+        """Turn input problems into Check's own form."""
+        problems = told(error, values, self.secrets)
+        return [pb.CheckFailure(property=problem.path, reason=problem.reason) for problem in problems]
 
     # --- running ---
 
@@ -263,26 +288,32 @@ class Servicer(sdk.ProviderServicer):
         """Run a blocking function; a failure becomes a status."""
         return await self.answered(context, self.offload(function, *args))
 
-    async def answered(self, context: Any, answer: Awaitable[T]) -> T:
-        """Await an answer; a failure becomes a status."""
+    async def answered(self, context: Any, answer: Awaitable[T], inputs: Mapping[str, Any] | None = None) -> T:
+        """Await an answer; a failure becomes a status. Problems of a component's inputs point at them."""
         try:
             return await answer
         except InputError as error:
+            if inputs is None:
+                await context.abort(*status_of(error, self.secrets))
+            problems = list(told(error, inputs or {}, self.secrets))
+            text = "\n".join(problem.reason for problem in problems if not problem.path)
             details = [
                 InputPropertyErrorDetails(property_path=problem.path, reason=problem.reason)
-                for problem in error.problems
+                for problem in problems
+                if problem.path
             ]
-            await context.abort_with_status(self.create_grpc_invalid_properties_status("", details))
+            await context.abort_with_status(self.create_grpc_invalid_properties_status(text, details))
             raise
         except Exception as error:
-            code, text = status_of(error)
+            code, text = status_of(error, self.secrets)
             await context.abort(code, text)
             raise
 
 
-def failures_of(error: InputError) -> list[pb.CheckFailure]:
-    """Turn input problems into Check's own form."""
-    return [pb.CheckFailure(property=problem.path, reason=problem.reason) for problem in error.problems]
+def secret_config(request: pb.ConstructRequest | pb.CallRequest) -> Iterator[str]:
+    """Yield the secrets of the stack's configuration; objects come to whom they are for with marks of their own."""
+    keys = getattr(request, "configSecretKeys", ())
+    return (request.config[key] for key in keys if not request.config[key].startswith(("{", "[")))
 
 
 def diff_response(changes: tuple[Change, ...]) -> pb.DiffResponse:
