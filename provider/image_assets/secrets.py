@@ -28,6 +28,9 @@ _PUBLIC: Final = frozenset(
 )
 """User names that registries document for everybody, beside which a token is the secret."""
 
+_USERINFO: Final = re.compile(r"(?<=http://)[^/\s@'\"]+(?=@)|(?<=https://)[^/\s@'\"]+(?=@)")
+"""Who asks, in a URL: over HTTP this is a login or a token, marked as a secret or not."""
+
 
 class Secrets:
     """The secret texts that this process has met."""
@@ -50,6 +53,7 @@ class Secrets:
 
     def mask(self, text: str) -> str:
         """Return the text with a mask over every secret, in whatever encoding it stands there."""
+        text = _USERINFO.sub(MASK, text)
         if self._short:
             text = self._short.sub(MASK, text)
         if self._overlapping is None or not any(form in text for form in self._forms):

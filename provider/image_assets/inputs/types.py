@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from image_assets.errors import Problem
+from image_assets.secrets import MASK, texts_of
 from image_assets.values import UNKNOWN, Secret, is_list, is_map
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -253,7 +254,14 @@ def problems(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
     if bare is UNKNOWN:
         return
     found = shape.problems(bare, path)
-    yield from (replace(problem, is_shown=False) for problem in found) if isinstance(value, Secret) else found
+    yield from (_of_secret(problem, bare) for problem in found) if isinstance(value, Secret) else found
+
+
+def _of_secret(problem: Problem, value: Any) -> Problem:
+    """Take what a reason quotes of a secret out of it: it may be a part, which nobody would know for one."""
+    texts = "\n".join(texts_of(value)).lower()
+    reason = re.sub(r'"([^"]*)"', lambda found: f'"{MASK}"' if found[1].lower() in texts else found[0], problem.reason)
+    return replace(problem, reason=reason, is_shown=False)
 
 
 def member_problems(member: Member, value: Any, path: str) -> Iterator[Problem]:
