@@ -13,7 +13,19 @@ from image_assets.errors import CancelledByUserError, RegistryError
 from image_assets.oci import Limits, NoKeychain, RegistryClient, digest_of
 from image_assets.oci.media_types import OCI_MANIFEST
 from image_assets.task import Task
-from tests.fakes.registry import FakeRegistry, Fault, Rules, answer, drip, header, reset, reset_after, silence, truncate
+from tests.fakes.registry import (
+    Auth,
+    FakeRegistry,
+    Fault,
+    Rules,
+    answer,
+    drip,
+    header,
+    reset,
+    reset_after,
+    silence,
+    truncate,
+)
 from tests.oci.conftest import QUICK, NewClient, Place, Starter
 from tests.oci.samples import CONFIG, Stream, known, manifest, noise, push_image
 
@@ -89,12 +101,15 @@ def test_what_is_final_is_asked_only_once(strict: FakeRegistry, new_client: NewC
     assert len(strict.calls("HEAD")) == 1
 
 
-def test_a_refused_head_shows_what_a_get_says(strict: FakeRegistry, new_client: NewClient) -> None:
-    strict.fail(
+@pytest.mark.parametrize(("kind", "remark"), [("basic", "; no credentials were found for 127"), ("none", "$")])
+def test_a_refused_head_shows_what_a_get_says(start: Starter, new_client: NewClient, kind: str, remark: str) -> None:
+    """Who had no credentials is told so only where the registry asks for some."""
+    registry = start(auth=Auth(kind))
+    registry.fail(
         "*", "/manifests/", answer(403, "DENIED", message="not authorized to perform: ecr:BatchGetImage"), times=9
     )
-    with pytest.raises(RegistryError, match=r"ecr:BatchGetImage \(DENIED\), HTTP 403$"):
-        new_client(strict, NoKeychain()).head_manifest("app", "v1")
+    with pytest.raises(RegistryError, match=rf"ecr:BatchGetImage \(DENIED\), HTTP 403{remark}"):
+        new_client(registry, NoKeychain()).head_manifest("app", "v1")
 
 
 def test_another_digest_than_ours_in_the_answer_is_an_error(strict: FakeRegistry, new_client: NewClient) -> None:

@@ -4,10 +4,11 @@ Row by row, each file using only those above it:
 
     media_types · model · keychain · challenge · scopes · limits · exchange · single_flight · watchdog   values, tools
     faults · endpoint · retries · trust     decisions: what an error means, where to ask, when again, whom to trust
+    judging · referrers                     whether an answer is a registry's, a manifest; the list of referrers
     tls_failures · outgoing · connections · transport       one HTTP exchange (urllib3 lives here alone)
     tokens · auth                            signing in
     session                                  one exchange with all of this
-    reading · upload · download              one blob
+    reading · blob_lookup · upload · download    one blob
     client                                   the verbs
 """
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from image_assets.oci.challenge import Challenge, parse_challenges
 from image_assets.oci.exchange import Answer, Request
@@ -17,6 +17,7 @@ from image_assets.task import Task
 _PREFERENCE = ("bearer", "basic")
 _UNAUTHORIZED = 401
 ABOUT_IDENTITY = frozenset({_UNAUTHORIZED, 403})
+_SCOPE_REFUSED = ABOUT_IDENTITY | {400}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Access:
 
     @classmethod
     def push(cls, repository: str) -> "Access":
-        """Writing."""
+        """Writing, and reading what is there before: some registries make a repository when this is asked for."""
         return cls(repository, (scope(repository, PUSH),))
 
     @classmethod
@@ -61,12 +62,14 @@ class Signature:
         asked: Whether the registry asked for a login, so that one was looked for.
         token: What the token was asked for with, if it is one.
         credential: Who signs, if anybody.
+        failure: Why there is no token: then the registry's own challenge is to say which scope it wants.
     """
 
     header: str | None = field(default=None, repr=False)
     asked: bool = False
     token: TokenRequest | None = None
     credential: Credential | None = None
+    failure: ExchangeError | None = None
 
 
 class Authorizer:
@@ -88,13 +91,16 @@ class Authorizer:
         self._challenge: Challenge | None = None
         self._credentials: dict[str, Credential | None] = {}
         self._asking: SingleFlight[Credential | None] = SingleFlight(task)
+        # What is asked for beside our own scopes, and what is asked for in their place, because challenges named it.
         self._widened: dict[Access, tuple[str, ...]] = {}
+        self._named: dict[Access, tuple[str, ...]] = {}
 
-    def take_challenge(self, answer: Answer) -> None:
-        """Take the registry's way of signing in from an answer."""
+    def take_challenge(self, answer: Answer) -> Challenge | None:
+        """Take the registry's way of signing in from an answer, and return it if it is understood."""
         if chosen := choose(parse_challenges(answer.challenges)):
             with self._lock:
                 self._challenge = chosen
+        return chosen
 
     def sign(self, access: Access, url: str) -> Signature:
         """Return what lets a request in: nothing, a password or a token.
@@ -114,32 +120,58 @@ class Authorizer:
         try:
             return self._bearer(challenge, access, credential, url)
         except ExchangeError as error:
-            if error.status not in ABOUT_IDENTITY:
+            if error.status not in _SCOPE_REFUSED:
                 raise
-            # Some registries' passwords live for an hour only: the keychain may have a newer one.
+            return self._after_refusal(challenge, access, credential, url, error)
+
+    def _after_refusal(
+        self, challenge: Challenge, access: Access, credential: Credential | None, url: str, error: ExchangeError
+    ) -> Signature:
+        """Find out what the token server did not like: who asks, or what for."""
+        # Some registries' passwords live for an hour only: the keychain may have a newer one.
+        if error.status in ABOUT_IDENTITY:
             self._forget(access.repository, credential)
-            newer = self._credential(access.repository)
-            if newer == credential:
-                raise error.because(self.explain(Signature(asked=True, credential=credential), error.status)) from error
+        newer = self._credential(access.repository)
+        if newer != credential:
             return self._bearer(challenge, access, newer, url)
+        used = Signature(credential=credential, asked=True)
+        explained = error.because(self.explain(used, error.status)) if error.status in ABOUT_IDENTITY else error
+        wrong_password = error.status == _UNAUTHORIZED and credential is not None
+        if wrong_password or access in self._named:
+            raise explained from error
+        # Token servers refuse actions that they do not know or do not give: the request's own challenge names others.
+        return replace(used, failure=explained)
 
     def _bearer(self, challenge: Challenge, access: Access, credential: Credential | None, url: str) -> Signature:
-        wanted = TokenRequest.of(challenge, merged(self._widened.get(access, access.scopes)), credential)
+        wanted = TokenRequest.of(challenge, merged(self._scopes(access)), credential)
         if wanted.credential and not usable_realm(wanted.realm, url, self._insecure):
             raise _unsafe(wanted.realm)
         return Signature(f"Bearer {self._tokens.get(wanted)}", asked=True, token=wanted, credential=credential)
 
+    def _scopes(self, access: Access) -> tuple[str, ...]:
+        return self._named.get(access) or self._widened.get(access) or access.scopes
+
     def refused(self, access: Access, used: Signature, answer: Answer) -> None:
-        """Learn from a refusal: token or password may have expired, or other scopes are wanted than we thought."""
-        self.take_challenge(answer)
+        """Learn from a refusal: token or password may have expired, or other scopes are wanted than we thought.
+
+        Raises:
+            ExchangeError: There was no token, and the registry does not say for which scope it would take one.
+        """
+        challenge = self.take_challenge(answer)
+        asked = challenge.parameters.get("scope", "").split() if challenge else []
+        if used.failure:
+            if not asked:
+                raise used.failure
+            with self._lock:
+                self._named[access] = merged(asked)
+            return
         if used.token and used.header:
             self._tokens.drop(used.token, used.header.removeprefix("Bearer "))
         if not (used.token and used.credential):
             self._forget(access.repository, used.credential)
-        challenge = self._challenge
-        if challenge and (asked := challenge.parameters.get("scope", "")):
+        if asked and access not in self._named:
             with self._lock:
-                self._widened[access] = merged((*access.scopes, *asked.split()))
+                self._widened[access] = merged((*access.scopes, *asked))
 
     def explain(self, used: Signature, status: int | None) -> str:
         """Say as whom a refused request was made, and what can be done: the usual question after a 401 or 403."""

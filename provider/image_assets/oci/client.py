@@ -10,25 +10,28 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from image_assets import reference as names
-from image_assets.oci import endpoint
+from image_assets.errors import RegistryError
+from image_assets.oci import endpoint, judging, referrers
 from image_assets.oci.auth import Access
+from image_assets.oci.blob_lookup import blob_length
 from image_assets.oci.download import download
 from image_assets.oci.exchange import Answer, Request
 from image_assets.oci.faults import ExchangeError, Fault
 from image_assets.oci.keychain import Keychain
 from image_assets.oci.limits import Limits
-from image_assets.oci.media_types import ACCEPT
-from image_assets.oci.model import BlobSource, Descriptor, Manifest, Uploaded, digest_of
+from image_assets.oci.media_types import ACCEPT, OCI_INDEX
+from image_assets.oci.model import BlobSource, Descriptor, Manifest, Uploaded, algorithm_of, digest_of
+from image_assets.oci.retries import pauses_to_settle
 from image_assets.oci.session import Session
 from image_assets.oci.single_flight import SingleFlight
 from image_assets.oci.upload import Dialect, Upload
 from image_assets.task import Task
 
 _MISSING: Final = 404
+_CREATED: Final = 201
 _FOUND: Final = frozenset({200, _MISSING})
-# A HEAD has no body: only a GET tells the user why, or whether the registry merely knows no HEAD.
-_TO_BE_EXPLAINED: Final = frozenset({400, 401, 403, 405, 501})
-_STORED: Final = frozenset({200, 201, 202})
+_STORED: Final = frozenset({200, _CREATED, 202, 204})
+_BLOB_CODES: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 _DELETED: Final = frozenset({200, 202, 204})
 _CANNOT_DELETE: Final = frozenset({405, 501})
 _CANNOT_DELETE_CODES: Final = frozenset({"UNSUPPORTED", "DIGEST_INVALID", "TAG_INVALID"})
@@ -77,44 +80,89 @@ class RegistryClient:
         other._session = self._session.of(task)  # noqa: SLF001 - the copy is of this class
         return other
 
-    def head_manifest(self, repository_path: str, reference: str) -> Descriptor | None:
+    def head_manifest(self, repository_path: str, reference: str, *, to_push: bool = False) -> Descriptor | None:
         """Return what a tag or digest names, or None if the registry says that it does not exist.
 
-        Only a 404 counts as "does not exist" (spec, "Checking if content exists in the registry").
-        """
-        try:
-            answer = self._manifest("HEAD", repository_path, reference, _FOUND)
-        except ExchangeError as error:
-            if error.status not in _TO_BE_EXPLAINED:
-                raise
-            answer = self._manifest("GET", repository_path, reference, _FOUND)
-        if answer.status == _MISSING:
-            return None
-        # Registries may leave the digest out: then only the content tells it.
-        return _described(answer) or self.get_manifest(repository_path, reference).descriptor
+        Only a registry's 404 counts as "does not exist" (spec, "Checking if content exists in the registry"), and only
+        what shows itself to be a manifest counts as there.
 
-    def get_manifest(self, repository_path: str, reference: str) -> Manifest:
+        Args:
+            repository_path: The repository.
+            reference: The tag or digest.
+            to_push: Whether the repository is about to be written to; some registries make it when this is said.
+        """
+        access = _access(repository_path, to_push=to_push)
+        try:
+            answer = self._manifest("HEAD", repository_path, reference, _FOUND, access)
+        except ExchangeError as error:
+            if error.status is None or error.temporary:
+                raise
+            # A HEAD has no body: only a GET tells why, or whether the registry merely knows no HEAD.
+            return self._looked_up(repository_path, reference, access)
+        if answer.status == _MISSING and "json" in answer.headers.get("content-type", ""):
+            return None
+        found = None if answer.status == _MISSING else judging.described(answer, reference)
+        return found or self._looked_up(repository_path, reference, access)
+
+    def await_manifest(self, repository_path: str, reference: str, *, to_push: bool = True) -> Descriptor | None:
+        """Return what a tag or digest names, or None if it does not exist even some time after it was written.
+
+        Registries of several servers show to others what one of them took only seconds later.
+        """
+        for pause in pauses_to_settle(self._session.limits):
+            if found := self.head_manifest(repository_path, reference, to_push=to_push):
+                return found
+            self._session.task.sleep(pause)
+        return self.head_manifest(repository_path, reference, to_push=to_push)
+
+    def get_manifest(self, repository_path: str, reference: str, *, to_push: bool = False) -> Manifest:
         """Return a manifest or index; its digest is computed, and compared with what was asked for and promised."""
-        answer = self._manifest("GET", repository_path, reference, frozenset({200}))
-        digest = digest_of(answer.content)
-        promised = reference if names.is_digest(reference) else answer.headers.get("docker-content-digest", digest)
-        if promised != digest and promised.startswith("sha256:"):
-            raise _failed(answer, f"the content has the digest {digest}, not {promised}")
-        return Manifest(_of_content(answer.content, answer.headers.get("content-type", "")), answer.content)
+        access = _access(repository_path, to_push=to_push)
+        answer = self._manifest("GET", repository_path, reference, frozenset({200}), access)
+        return judging.manifest_of(answer, reference)
 
     def put_manifest(self, repository_path: str, reference: str, content: bytes, media_type: str) -> Descriptor:
-        """Store a manifest or index under a tag or its digest (spec, "Pushing Manifests")."""
+        """Store a manifest or index under a tag or its digest (spec, "Pushing Manifests").
+
+        Where the registry keeps no list of what refers to a manifest, the one that the spec has under a tag is kept up
+        ("Pushing Manifests with Subject").
+        """
         path = _manifest_path(repository_path, reference)
         headers = {"Content-Type": media_type}
-        answer = self._session.ask(
-            lambda: Request("PUT", self._session.url(path), headers=headers, body=content, expect=_STORED),
-            Access.push(repository_path),
-        )
-        digest = digest_of(content)
-        stored = answer.headers.get("docker-content-digest", digest)
-        if stored != digest:
-            raise _failed(answer, f"the registry stored {stored} where {digest} was sent")
-        return _of_content(content, media_type)
+        try:
+            answer = self._session.ask(
+                lambda: Request("PUT", self._session.url(path), headers=headers, body=content, expect=_STORED),
+                Access.push(repository_path),
+                _blobs_may_appear,
+            )
+        except ExchangeError as error:
+            raise (error.seen_as(Fault.FINAL) if error.fault is Fault.LOST else error) from error
+        self._check_stored(repository_path, reference, content, answer)
+        named = Descriptor(media_type, digest_of(content), len(content))
+        if "oci-subject" not in answer.headers and (subject := referrers.subject_of(content)):
+            self._list_referrer(repository_path, subject, referrers.entry(named, content))
+        return named
+
+    def _check_stored(self, repository_path: str, reference: str, content: bytes, answer: Answer) -> None:
+        """Make sure that the answer to a PUT says that this content was stored.
+
+        Raises:
+            ExchangeError: Something else was, or nothing.
+        """
+        stored = answer.headers.get("docker-content-digest", "")
+        if names.is_digest(stored):
+            digest = digest_of(content, algorithm_of(stored))
+            if stored != digest:
+                raise judging.failed(answer, f"the registry stored {stored} where {digest} was sent")
+        elif answer.status != _CREATED and self.await_manifest(repository_path, reference) is None:
+            raise judging.failed(answer, f"the registry answered {answer.status}, but did not store the manifest")
+
+    def _list_referrer(self, repository_path: str, subject: str, entry: Mapping[str, Any]) -> None:
+        tag = referrers.tag_of(subject)
+        found = self.head_manifest(repository_path, tag, to_push=True)
+        listed = self.get_manifest(repository_path, tag, to_push=True) if found else None
+        if (content := referrers.index_with(listed, entry)) is not None:
+            self.put_manifest(repository_path, tag, content, OCI_INDEX)
 
     def delete_manifest(self, repository_path: str, reference: str) -> bool:
         """Delete a tag, or a manifest with all its tags (spec, "Content Management").
@@ -147,15 +195,15 @@ class RegistryClient:
             if not following:
                 return tags
             url = endpoint.resolve(answer.url, following[1])
-        raise _failed(answer, f"more than {_MOST_PAGES} pages of tags")
+        raise judging.failed(answer, f"more than {_MOST_PAGES} pages of tags")
 
-    def head_blob(self, repository_path: str, digest: str) -> int | None:
+    def head_blob(self, repository_path: str, digest: str, *, to_push: bool = False) -> int | None:
         """Return a blob's length, or None if the repository does not have it."""
-        path = f"{repository_path}/blobs/{digest}"
-        answer = self._session.ask(
-            lambda: Request("HEAD", self._session.url(path), expect=_FOUND), Access.pull(repository_path)
-        )
-        return None if answer.status == _MISSING else _length(answer)
+        return blob_length(self._session, repository_path, digest, _access(repository_path, to_push=to_push))
+
+    def check_push(self, repository_path: str) -> None:
+        """Make sure that blobs may be sent to a repository: an upload is begun and dropped."""
+        Upload(self._session, repository_path, _NamedBlob(""), _unheard, self._dialect).begin_and_cancel()
 
     def get_blob(self, repository_path: str, digest: str) -> Iterator[bytes]:
         """Give a blob's bytes; wrong ones raise at the end."""
@@ -200,13 +248,28 @@ class RegistryClient:
                 return mounted
         return upload.run()
 
-    def _manifest(self, method: str, repository_path: str, reference: str, expect: frozenset[int]) -> Answer:
+    def _manifest(
+        self, method: str, repository_path: str, reference: str, expect: frozenset[int], access: Access
+    ) -> Answer:
         path = _manifest_path(repository_path, reference)
         headers = {"Accept": ACCEPT}
         return self._session.ask(
-            lambda: Request(method, self._session.url(path), headers=headers, expect=expect),
-            Access.pull(repository_path),
+            lambda: Request(method, self._session.url(path), headers=headers, expect=expect), access
         )
+
+    def _looked_up(self, repository_path: str, reference: str, access: Access) -> Descriptor | None:
+        """Find out by GET what a reference names; the words of a 404 decide whether nothing is there."""
+        answer = self._manifest("GET", repository_path, reference, _FOUND, access)
+        if answer.status != _MISSING:
+            return judging.manifest_of(answer, reference).descriptor
+        if judging.is_web_page(answer):
+            raise judging.failed(
+                answer, "the answer is a web page (404), so it does not say whether the image is there"
+            )
+        if not judging.speaks_spec(answer):
+            # Somebody else's 404, or a registry of few words: it counts if a registry is still there.
+            self._session.confirm()
+        return None
 
     def _get(self, url_or_path: str, access: Access) -> Answer:
         def build() -> Request:
@@ -228,40 +291,33 @@ class _NamedBlob:
         return iter(())
 
 
+def _access(repository_path: str, *, to_push: bool) -> Access:
+    return Access.push(repository_path) if to_push else Access.pull(repository_path)
+
+
 def _manifest_path(repository_path: str, reference: str) -> str:
+    """Return the path of a manifest.
+
+    Raises:
+        RegistryError: The reference is a digest by which content cannot be checked.
+    """
+    if ":" in reference:
+        try:
+            algorithm_of(reference)
+        except ValueError as error:
+            raise RegistryError(f"{repository_path}@{reference[:100]} cannot be used: {error}") from error
     return f"{repository_path}/manifests/{quote(reference, safe=':')}"
 
 
-def _described(answer: Answer) -> Descriptor | None:
-    """Read a descriptor from the headers; None if they do not hold a sound one."""
-    digest = answer.headers.get("docker-content-digest", "")
-    length = _length(answer)
-    if not names.is_digest(digest) or length is None:
-        return None
-    return Descriptor(_media_type(answer.headers.get("content-type", "")), digest, length)
-
-
-def _of_content(content: bytes, content_type: str) -> Descriptor:
-    return Descriptor(_media_type(content_type), digest_of(content), len(content))
-
-
-def _media_type(content_type: str) -> str:
-    return content_type.partition(";")[0].strip()
-
-
-def _length(answer: Answer) -> int | None:
-    length = answer.headers.get("content-length", "")
-    return int(length) if length.isdecimal() else None
+def _blobs_may_appear(error: ExchangeError) -> ExchangeError:
+    """Return the error of a PUT; blobs that the registry does not see yet may be the last ones sent."""
+    return error.seen_as(Fault.LOST) if _BLOB_CODES.intersection(error.codes) else error
 
 
 def _tags(answer: Answer) -> list[str]:
     try:
         body: Any = json.loads(answer.content)
     except (ValueError, RecursionError) as error:
-        raise _failed(answer, "the list of tags is not JSON") from error
+        raise judging.failed(answer, "the list of tags is not JSON") from error
     tags = body.get("tags") if isinstance(body, dict) else None
     return [tag for tag in tags or () if isinstance(tag, str)]
-
-
-def _failed(answer: Answer, reason: str) -> ExchangeError:
-    return ExchangeError(reason, method=answer.method, url=answer.url, fault=Fault.FINAL)

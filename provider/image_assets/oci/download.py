@@ -5,9 +5,11 @@ import hashlib
 from collections.abc import Iterator
 from typing import Final
 
+from image_assets.errors import RegistryError
 from image_assets.oci.auth import Access
 from image_assets.oci.exchange import Request
 from image_assets.oci.faults import ExchangeError, Fault
+from image_assets.oci.model import algorithm_of
 from image_assets.oci.retries import Retries
 from image_assets.oci.session import Session
 
@@ -23,7 +25,10 @@ def download(session: Session, repository_path: str, digest: str) -> Iterator[by
         CancelledByUserError: The user cancelled meanwhile.
     """
     retries = Retries(session.limits)
-    hashed = hashlib.new(digest.partition(":")[0])
+    try:
+        hashed = hashlib.new(algorithm_of(digest))
+    except ValueError as error:
+        raise RegistryError(f"the blob {digest[:100]} of {repository_path} cannot be read: {error}") from error
     position = 0
     while True:
         try:

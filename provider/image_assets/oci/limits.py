@@ -12,7 +12,9 @@ class Limits:
         answer: Seconds from the end of a request to the end of a short answer.
         commit: The same where the registry must first store a large blob.
         stall: Seconds in which the next piece of a long transfer must move.
-        retrying: Seconds from the first failure of a request to the start of its last repetition.
+        retrying: Seconds from the first failure of a request to the start of its last repetition; those in which
+            content moved do not count.
+        settle: Seconds in which what a registry took must become readable.
         pace: What the pauses between repetitions are multiplied by.
         chunk: Bytes in one PATCH where a registry wants uploads in pieces.
     """
@@ -22,6 +24,7 @@ class Limits:
     commit: float = 300.0
     stall: float = 45.0
     retrying: float = 60.0
+    settle: float = 20.0
     pace: float = 1.0
     chunk: int = 16 * 2**20
 

@@ -5,10 +5,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+#: The registered algorithms that content is checked by (OCI image spec, "Registered algorithms").
+ALGORITHMS = frozenset({"sha256", "sha512"})
 
-def digest_of(content: bytes) -> str:
+
+def digest_of(content: bytes, algorithm: str = "sha256") -> str:
     """Return the content's digest (OCI image spec, "Digests")."""
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
+
+
+def algorithm_of(digest: str) -> str:
+    """Return the algorithm of a digest.
+
+    Raises:
+        ValueError: It is none by which content can be checked; says which.
+    """
+    algorithm = digest.partition(":")[0]
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f'the digest algorithm "{algorithm}" is not supported, only sha256 and sha512')
+    return algorithm
 
 
 @dataclass(frozen=True)

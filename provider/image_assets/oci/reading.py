@@ -1,22 +1,39 @@
 """Reading a blob for one try of sending it, and counting what of it was sent."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 
 from image_assets.oci.model import BlobSource
 
 
 class Meter:
-    """Counts what was sent, and tells the listener what counts towards the blob."""
+    """Counts what was sent, and tells the listener what counts towards the blob.
 
-    def __init__(self, listener: Callable[[int], None]) -> None:
+    Attributes:
+        sent: Bytes that went out, repetitions included.
+    """
+
+    def __init__(self, listener: Callable[[int], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._listener = listener
+        self._clock = clock
         self._position = 0
+        self._began = self._moved = clock()
         self.sent = 0
+
+    @property
+    def seconds(self) -> float:
+        """The seconds of the current try up to when the last bytes went out."""
+        return self._moved - self._began
+
+    def start(self) -> None:
+        """Take note that a try begins."""
+        self._began = self._moved = self._clock()
 
     def advance(self, count: int) -> None:
         """Take note of bytes that went out."""
         self.sent += count
+        self._moved = self._clock()
         self._position += count
         self._listener(count)
 

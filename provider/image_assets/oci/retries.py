@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from image_assets.oci.faults import ExchangeError, Fault
@@ -21,6 +21,8 @@ PAUSES: Mapping[Fault, tuple[float, ...]] = MappingProxyType(
     }
 )
 _SPREAD = 0.2
+_FIRST_LOOK = 0.1
+_LONGEST_LOOK = 4.0
 
 
 class Retries:
@@ -48,6 +50,11 @@ class Retries:
         self.tries += 1
         return pause
 
+    def exclude(self, seconds: float) -> None:
+        """Do not count so many seconds: in them content moved."""
+        if self._first is not None:
+            self._first += seconds
+
     def renew(self) -> None:
         """Forget the failures so far: much was achieved since."""
         self._failures.clear()
@@ -63,6 +70,15 @@ class Retries:
         )
         remark = ", ".join(filter(None, (tried, asked)))
         return error.because(remark) if remark else error
+
+
+def pauses_to_settle(limits: Limits) -> Iterator[float]:
+    """Yield the seconds between looks at what was written, until it should have become readable."""
+    pause, waited = _FIRST_LOOK, 0.0
+    while waited < limits.settle:
+        yield pause * limits.pace
+        waited += pause
+        pause = min(pause * 2, _LONGEST_LOOK)
 
 
 def _spread(pause: float) -> float:

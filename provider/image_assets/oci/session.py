@@ -11,7 +11,8 @@ from image_assets import reference
 from image_assets.oci import endpoint
 from image_assets.oci.auth import ABOUT_IDENTITY, Access, Authorizer, Signature
 from image_assets.oci.exchange import Answer, Request
-from image_assets.oci.faults import TEMPORARY_STATUSES, ExchangeError, Fault, refused
+from image_assets.oci.faults import TEMPORARY_STATUSES, ExchangeError, Fault, parse_refusal, refused
+from image_assets.oci.judging import check_support
 from image_assets.oci.keychain import Keychain
 from image_assets.oci.limits import Limits
 from image_assets.oci.retries import Retries
@@ -20,11 +21,11 @@ from image_assets.task import Task
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
-_MOST_SIGNATURES: Final = 3
+_MOST_SIGNATURES: Final = 4
+_BAD_REQUEST: Final = 400
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
-# What a server that expects TLS says to plain HTTP: Go's says 400, others send the client on.
-_OTHER_SCHEME: Final = _REDIRECTS | {400}
+_ABOUT_TOKENS: Final = frozenset({"DENIED", "UNAUTHORIZED", "UNKNOWN"})
 _FINAL: Final = frozenset({Fault.TLS, Fault.FINAL})
 
 
@@ -33,6 +34,10 @@ class _Reached:
     """How the registry is reached, once that is known."""
 
     by: endpoint.Candidate | None = None
+
+
+def _as_it_is(error: ExchangeError) -> ExchangeError:
+    return error
 
 
 class Session:
@@ -85,8 +90,15 @@ class Session:
         candidate = self._candidate or self._ping.run("", self._find_candidate)
         return f"{_base(candidate, self._host)}{path}"
 
-    def ask(self, build: Callable[[], Request], access: Access) -> Answer:
-        """Exchange until it succeeds or no retry is left; `build` is called for each try.
+    def ask(
+        self, build: Callable[[], Request], access: Access, seen: Callable[[ExchangeError], ExchangeError] = _as_it_is
+    ) -> Answer:
+        """Exchange until it succeeds or no retry is left.
+
+        Args:
+            build: Called for each try.
+            access: What the request needs to be let in.
+            seen: Says of what kind an error is to whoever asks.
 
         Raises:
             RegistryError: The registry refused, or did not answer in time.
@@ -97,7 +109,7 @@ class Session:
             try:
                 return self.once(build(), access)
             except ExchangeError as error:
-                self.wait_after(error, retries)
+                self.wait_after(seen(error), retries)
 
     def wait_after(self, error: ExchangeError, retries: Retries) -> None:
         """Wait until it is time to try again.
@@ -112,19 +124,24 @@ class Session:
         self.task.sleep(pause)
 
     def once(self, request: Request, access: Access) -> Answer:
-        """Exchange once; a refused token is renewed, which does not count as a failure.
+        """Exchange once; a refused token or scope is asked for anew, which does not count as a failure.
 
         Raises:
             ExchangeError: Any failure, and any answer that was not expected.
         """
         signature = self._sign(request, access)
+        answer = self._follow(_signed(request, signature))
         for _ in range(_MOST_SIGNATURES):
-            answer = self._follow(_signed(request, signature))
-            if not _is_signed_out(answer) or not self._is_registry(answer.url):
+            if not (self._is_registry(answer.url) and needs_new_signature(answer, signature)):
                 break
-            self._authorizer.refused(access, signature, answer)
-            signature, before = self._sign(request, access), signature
+            before = signature
+            self._authorizer.refused(access, before, answer)
+            signature = self._sign(request, access)
             if signature.header == before.header:
+                break
+            answer = self._follow(_signed(request, signature))
+            # Only a 401 asks for a signature; any other status was tried as one, once.
+            if answer.status != _UNAUTHORIZED:
                 break
         return self._checked(request, answer, signature)
 
@@ -143,9 +160,7 @@ class Session:
             if request.confidential and not endpoint.is_same_host(request.url, target):
                 raise _leading_away(request, target)
             request = _redirected(request, target)
-        raise ExchangeError(
-            f"more than {_MOST_REDIRECTS} redirects", method=request.method, url=request.url, fault=Fault.FINAL
-        )
+        raise too_many_redirects(request)
 
     def _send(self, request: Request) -> Answer:
         began = time.monotonic()
@@ -166,8 +181,18 @@ class Session:
             _base(self._candidate, self._host)
         )
 
+    def confirm(self) -> None:
+        """Make sure that the registry still answers as one.
+
+        Raises:
+            ExchangeError: It does not.
+        """
+        if self._candidate:
+            answer = self._ask_version(self._candidate)
+            check_support(answer, self._authorizer.take_challenge(answer))
+
     def _find_candidate(self) -> endpoint.Candidate:
-        """Ask for `/v2/` in each way that is allowed, and keep the one that answers (spec, "Determining Support")."""
+        """Ask for `/v2/` by each scheme allowed, and keep the one that answers (spec, "Determining Support")."""
         errors: list[ExchangeError] = []
         *others, last = endpoint.candidates(self._host, insecure=self._is_insecure)
         for candidate in (*others, last):
@@ -176,19 +201,34 @@ class Session:
             except ExchangeError as error:
                 errors.append(error)
                 continue
-            if candidate is last or answer.status not in _OTHER_SCHEME:
-                self._authorizer.take_challenge(answer)
+            if candidate is last or not self._wants_other_scheme(answer):
+                check_support(answer, self._authorizer.take_challenge(answer))
                 self._reached.by = candidate
                 return candidate
         # A failure that may pass says more than that plain HTTP was no TLS, or the other way round.
         raise next((error for error in errors if error.fault not in _FINAL), errors[0])
 
     def _ask_version(self, candidate: endpoint.Candidate) -> Answer:
+        """Ask for `/v2/` without a signature; redirects are followed, but not to another scheme of the same host."""
         request = Request("GET", _base(candidate, self._host))
-        answer = self._transport.send(request, verify=candidate.verify)
-        if answer.status in TEMPORARY_STATUSES:
-            raise _refused(request, answer)
-        return answer
+        for _ in range(_MOST_REDIRECTS + 1):
+            own = endpoint.host_name(urlsplit(request.url).netloc) == endpoint.host_name(self._host)
+            answer = self._transport.send(request, verify=candidate.verify or not own)
+            if answer.status in TEMPORARY_STATUSES:
+                raise _refused(request, answer)
+            location = answer.headers.get("location")
+            if answer.status not in _REDIRECTS or not location or self._wants_other_scheme(answer):
+                return answer
+            request = _redirected(request, endpoint.resolve(request.url, location))
+        raise too_many_redirects(request)
+
+    def _wants_other_scheme(self, answer: Answer) -> bool:
+        """Say whether a server that was spoken to by the wrong scheme answers: Go's says 400, others redirect."""
+        if answer.status == _BAD_REQUEST:
+            return True
+        target = urlsplit(endpoint.resolve(answer.url, answer.headers.get("location", "")))
+        same_host = target.hostname == endpoint.host_name(self._host)
+        return answer.status in _REDIRECTS and same_host and target.scheme != urlsplit(answer.url).scheme
 
     def _checked(self, request: Request, answer: Answer, signature: Signature) -> Answer:
         """Return a wanted answer.
@@ -203,14 +243,30 @@ class Session:
         raise error.because(remark) if remark else error
 
 
+def too_many_redirects(request: Request) -> ExchangeError:
+    """Return the error of a request that is sent on and on."""
+    reason = f"more than {_MOST_REDIRECTS} redirects"
+    return ExchangeError(reason, method=request.method, url=request.url, fault=Fault.FINAL)
+
+
+def needs_new_signature(answer: Answer, used: Signature) -> bool:
+    """Say whether an answer refuses the signature: 401, or other statuses by which registries say "expired".
+
+    ECR Public answers 400 to an expired token, ECR 403 ("Your authorization token has expired"); neither with a
+    challenge. What names another reason in the spec's codes is not about the signature.
+    """
+    if answer.status == _UNAUTHORIZED:
+        return True
+    if used.header is None or answer.status not in {_BAD_REQUEST, _FORBIDDEN}:
+        return False
+    if b"expired" in answer.content.lower():
+        return True
+    codes = parse_refusal(answer.status, answer.content).codes
+    return answer.status == _BAD_REQUEST and used.token is not None and _ABOUT_TOKENS.issuperset(codes)
+
+
 def _base(candidate: endpoint.Candidate, host: str) -> str:
     return f"{candidate.scheme}://{host}/v2/"
-
-
-def _is_signed_out(answer: Answer) -> bool:
-    """Say whether an answer asks for a new token; ECR says so with 403 ("Your authorization token has expired")."""
-    expired = answer.status == _FORBIDDEN and b"expired" in answer.content.lower()
-    return answer.status == _UNAUTHORIZED or expired
 
 
 def _signed(request: Request, signature: Signature) -> Request:

@@ -26,7 +26,7 @@ _CLIENT = "pulumi-image-assets"
 _DEFAULT_LIFE = 60.0
 _SHARE_OF_LIFE = 0.8
 _LONGEST_TOKEN = 64 * 2**10
-_GOOD = frozenset({200})
+_GOOD = frozenset({200, 201, 202, 203})
 # What servers answer that take a refresh token only as a password, by GET (containerd, `docker/auth` and `authorizer`).
 _ABOUT_TOKEN = frozenset({400, 401})
 _KNOWS_NO_POST = _ABOUT_TOKEN | {403, 404, 405, 501}
