@@ -45,8 +45,9 @@ def ignored(news: Values) -> frozenset[str]:
     if invalidation is UNKNOWN:
         return frozenset()
     switched_off = {field.name for field in fields_of(news) if invalidation.get(field.switch) is False}
-    args = invalidation.get("ignoredBuildArgs") or []
-    return frozenset(switched_off | {join("buildArgs", name) for name in args if isinstance(name, str)})
+    args = invalidation.get("ignoredBuildArgs")
+    names = args if isinstance(args, list) else []
+    return frozenset(switched_off | {join("buildArgs", name) for name in names if isinstance(name, str)})
 
 
 def normal(field: Field, value: Any) -> Any:

@@ -90,7 +90,7 @@ class PublishedImage:
     def begin_lookup(self, inputs: Inputs, task: Task, taken: "Future[Taken]") -> None:
         """Start asking the registry whether it has the image, which `diff` will want to know."""
         target = None if taken.exception() else known_target(inputs, taken.result().fingerprint.digest)
-        if target:
+        if target and not inputs.unknown_in("registryAuth"):
             login = Login(inputs.registry_auth, inputs.aws)
             self.lookups.begin(str(target), partial(self.has, target, task, login))
 
@@ -116,7 +116,7 @@ class PublishedImage:
         self.note_origin(old)
         if found:
             job.task.info(explain(found, old.inputs, news))
-        elif self.settings.check_published == "always" and self.is_gone(job, old):
+        elif self.settings.check_published == "always" and self.is_gone(job, old, news):
             job.task.info("the image is no longer in the registry and will be published again")
             self.gone.add(job.urn)
             return (Change("fingerprint"),)
@@ -147,8 +147,13 @@ class PublishedImage:
         return published(outputs, published_now.digest, written)
 
     def build_ahead(self, job: Job, inputs: Inputs, target: Target | None, values: Values) -> None:
-        """Build in a preview if the program asks for it."""
-        if inputs.build_on_preview and target is not None:
+        """Build in a preview if the program asks for it, and all that reaches the build is known."""
+        if not inputs.build_on_preview:
+            return
+        missing = inputs.unknown_in(*(row.name for row in SOURCE_FIELDS), "registryAuth", "aws")
+        if missing:
+            job.task.info(f"not built in this preview, as it is not known yet: {', '.join(missing)}")
+        elif target is not None:
             self.publisher.try_build(self.request(job, inputs, target, values))
 
     def request(self, job: Job, inputs: Inputs, target: Target, values: Values) -> PublishRequest:
@@ -206,8 +211,10 @@ class PublishedImage:
         if isinstance(fingerprint, str) and digest:
             self.copies.note(fingerprint, stored_target(old).repository, digest)
 
-    def is_gone(self, job: Job, old: State) -> bool:
-        """Say whether the registry clearly lacks the image; any trouble counts as no."""
+    def is_gone(self, job: Job, old: State, news: Values) -> bool:
+        """Say whether the registry clearly lacks the image; any trouble counts as no, and so does an unknown login."""
+        if parse_stored(news).unknown_in("registryAuth"):
+            return False
         target = stored_target(old)
         login = self.login(job, parse_stored(old.inputs))
         try:

@@ -34,7 +34,8 @@ COMPUTED = ("fingerprint", "files", "archivePlatforms")
 class Inputs(BuildOptions):
     """The inputs of one image, parsed, one attribute a row; the value here is what holds when none is given.
 
-    A value that is not known yet has its default here, and its path is in `unknown`.
+    What is not known yet is left out, or has its default here, and its path is in `unknown`: ask whether a value is all
+    there before it is used in a preview.
     """
 
     unknown: frozenset[str] = frozenset()
@@ -63,6 +64,10 @@ class Inputs(BuildOptions):
     def counts(self, switch: str) -> bool:
         """Say whether the inputs under one `invalidation` switch count for the fingerprint."""
         return bool(self.invalidation.get(switch, True))
+
+    def unknown_in(self, *names: str) -> list[str]:
+        """Return what is not known yet of some inputs (wire names), as paths in order."""
+        return sorted(path for path in self.unknown if top_level(path) in names)
 
     @property
     def ignored_build_args(self) -> frozenset[str]:
@@ -93,9 +98,10 @@ def parse_stored(values: Mapping[str, Any]) -> Inputs:
     frozen = {
         attribute(field.name): freeze(field.shape, given[field.name])
         for field in fields_of(values)
-        if plain(given[field.name]) not in (None, UNKNOWN) and not is_marker(field, given[field.name])
+        if plain(given[field.name]) is not None and not is_marker(field, given[field.name])
     }
-    return Inputs(unknown=frozenset(unknown_paths(given)), **frozen)
+    known = {name: value for name, value in frozen.items() if value is not UNKNOWN}
+    return Inputs(unknown=frozenset(unknown_paths(given)), **known)
 
 
 def fields_of(values: Mapping[str, Any]) -> tuple[Field, ...]:
@@ -157,6 +163,11 @@ CONTRADICTIONS = (
     ("assetHash", "extraHash", "your own hash replaces everything else that counts; give one of them"),
     ("cacheDisabled", "cacheFrom", "a build without cache imports none; give one of them"),
 )
+
+
+def top_level(path: str) -> str:
+    """Return the name of the input that a path begins with."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
 
 
 def unknown_paths(value: Any, path: str = "") -> Iterator[str]:

@@ -7,7 +7,7 @@ from image_assets.errors import Problem
 from image_assets.inputs.field import Field
 from image_assets.inputs.types import Listing, Mapped, Member, Record, Shape, plain
 from image_assets.secrets import login_texts, marked_texts, texts_of
-from image_assets.values import UNKNOWN, Secret, is_list, is_map
+from image_assets.values import UNKNOWN, Secret, has_unknown, is_list, is_map
 
 #: Stands in the state for values that are handed from Check to Create in memory.
 IN_MEMORY = "(kept in memory only)"
@@ -59,7 +59,7 @@ def without_secrets(rows: Iterable[Field], values: Mapping[str, Any]) -> dict[st
     stored = dict(values)
     for row in rows:
         if row.in_memory and stored.get(row.name) is not None:
-            stored[row.name] = IN_MEMORY if row.secret else _marked(row.shape, stored[row.name])
+            stored[row.name] = _marker(stored[row.name]) if row.secret else _marked(row.shape, stored[row.name])
     return stored
 
 
@@ -73,8 +73,12 @@ def _marked(shape: Shape, value: Any) -> Any:
         return [_marked(shape.item, item) for item in value]
     if isinstance(shape, Record) and is_map(value):
         hidden = {member.name for member in shape.members if member.secret}
-        return {key: IN_MEMORY if key in hidden else item for key, item in value.items()}
+        return {key: _marker(item) if key in hidden else item for key, item in value.items()}
     return value
+
+
+def _marker(value: Any) -> Any:
+    return UNKNOWN if has_unknown(value) else IN_MEMORY
 
 
 def is_marker(row: Field, value: Any) -> bool:

@@ -9,6 +9,7 @@ from image_assets.inputs.field import Counts, Field, OnChange, Parts
 from image_assets.inputs.options import CacheOption
 from image_assets.inputs.types import Flag, Listing, Mapped, Member, Record, Text
 from image_assets.platforms import wrong_with
+from image_assets.values import UNKNOWN
 
 DEFAULT_PLATFORM = "linux/amd64"
 
@@ -24,7 +25,10 @@ def _check_pattern(pattern: str) -> str | None:
 
 def _one_source(secret: Mapping[str, Any]) -> str | None:
     given = [key for key in ("value", "env", "file") if key in secret]
-    return None if len(given) == 1 else f"give exactly one of value, env and file, not {' and '.join(given) or 'none'}"
+    # What is not known yet may turn out to be nothing.
+    known = [key for key in given if secret[key] is not UNKNOWN]
+    is_one = len(known) == 1 or (not known and given)
+    return None if is_one else f"give exactly one of value, env and file, not {' and '.join(given) or 'none'}"
 
 
 BUILD_SECRET = Record(

@@ -152,7 +152,8 @@ class Listing:
 
     def freeze(self, value: Any) -> Any:
         """Return the parsed value; items not known yet are left out."""
-        return tuple(freeze(self.item, item) for item in value if plain(item) is not UNKNOWN)
+        frozen = (freeze(self.item, item) for item in value)
+        return tuple(item for item in frozen if item is not UNKNOWN)
 
     def schema(self) -> dict[str, Any]:
         """Return the property's type in Pulumi's package schema."""
@@ -182,9 +183,11 @@ class Mapped:
             yield from problems(self.item, item, join(path, key))
 
     def freeze(self, value: Any) -> Any:
-        """Return the parsed value; items not known yet are left out."""
-        known = {key: freeze(self.item, item) for key, item in value.items() if plain(item) is not UNKNOWN}
-        return MappingProxyType(known)
+        """Return the parsed value; items not known yet are left out, but of objects the names count for themselves."""
+        frozen = {key: freeze(self.item, item) for key, item in value.items()}
+        nameless = EMPTY if isinstance(self.item, Record) else UNKNOWN
+        known = {key: nameless if item is UNKNOWN else item for key, item in frozen.items()}
+        return MappingProxyType({key: item for key, item in known.items() if item is not UNKNOWN})
 
     def schema(self) -> dict[str, Any]:
         """Return the property's type in Pulumi's package schema."""
@@ -212,7 +215,8 @@ class Record:
         name: The type's name in the schema.
         doc: What the object is.
         members: What it holds.
-        check: Returns what is wrong with the whole object, or None; called with the members that are set.
+        check: Returns what is wrong with the whole object, or None; called with the members that are set, some of
+            which may not be known yet.
         make: Makes the frozen value of the members that are set; without it, it is a mapping.
     """
 
@@ -230,15 +234,24 @@ class Record:
         yield from unknown_names(value, [member.name for member in self.members], path)
         for member in self.members:
             yield from member_problems(member, value.get(member.name), path)
-        if self.check and (wrong := self.check({key: item for key, item in value.items() if item is not None})):
+        given = {key: plain(item) for key, item in value.items() if plain(item) is not None}
+        if self.check and (wrong := self.check(given)):
             yield Problem(path, wrong)
 
     def freeze(self, value: Any) -> Any:
-        """Return the parsed value; members not known yet are left out."""
-        shapes = {member.name: member.shape for member in self.members}
-        present = {key: item for key, item in value.items() if plain(item) not in (None, UNKNOWN) and key in shapes}
-        frozen = {key: freeze(shapes[key], item) for key, item in present.items()}
-        return self.make(**frozen) if self.make else MappingProxyType(frozen)
+        """Return the parsed value; members not known yet are left out.
+
+        Without a member that must be there, the whole is not known.
+        """
+        frozen = {
+            member.name: freeze(member.shape, value[member.name])
+            for member in self.members
+            if plain(value.get(member.name)) is not None
+        }
+        known = {name: item for name, item in frozen.items() if item is not UNKNOWN}
+        if any(member.required and member.name not in known for member in self.members):
+            return UNKNOWN
+        return self.make(**known) if self.make else MappingProxyType(known)
 
     def schema(self) -> dict[str, Any]:
         """Return the property's type in Pulumi's package schema."""
@@ -266,7 +279,7 @@ def _of_secret(problem: Problem, value: Any) -> Problem:
 
 def member_problems(member: Member, value: Any, path: str) -> Iterator[Problem]:
     """Yield what is wrong with one member of a record."""
-    if value is None:
+    if plain(value) is None:
         if member.required:
             yield Problem(join(path, member.name), "is missing")
         return
@@ -282,8 +295,9 @@ def unknown_names(value: Mapping[str, Any], known: list[str], path: str) -> Iter
 
 
 def freeze(shape: Shape, value: Any) -> Any:
-    """Turn a checked value into a frozen one."""
-    return shape.freeze(plain(value))
+    """Turn a checked value into a frozen one, `UNKNOWN` while nothing can be made of it."""
+    bare = plain(value)
+    return UNKNOWN if bare is UNKNOWN else shape.freeze(bare)
 
 
 def parts(shape: Shape, value: Any) -> Iterator[tuple[str, Any]]:

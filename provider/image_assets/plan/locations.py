@@ -9,6 +9,7 @@ from image_assets.context.habits import dockerfile_in, habits_of, like_dockerfil
 from image_assets.errors import Problem
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.types import plain
+from image_assets.values import has_unknown
 
 #: What docker takes for a git repository (Docker's "Build context", "Git repositories").
 _GIT = re.compile(r"git://|ssh://|git@|github\.com/|[\w.-]+@[\w.-]+:|https?://[^#]+\.git(?:[#?].*)?$|git\+\w+://")
@@ -20,7 +21,9 @@ _LISTS = ("index.json", "manifest.json")
 def location_problems(values: Mapping[str, Any], settings: Settings, base: Path) -> Iterator[Problem]:
     """Yield what is wrong with the places that the inputs name, whatever else is wrong with them."""
     directory, tarball = text_of(values, "directory"), text_of(values, "tarballFile")
-    if directory:
+    if directory and has_unknown([values.get("file"), values.get("builder")]):
+        yield from context_problems(directory, base)
+    elif directory:
         yield from directory_problems(directory, text_of(values, "file"), executable_of(values, settings), base)
     if tarball:
         yield from archive_problems(tarball, base)
@@ -43,11 +46,18 @@ def directory_problems(directory: str, file: str | None, executable: str, base: 
     """Yield what is wrong with a context and its Dockerfile."""
     root = base / directory
     if not root.is_dir():
-        yield Problem("directory", remote(directory) or f"{missing(root, 'directory')}; paths are relative to {base}")
+        yield from context_problems(directory, base)
         return
     dockerfile = dockerfile_in(root, file, habits_of(executable))
     if not dockerfile.is_file():
         yield Problem("file", f"{missing(dockerfile, 'Dockerfile')}; {advice(root, file)}")
+
+
+def context_problems(directory: str, base: Path) -> Iterator[Problem]:
+    """Yield what is wrong with a context, whatever its Dockerfile is."""
+    root = base / directory
+    if not root.is_dir():
+        yield Problem("directory", remote(directory) or f"{missing(root, 'directory')}; paths are relative to {base}")
 
 
 def advice(root: Path, file: str | None) -> str:

@@ -1,6 +1,5 @@
 """From inputs to what will be read, built and published: absolute paths, and the options that count."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,13 +9,15 @@ from image_assets import platforms
 from image_assets.context.habits import dockerfile_in, habits_of
 from image_assets.context.spec import ContextSpec, FollowSymlinks, IgnoreMode, Scope
 from image_assets.inputs.field import Counts
-from image_assets.inputs.image import IMAGE_FIELDS, Inputs, attribute, default_of
+from image_assets.inputs.image import IMAGE_FIELDS, Inputs, attribute, default_of, top_level
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import SOURCE_FIELDS, is_local
 from image_assets.inputs.types import join, parts
 
 #: The options that may count; some have parts that count as text beside those that count by their content.
 OPTION_FIELDS = tuple(row for row in SOURCE_FIELDS if row.counts is Counts.OPTION or row.parts)
+#: What decides which stages and paths the Dockerfile uses, whether it counts by itself or not.
+STAGES = ("target", "buildArgs", "buildFlags")
 ROWS = {row.name: row for row in IMAGE_FIELDS}
 
 
@@ -39,12 +40,14 @@ def fingerprint_is_known(inputs: Inputs) -> bool:
     """Say whether everything that counts is known."""
     if inputs.asset_hash is not None:
         return True
+    if inputs.unknown_in("assetHash", "invalidation") or (inputs.scope == "dockerfile" and inputs.unknown_in(*STAGES)):
+        return False
     return not any(path_counts(inputs, path) for path in inputs.unknown)
 
 
 def path_counts(inputs: Inputs, path: str) -> bool:
     """Say whether an unknown value at this path makes the fingerprint unknown."""
-    name = re.split(r"[.\[]", path, maxsplit=1)[0]
+    name = top_level(path)
     row = ROWS[name]
     if path in ("builder", "builder.executable"):
         # Which files the program takes for the Dockerfile and the ignore file.

@@ -1,0 +1,235 @@
+"""The first promise: what a preview tells as known is what `up` does (for random inputs, unknowns and secret marks)."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from image_assets.custom_resource import Change, Job, State, Values
+from image_assets.errors import InputError
+from image_assets.image.resource import PublishedImage
+from image_assets.inputs.image import IMAGE_FIELDS
+from image_assets.inputs.settings import Settings
+from image_assets.task import Task
+from image_assets.values import UNKNOWN, Secret, has_unknown
+from tests.support.contexts import write_files
+
+URN = "urn:pulumi:dev::proj::image-assets:index:DockerImageAsset$image-assets:index:PublishedImage::app"
+FILES = {
+    "app/Dockerfile": "ARG A=a.txt\nFROM scratch AS one\nCOPY a.txt /\nFROM scratch AS two\nARG A\nCOPY $A /\n",
+    "app/Dockerfile.dockerignore": "ignored\n",
+    "app/other.Dockerfile": "FROM scratch\nCOPY b.txt /\n",
+    "app/.gitignore": "b.txt\n",
+    "app/a.txt": "a",
+    "app/b.txt": "b",
+    "app/ignored": "i",
+    "lib/Dockerfile": "FROM scratch AS one\nCOPY . /\n",
+    "lib/x.txt": "x",
+}
+NAMES = ("A", "B", "TOKEN")
+SWITCHES = ("buildArgs", "buildContexts", "buildSecrets", "target", "file", "networkMode", "platform", "buildFlags")
+CACHES = st.lists(
+    st.fixed_dictionaries({"type": st.sampled_from(["local", "registry"])}, optional={"params": st.just({"ref": "r"})}),
+    max_size=2,
+)
+
+
+def some(*values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values)
+
+
+def maps(keys: tuple[str, ...], values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.dictionaries(st.sampled_from(keys), values, max_size=3)
+
+
+OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
+    "file": some("Dockerfile", "other.Dockerfile"),
+    "exclude": st.lists(some("a.txt", "!ignored"), max_size=2),
+    "ignoreMode": some("docker", "git", "glob"),
+    "followSymlinks": some("never", "external"),
+    "scope": some("context", "dockerfile", "dockerfile"),
+    "buildArgs": maps(NAMES, some("1", "b.txt", "")),
+    "buildContexts": maps(("lib", "base"), some("lib", "docker-image://alpine")),
+    "buildSecrets": maps(("t", "u"), some({"value": "v"}, {"env": "E"}, {"file": "f"})),
+    "buildSsh": st.lists(some("default"), max_size=1),
+    "target": some("one", "two"),
+    "networkMode": some("host", "none"),
+    "platform": some("linux/amd64", "linux/arm64/v8"),
+    "platforms": st.lists(some("linux/amd64", "linux/arm64"), max_size=2),
+    "extraHash": some("", "x"),
+    "assetHash": some("mine", "yours"),
+    "invalidation": st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(SWITCHES, st.booleans()),
+            "ignoredBuildArgs": st.lists(st.sampled_from(NAMES), max_size=2),
+        },
+    ),
+    "cacheFrom": CACHES,
+    "cacheTo": CACHES,
+    "cacheDisabled": st.booleans(),
+    "builder": st.fixed_dictionaries({}, optional={"executable": some("docker", "podman"), "name": some("far")}),
+    "buildFlags": st.lists(some("--pull", "--quiet"), max_size=2),
+    "labels": maps(("l",), some("1", "2")),
+    "tagPrefix": some("", "v-"),
+    "extraTags": st.lists(some("latest", "stable"), max_size=2),
+    "registryAuth": some({"username": "u", "password": "p"}),
+    "retainOnDelete": st.booleans(),
+    "aws": st.fixed_dictionaries({}, optional={"region": some("eu-west-1")}),
+}
+REQUIRED = {"directory": some("app", "lib"), "repository": some("localhost:1/app", "r.example/x", "r.example/y")}
+#: What has no part in these programs: an archive, and what builds in a preview (that has a test of its own).
+LEFT_OUT = {"tarballFile", "image", "command", "localImage", "buildOnPreview"}
+
+Pair = tuple[Any, Any]
+
+
+@st.composite
+def pairs(draw: st.DrawFn, value: Any) -> Pair:
+    """Draw (what the preview gets, what `up` gets): parts of the one are unknown or secret, at any depth."""
+    fate = draw(st.integers(0, 9))
+    if fate == 0:
+        return Secret(UNKNOWN) if draw(st.booleans()) else UNKNOWN, value
+    first: Any = value
+    second: Any = value
+    if isinstance(value, dict):
+        members = {key: draw(pairs(item)) for key, item in value.items()}
+        first, second = ({key: pair[side] for key, pair in members.items()} for side in (0, 1))
+    elif isinstance(value, list):
+        items = [draw(pairs(item)) for item in value]
+        first, second = ([pair[side] for pair in items] for side in (0, 1))
+    return (Secret(first), Secret(second)) if fate == 1 else (first, second)
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Draw (the inputs before, what the preview gets now, what `up` gets now)."""
+    before = draw(st.fixed_dictionaries(REQUIRED, optional=OPTIONAL))
+    # Often little changes.
+    changed = draw(st.fixed_dictionaries({}, optional={**REQUIRED, **OPTIONAL}) if draw(st.booleans()) else st.just({}))
+    now = {**before, **changed}
+    drawn = {name: draw(pairs(value)) for name, value in now.items()}
+    foretold = {name: pair[0] for name, pair in drawn.items()}
+    # An unknown may turn out to be nothing at all.
+    gone = {name for name in OPTIONAL if has_unknown(foretold.get(name)) and draw(st.integers(0, 5)) == 0}
+    gone = {name for name in gone if foretold[name] is UNKNOWN}
+    return before, foretold, {name: pair[1] for name, pair in drawn.items() if name not in gone}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("program")
+    write_files(folder, FILES)
+    return folder
+
+
+def image(base: Path) -> PublishedImage:
+    return PublishedImage(Settings(cache_directory=str(base / "cache")), base)
+
+
+def told(base: Path, values: Values, old: State | None) -> tuple[Values, dict[str, Any], set[Change]] | None:
+    """Return (checked inputs, outputs, differences) of a preview; None if it refuses the inputs."""
+    made, job = image(base), Job(URN, preview=True)
+    try:
+        checked = made.check(job, {}, values)
+    except InputError:
+        return None
+    found = set(made.diff(job, old, checked)) if old else set()
+    outputs = made.update(job, old, checked) if old else made.create(job, checked).outputs
+    return checked, dict(outputs), found
+
+
+def state_of(base: Path, values: Values) -> State | None:
+    """Return what the state holds after an `up` with inputs that are known."""
+    first = told(base, values, None)
+    if first is None:
+        return None
+    digest = f"sha256:{'0' * 64}"
+    outputs = {**first[1], "imageDigest": digest, "imageDigestUri": f"{first[1]['repositoryUrl']}@{digest}"}
+    return State(first[1]["imageUri"], first[0], outputs)
+
+
+def check_truth(base: Path, before: Values, foretold: Values, done: Values, *, is_new: bool) -> None:
+    old = None if is_new else state_of(base, before)
+    after = told(base, done, old)
+    if after is None or (old is None and not is_new):
+        return
+    preview = told(base, foretold, old)
+    assert preview is not None, "the preview refuses what `up` takes"
+    for promised, kept in ((preview[0], after[0]), (preview[1], after[1])):
+        for name in ("fingerprint", "files", *preview[1]):
+            if name in promised and not has_unknown(promised[name]):
+                assert promised[name] == kept.get(name), name
+    if not has_unknown(foretold):
+        assert preview == after
+    if not has_unknown(preview[0]["fingerprint"]):
+        assert {change.path for change in after[2]} <= {change.path for change in preview[2]}
+    if not preview[2]:
+        assert not after[2]
+
+
+def test_the_programs_draw_every_input() -> None:
+    assert {row.name for row in IMAGE_FIELDS} <= {*REQUIRED, *OPTIONAL, *LEFT_OUT}
+
+
+def fuzzed(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    quiet = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    return settings(max_examples=examples, deadline=None, suppress_health_check=quiet)
+
+
+@fuzzed(int(os.environ.get("IMAGE_ASSETS_EXAMPLES", "300")))
+@given(program=programs(), is_new=st.booleans())
+def test_what_a_preview_tells_as_known_is_what_up_does(base: Path, program: tuple[Any, Any, Any], is_new: bool) -> None:  # noqa: FBT001
+    check_truth(base, *program, is_new=is_new)
+
+
+GOOD = {"directory": "app", "repository": "localhost:1/app"}
+
+
+@pytest.mark.parametrize(
+    ("foretold", "done"),
+    [
+        ({"buildSecrets": {"t": UNKNOWN}}, {"buildSecrets": {"t": {"value": "x"}}}),
+        ({"buildSecrets": {"t": {"value": UNKNOWN}}}, {"buildSecrets": {"t": {"value": "x"}}}),
+        (
+            {"target": UNKNOWN, "invalidation": {"target": False}, "scope": "dockerfile"},
+            {"target": "one", "invalidation": {"target": False}, "scope": "dockerfile"},
+        ),
+        (
+            {"target": UNKNOWN, "invalidation": {"target": False}},
+            {"target": "one", "invalidation": {"target": False}},
+        ),
+        ({"invalidation": {"ignoredBuildArgs": UNKNOWN}}, {"invalidation": {"ignoredBuildArgs": ["A"]}}),
+        (
+            {"registryAuth": {"username": "u", "password": UNKNOWN}},
+            {"registryAuth": {"username": "u", "password": "p"}},
+        ),
+        ({"cacheFrom": [{"type": UNKNOWN}]}, {"cacheFrom": [{"type": "local"}]}),
+        ({"file": UNKNOWN}, {"file": "other.Dockerfile"}),
+        ({"platform": UNKNOWN, "platforms": ["linux/arm64"]}, {"platforms": ["linux/arm64"]}),
+        ({"cacheDisabled": Secret(False), "cacheFrom": [{"type": "local"}]},) * 2,
+        ({"platform": "linux/amd64", "platforms": Secret([])},) * 2,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_known_case(base: Path, foretold: dict[str, Any], done: dict[str, Any], is_new: bool) -> None:  # noqa: FBT001
+    assert told(base, {**GOOD, **done}, None) is not None
+    check_truth(base, GOOD, {**GOOD, **foretold}, {**GOOD, **done}, is_new=is_new)
+
+
+def test_what_is_not_known_is_not_built_in_a_preview(base: Path) -> None:
+    """Neither with an empty secret nor with none; no builder is asked for (there is none of that name)."""
+    heard: list[str] = []
+    builder = {"executable": "no-such-program"}
+    for unknown in ({"buildSecrets": {"t": {"value": UNKNOWN}}}, {"labels": {"a": UNKNOWN}}):
+        made = image(base)
+        job = Job(URN, Task(info=heard.append), preview=True)
+        made.create(job, made.check(job, {}, {**GOOD, "buildOnPreview": True, "builder": builder, **unknown}))
+    assert heard == [
+        "not built in this preview, as it is not known yet: buildSecrets.t.value",
+        "not built in this preview, as it is not known yet: labels.a",
+    ]
