@@ -12,7 +12,7 @@ ROWS = (
     ("errors", "values", "__init__"),
     ("secrets",),
     ("task", "reference", "command", "platforms"),
-    ("custom_resource", "ignore", "oci", "inputs"),
+    ("custom_resource", "ignore", "oci", "inputs", "protocol"),
     ("context", "archive", "aws"),
     ("logins",),
     ("transfer", "docker", "plan"),
@@ -23,10 +23,10 @@ ROWS = (
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 
 #: Who may import what costs start-up time or ties code to the world outside.
-CONFINED = {
-    "pulumi": {"components", "plugin"},
-    "pulumi_aws": {"components"},
-    "grpc": {"plugin"},
+CONFINED: dict[str, set[str]] = {
+    "pulumi": {"protocol"},
+    "pulumi_aws": set(),
+    "grpc": {"plugin", "protocol"},
     "boto3": {"aws"},
     "botocore": {"aws"},
     "urllib3": {"oci"},

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from image_assets.aws.names import RepositoryArn
-from image_assets.aws.settings import AwsSettings
 from image_assets.components.grants import find_arn, role_name, role_policy, statement_for
 from image_assets.repository_policy import rules
 
@@ -53,4 +52,4 @@ def test_a_role_may_be_named_by_its_arn(role: str) -> None:
 
 def test_a_real_registrys_arn_is_known_from_its_host_alone() -> None:
     url = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/team/api"
-    assert find_arn(AwsSettings(), url) == ARN
+    assert find_arn(url) == ARN

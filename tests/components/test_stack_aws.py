@@ -3,19 +3,14 @@
 import json
 from typing import Any
 
-import pulumi
 import pytest
 
 from image_assets.components.stack_aws import handed_on
 
 
 def _given(config: dict[str, Any]) -> dict[str, str]:
-    texts = {f"aws:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
-    pulumi.runtime.set_all_config(texts)
-    try:
-        return handed_on()
-    finally:
-        pulumi.runtime.set_all_config({})
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+    return handed_on({f"aws:{key}": text for key, text in texts.items()})
 
 
 @pytest.mark.parametrize(

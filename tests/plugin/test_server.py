@@ -15,7 +15,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto.plugin_pb2 import PluginAttach
 
 from image_assets import __version__
-from image_assets.plugin import wire
+from image_assets.protocol import wire
 from image_assets.values import UNKNOWN, Secret
 from tests.support import plugin as plugins
 from tests.support.contexts import write_files

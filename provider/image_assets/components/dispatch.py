@@ -1,82 +1,56 @@
-"""From a type or method token to the component that answers it."""
+"""From a type or method token to what answers it."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
-import pulumi
-import pulumi.provider
-import pulumi.runtime
-
-from image_assets import __version__
-from image_assets.components.assets import ImageAsset
+from image_assets.components import assets, repository
+from image_assets.components.component import OWN_PACKAGE, Component
+from image_assets.components.deployment import Deployment
 from image_assets.components.grants import call_method
-from image_assets.components.origin import Origin
-from image_assets.inputs.settings import Settings
+from image_assets.components.options import Options
+from image_assets.protocol.messages import provider_pb2 as pb
+from image_assets.protocol.outputs import Output
+from image_assets.protocol.wire import decode_outputs
+from image_assets.values import reveal
 
-Maker = Callable[[str, Mapping[str, Any], pulumi.ResourceOptions, Origin], pulumi.ComponentResource]
-
-
-def _asset(token: str) -> Maker:
-    return lambda name, inputs, opts, origin: ImageAsset(token, name, inputs, opts, origin)
-
-
-def _repository(
-    name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions, origin: Origin
-) -> pulumi.ComponentResource:
-    from image_assets.components.repository import ImageRepository  # noqa: PLC0415 - loads pulumi_aws
-
-    return ImageRepository(name, dict(inputs), opts, origin)
-
+Maker = Callable[[Component, Mapping[str, Output]], Awaitable[Component]]
 
 MAKERS: Mapping[str, Maker] = {
-    "image-assets:index:DockerImageAsset": _asset("image-assets:index:DockerImageAsset"),
-    "image-assets:index:TarballImageAsset": _asset("image-assets:index:TarballImageAsset"),
-    "image-assets:index:ImageRepository": _repository,
+    f"{OWN_PACKAGE}DockerImageAsset": assets.make_asset,
+    f"{OWN_PACKAGE}TarballImageAsset": assets.make_asset,
+    repository.TOKEN: repository.make_repository,
 }
 
 
-class Components(pulumi.provider.Provider):
-    """Makes components and calls their methods."""
+async def construct(request: pb.ConstructRequest, deployment: Deployment) -> Component:
+    """Make a component.
 
-    def __init__(self) -> None:
-        super().__init__(__version__)
-        self.settings = Settings()
-        self.origin = Origin()
-        pulumi.runtime.register_resource_module("image-assets", "index", Rehydration(self))
-
-    def configure(self, settings: Settings, reference: str) -> None:
-        """Make components by this provider instance from now on."""
-        self.settings = settings
-        self.origin = Origin(reference, settings.aws)
-
-    def construct(
-        self,
-        name: str,
-        resource_type: str,
-        inputs: Mapping[str, Any],
-        options: pulumi.ResourceOptions | None = None,
-    ) -> pulumi.provider.ConstructResult:
-        """Make a component; its outputs are what it registered."""
-        made = MAKERS[resource_type](name, inputs, options or pulumi.ResourceOptions(), self.origin)
-        return pulumi.provider.ConstructResult(made.urn, made.outputs)  # type: ignore[attr-defined]
-
-    def call(self, token: str, args: Mapping[str, Any]) -> pulumi.provider.CallResult:
-        """Call a method; the token is `TYPE/METHOD`."""
-        given = dict(args)
-        component = given.pop("__self__")
-        return pulumi.provider.CallResult(call_method(component, token.rpartition("/")[2], given))
+    Raises:
+        InputError: With every problem of the inputs.
+        MonitorError: The engine refused a registration.
+        MonitorGoneError: The deployment is over.
+    """
+    inputs = decode_outputs(request.inputs, request.inputDependencies)
+    new = Component(deployment, request.type, request.name, options=Options(request))
+    return await MAKERS[request.type](new, inputs)
 
 
-class Rehydration(pulumi.runtime.ResourceModule):
-    """Turns the reference to a component in a method call back into the component."""
+async def call(request: pb.CallRequest, deployment: Deployment) -> dict[str, Output]:
+    """Call a method of a component that was made earlier in the deployment; the token is `TYPE/METHOD`.
 
-    def __init__(self, components: Components) -> None:
-        self.components = components
+    Raises:
+        InputError: With every problem of the arguments.
+        MonitorError: The engine refused a registration.
+        MonitorGoneError: The deployment is over.
+    """
+    args = decode_outputs(request.args, request.argDependencies)
+    token, _, method = request.tok.rpartition("/")
+    urn = _urn_of(args.pop("__self__"))
+    outputs = await deployment.monitor.outputs_of(urn)
+    component = Component(deployment, token, urn.split("::", 3)[3], urn, outputs=outputs)
+    return await call_method(component, method, args)
 
-    def version(self) -> str:  # type: ignore[override]
-        """Return the package's version."""
-        return __version__
 
-    def construct(self, name: str, typ: str, urn: str) -> pulumi.Resource:
-        """Return the component that has this URN."""
-        return MAKERS[typ](name, {}, pulumi.ResourceOptions(urn=urn), self.components.origin)
+def _urn_of(component: Output) -> str:
+    """Return the URN in a reference to a resource; hosts that know no references send the URN itself."""
+    reference = reveal(component.value)
+    return str(reference["urn"] if isinstance(reference, Mapping) else reference)

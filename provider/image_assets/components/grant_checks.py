@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pulumi
-
 from image_assets.errors import InputError, Problem
 from image_assets.inputs.grant_fields import GRANT_METHODS
 from image_assets.inputs.types import nearest
 from image_assets.repository_policy import rules
+from image_assets.values import UNKNOWN, Secret, has_secret, has_unknown
 
 #: The arguments that say who is granted something.
 GRANTEES = ("role", "service", "accountId", "arn")
@@ -31,7 +30,7 @@ def twin_problems(twins: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield everything that is wrong with declared grants."""
     names: dict[Any, str] = {}
     for key, grants in twins.items():
-        if isinstance(grants, pulumi.Output):
+        if _is_closed(grants):
             continue
         if not isinstance(grants, list):
             yield Problem(key, "must be a list")
@@ -83,7 +82,7 @@ def _grantee_problems(args: Mapping[str, Any], path: str, prefix: str) -> Iterat
 
 
 def _who_problems(kind: str, who: Any, path: str) -> Iterator[Problem]:
-    if isinstance(who, pulumi.Output):
+    if _is_closed(who):
         return
     who = account_text(who) if kind == "accountId" else who
     if not isinstance(who, str) or not who:
@@ -105,20 +104,19 @@ def account_text(account: Any) -> Any:
 
 
 def _action_problems(actions: Any, path: str) -> Iterator[Problem]:
-    if isinstance(actions, list) and not any(isinstance(action, pulumi.Output) for action in actions):
+    if isinstance(actions, list) and not any(map(_is_closed, actions)):
         yield from rules.action_problems(actions, path)
-    elif not isinstance(actions, list):
+    elif not isinstance(actions, list) and not _is_closed(actions):
         yield Problem(path, "must be a list of actions, such as ecr:DescribeImages")
 
 
 def _statement_problems(statement: Any, path: str) -> Iterator[Problem]:
     if statement is None:
         yield Problem(path, "is missing")
-    elif not isinstance(statement, pulumi.Output) and not _has_output(statement):
+    elif not has_unknown(statement) and not has_secret(statement):
         yield from rules.statement_problems(statement, path)
 
 
-def _has_output(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_output, value.values()))
-    return any(map(_has_output, value)) if isinstance(value, list) else isinstance(value, pulumi.Output)
+def _is_closed(value: Any) -> bool:
+    """Say whether a value cannot be looked at: it is not known yet, or nobody may see it."""
+    return value is UNKNOWN or isinstance(value, Secret)

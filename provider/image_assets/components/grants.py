@@ -4,25 +4,29 @@ A role gets an identity policy. A service, an account or any other principal get
 policy. Which of them is given decides, not its value, so a grant is the same while the value is still unknown.
 """
 
+import asyncio
 import json
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any, Protocol
-
-import pulumi
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
 
 from image_assets.aws.ecr import Aws, EcrKeychain
 from image_assets.aws.names import RepositoryArn, arn_of
 from image_assets.aws.settings import AwsSettings
+from image_assets.components.component import OWN_PACKAGE, Component
 from image_assets.components.grant_checks import GRANTEES, TWINS, account_text, grant_problems, refuse, twin_problems
-from image_assets.components.origin import Origin
-from image_assets.components.stack_aws import handed_on
 from image_assets.errors import InputError
+from image_assets.protocol.monitor import Resource
+from image_assets.protocol.outputs import Output, all_of
 from image_assets.reference import Repository
 from image_assets.repository_policy import rules
 from image_assets.repository_policy.resource import NOT_ECR
 from image_assets.task import Task
+from image_assets.values import Secret, reveal
+
+#: The child that owns one statement; see `repository_policy`.
+POLICY_STATEMENT = f"{OWN_PACKAGE}RepositoryPolicyStatement"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 ACTIONS = {
     "grantPull": rules.PULL_ACTIONS,
@@ -30,24 +34,11 @@ ACTIONS = {
     "grantPullPush": rules.PULL_PUSH_ACTIONS,
 }
 
-Arguments = Mapping[str, Any]
+#: A child of a grant has none of the component's properties.
+_NO_PROPERTIES: Mapping[str, str] = {}
 
 
-class Component(Protocol):
-    """What has grants: a component with a name and the output `repositoryUrl` in its `__dict__`."""
-
-    name: str
-    origin: Origin
-
-
-class PolicyStatement(pulumi.CustomResource):
-    """The child that owns one statement; see `repository_policy`."""
-
-    def __init__(self, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
-        super().__init__("image-assets:index:RepositoryPolicyStatement", name, {"sid": None, **inputs}, opts)
-
-
-def call_method(component: Any, method: str, args: Arguments) -> dict[str, pulumi.Output[Any]]:
+async def call_method(component: Component, method: str, args: Mapping[str, Output]) -> dict[str, Output]:
     """Answer a method call on an asset or a repository.
 
     Returns:
@@ -56,89 +47,77 @@ def call_method(component: Any, method: str, args: Arguments) -> dict[str, pulum
     Raises:
         InputError: With every problem of the arguments that are known.
     """
-    refuse(grant_problems(method, args, ""))
-    return {"grantId": make_grant(component, method, args).id}
+    values = {key: output.value for key, output in args.items()}
+    refuse(grant_problems(method, values, ""))
+    grant = Output(values, frozenset().union(*(output.dependencies for output in args.values())))
+    made = await make_grant(component, component.outputs["repositoryUrl"], method, grant)
+    return {"grantId": made.id_output}
 
 
-def take_twins(inputs: dict[str, Any]) -> dict[str, Any]:
+def take_twins(inputs: dict[str, Output]) -> dict[str, Output]:
     """Take the grants out of a component's inputs, before anything is made.
 
     Raises:
         InputError: With every problem of the grants that are known.
     """
-    twins = {key: inputs.pop(key) for key in TWINS if inputs.get(key) is not None}
-    refuse(twin_problems(twins))
+    taken = {key: inputs.pop(key, Output()) for key in TWINS}
+    twins = {key: output for key, output in taken.items() if output.value is not None}
+    refuse(twin_problems({key: output.value for key, output in twins.items()}))
     return twins
 
 
-def declared_grants(component: Any, twins: Mapping[str, Any]) -> None:
-    """Make the grants that a component's inputs declare.
+async def declared_grants(component: Component, url: Output, twins: Mapping[str, Output]) -> None:
+    """Make the grants that a component's inputs declare on the repository at a URL; a list not known yet has none.
 
     Raises:
         InputError: With every problem of the grants that are known.
     """
-    later = {key: value for key, value in twins.items() if isinstance(value, pulumi.Output)}
-    _declare(component, {key: value for key, value in twins.items() if key not in later})
-    for key, value in later.items():
-        value.apply(partial(_declare_one, component, key))
+    listed = {key: _items(output) for key, output in twins.items()}
+    refuse(twin_problems({key: [item.value for item in items] for key, items in listed.items()}))
+    await asyncio.gather(
+        *(make_grant(component, url, TWINS[key], grant) for key, items in listed.items() for grant in items)
+    )
 
 
-def _declare_one(component: Any, key: str, grants: Any) -> None:
-    _declare(component, {key: grants})
+def _items(listed: Output) -> list[Output]:
+    plain = reveal(listed.value) if isinstance(listed.value, Secret) else listed.value
+    return [Output(item, listed.dependencies) for item in plain] if isinstance(plain, list) else []
 
 
-def _declare(component: Any, twins: Mapping[str, Any]) -> None:
-    refuse(twin_problems(twins))
-    for key, grants in twins.items():
-        for grant in grants:
-            make_grant(component, TWINS[key], grant)
-
-
-def make_grant(component: Any, method: str, args: Arguments) -> pulumi.CustomResource:
-    """Make the child that a checked grant is."""
+async def make_grant(component: Component, url: Output, method: str, grant: Output) -> Resource:
+    """Make the child that a checked grant on the repository at a URL is."""
+    name = grant.value["name"]
     if method == "addToResourcePolicy":
-        return make_statement(component, args["name"], args["statement"])
-    actions = ACTIONS.get(method) or tuple(args["actions"])
-    grant = Grant(component, args["name"], actions)
-    kind = next(kind for kind in GRANTEES if args.get(kind) is not None)
-    return grant.to_role(args["role"]) if kind == "role" else grant.to_principal(kind, args[kind])
+        return await make_statement(component, url, name, grant.part("statement"))
+    actions = Output(ACTIONS[method]) if method in ACTIONS else grant.part("actions")
+    kind = next(kind for kind in GRANTEES if grant.value.get(kind) is not None)
+    arn = await repository_arn(component, url)
+    if kind == "role":
+        return await make_role_policy(component, name, grant.part("role"), all_of(arn, actions))
+    statement = all_of(grant.part(kind), arn, actions).map(lambda known: statement_for(kind, *known))
+    return await make_statement(component, url, name, statement)
 
 
-@dataclass(frozen=True)
-class Grant:
-    """Some actions on the repository of a component, for somebody."""
-
-    component: Any
-    name: str
-    actions: Sequence[str]
-
-    def to_role(self, role: pulumi.Input[str]) -> pulumi.CustomResource:
-        """Give a role of the own account an identity policy: these actions here, and signing in."""
-        from pulumi_aws import iam  # noqa: PLC0415 - only programs with grants to roles pay for it
-
-        child = child_name(self.component, self.name)
-        made: pulumi.CustomResource = iam.RolePolicy(
-            child,
-            name=rules.make_sid(f"{pulumi.get_project()}/{pulumi.get_stack()}/{child}", child),
-            role=pulumi.Output.from_input(role).apply(role_name),
-            policy=arn_output(self.component).apply(lambda arn: role_policy(arn, self.actions)),
-            opts=pulumi.ResourceOptions(parent=self.component),
-        )
-        return made
-
-    def to_principal(self, kind: str, who: pulumi.Input[str]) -> pulumi.CustomResource:
-        """Give a principal a statement in the repository's policy."""
-        known = pulumi.Output.all(who, arn_output(self.component))
-        statement = known.apply(lambda pair: statement_for(kind, pair[0], pair[1], self.actions))
-        return make_statement(self.component, self.name, statement)
+async def make_role_policy(component: Component, name: str, role: Output, arn_and_actions: Output) -> Resource:
+    """Give a role of the own account an identity policy: some actions on the repository, and signing in."""
+    child = child_name(component, name)
+    scope = f"{component.deployment.project}/{component.deployment.stack}/{child}"
+    return await component.make(
+        component.child(ROLE_POLICY, child, _NO_PROPERTIES),
+        {
+            "name": Output(rules.make_sid(scope, child)),
+            "role": role.map(role_name),
+            "policy": arn_and_actions.map(lambda known: role_policy(*known)),
+        },
+    )
 
 
-def make_statement(component: Any, name: str, statement: pulumi.Input[Mapping[str, Any]]) -> PolicyStatement:
+async def make_statement(component: Component, url: Output, name: str, statement: Output) -> Resource:
     """Make the child that owns a statement of the repository's policy."""
-    aws = handed_on()
-    inputs = {"repositoryUrl": component.__dict__["repositoryUrl"], "statement": statement, "aws": aws or None}
-    opts = component.origin.child(pulumi.ResourceOptions(parent=component))
-    return PolicyStatement(child_name(component, name), inputs, opts)
+    return await component.make(
+        component.child(POLICY_STATEMENT, child_name(component, name), _NO_PROPERTIES),
+        {"repositoryUrl": url, "statement": statement, "aws": component.deployment.aws_input},
+    )
 
 
 def child_name(component: Component, name: str) -> str:
@@ -182,30 +161,23 @@ def role_name(role: str) -> str:
 # --- which repository it is
 
 
-def arn_output(component: Any) -> pulumi.Output[RepositoryArn]:
-    """Return the ARN of a component's repository."""
-    settings = AwsSettings.of(component.origin.aws, handed_on())
-    url: pulumi.Output[str] = component.__dict__["repositoryUrl"]
-    return url.apply(lambda known: find_arn(settings, known))
-
-
-def find_arn(settings: AwsSettings, url: str) -> "RepositoryArn | Awaitable[RepositoryArn]":
-    """Return the ARN of a repository; an emulator is asked for it, since its host does not tell.
-
-    Raises:
-        InputError: The repository is not ECR's.
-    """
-    repository = Repository.parse(url)
-    return arn_of(repository.registry, repository.path) or _ask_emulator(settings, repository)
-
-
-async def _ask_emulator(settings: AwsSettings, repository: Repository) -> RepositoryArn:
-    import asyncio  # noqa: PLC0415 - emulators only
-
+async def repository_arn(component: Component, url: Output) -> Output:
+    """Return the ARN of the repository at a URL."""
+    found = url.map(find_arn)
+    if found.value is not None:
+        return found
+    # An emulator is asked, since its host does not tell.
+    settings, repository = component.deployment.aws_settings, Repository.parse(reveal(url.value))
     arn = await asyncio.to_thread(_keychain(settings).arn, repository.registry, repository.path)
     if arn is None:
         raise InputError.single("repository", f'"{repository}" {NOT_ECR}')
-    return arn
+    return url.map(lambda _: arn)
+
+
+def find_arn(url: str) -> RepositoryArn | None:
+    """Return the ARN of a repository that its host tells; None if it does not."""
+    repository = Repository.parse(url)
+    return arn_of(repository.registry, repository.path)
 
 
 @cache

@@ -1,126 +1,138 @@
 """The component that is an ECR repository of the program's own."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-import pulumi
-from pulumi_aws import ecr
-
 from image_assets.aws import lifecycle
 from image_assets.aws.names import arn_of, name_problem, repository_name
+from image_assets.components.component import Component
 from image_assets.components.grant_checks import TWINS, twin_problems
 from image_assets.components.grants import declared_grants, take_twins
-from image_assets.components.origin import Origin
 from image_assets.errors import InputError, Problem
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
 from image_assets.inputs.repository_fields import IMAGE_REPOSITORY_FIELDS
 from image_assets.inputs.types import problems, unknown_names
+from image_assets.protocol.monitor import Resource
+from image_assets.protocol.outputs import Output, all_of
+from image_assets.values import UNKNOWN, has_secret, has_unknown, reveal
 
 TOKEN = "image-assets:index:ImageRepository"  # noqa: S105 - a resource type
-OUTPUTS = ("repositoryUrl", "repositoryName", "repositoryArn")
+REPOSITORY = "aws:ecr/repository:Repository"
+LIFECYCLE_POLICY = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
+AUTHORIZATION_TOKEN = "aws:ecr/getAuthorizationToken:getAuthorizationToken"  # noqa: S105 - a function
+
+#: Which properties of the children the component's inputs end up in.
+REPOSITORY_PROPERTIES = {
+    "repositoryName": "name",
+    "scanOnPush": "imageScanningConfiguration",
+    "encryption": "encryptionConfigurations",
+    "forceDelete": "forceDelete",
+    "tags": "tags",
+}
+LIFECYCLE_PROPERTIES = {"retention": "policy"}
 
 
-class ImageRepository(pulumi.ComponentResource):
-    """A repository with tags that cannot change, and a lifecycle that removes only what has none.
-
-    With a URN in the options this is a repository made earlier, on which a method is called.
+async def make_repository(new: Component, given: Mapping[str, Output]) -> Component:
+    """Make a repository with tags that cannot change, and a lifecycle that removes only what has none.
 
     Raises:
         InputError: With every problem of the inputs that are known.
     """
-
-    def __init__(self, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions, origin: Origin) -> None:
-        made_earlier = bool(opts.urn)
-        if not made_earlier:
-            refuse_bad(inputs)
-        # A component made earlier must be remote: a local one would wait for its own children (a cycle).
-        placeholders = dict.fromkeys(OUTPUTS) if made_earlier else {}
-        super().__init__(TOKEN, name, placeholders, opts, remote=made_earlier)
-        self.name = name
-        self.origin = origin
-        if not made_earlier:
-            self._compose(dict(inputs))
-
-    @property
-    def repository_url(self) -> pulumi.Output[str]:
-        """`registry/path`, known in the first preview."""
-        url: pulumi.Output[str] = self.__dict__["repositoryUrl"]
-        return url
-
-    def _compose(self, inputs: dict[str, Any]) -> None:
-        """Make the children."""
-        twins = take_twins(inputs)
-        wanted = inputs.get("repositoryName") or repository_name(pulumi.get_project(), pulumi.get_stack(), self.name)
-        self.repository = self._repository(wanted, inputs)
-        self._lifecycle(inputs.get("retention"))
-        self.outputs = self._outputs(pulumi.Output.from_input(wanted))
-        self.__dict__.update(self.outputs)
-        self.register_outputs(self.outputs)
-        declared_grants(self, twins)
-
-    def _repository(self, name: pulumi.Input[str], inputs: Mapping[str, Any]) -> ecr.Repository:
-        scanning = {"scan_on_push": True if inputs.get("scanOnPush") is None else inputs["scanOnPush"]}
-        encryption = inputs.get("encryption")
-        return ecr.Repository(
-            self.name,
-            name=name,
-            image_tag_mutability="IMMUTABLE",
-            image_scanning_configuration=scanning,
-            encryption_configurations=None if encryption is None else [encryption_of(encryption)],
-            force_delete=inputs.get("forceDelete"),
-            tags=inputs.get("tags"),
-            # Two repositories cannot have one name at the same time.
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
-        )
-
-    def _lifecycle(self, retention: pulumi.Input[Mapping[str, Any]] | None) -> None:
-        ecr.LifecyclePolicy(
-            self.name,
-            repository=self.repository.name,
-            policy=pulumi.Output.from_input(retention or {}).apply(self._policy),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-
-    def _policy(self, retention: Mapping[str, Any]) -> str:
-        keep, age = (value and int(value) for value in (retention.get("keepLast"), retention.get("minAgeDays")))
-        if keep or age:
-            rule = f"number (the last {keep} stay)" if keep else f"age ({age} days)"
-            pulumi.log.warn(lifecycle.RETENTION_WARNING.format(rule=rule), self)
-        return lifecycle.policy(keep_last=keep, min_age_days=age)
-
-    def _outputs(self, name: pulumi.Output[str]) -> dict[str, pulumi.Output[Any]]:
-        early = pulumi.Output.all(registry_host(self), name).apply("/".join)
-        # Known before the repository exists, and yet whoever uses it waits for the repository.
-        url = self.repository.urn.apply(lambda _: early.apply(self._remembered))
-        arn = url.apply(lambda known: self._arn(*known.split("/", 1)))
-        return dict(zip(OUTPUTS, (url, name, arn), strict=True))
-
-    def _remembered(self, url: str) -> str:
-        self.origin.owned[url] = self.repository
-        return url
-
-    def _arn(self, registry: str, path: str) -> pulumi.Input[str]:
-        arn = arn_of(registry, path)
-        return str(arn) if arn else self.repository.arn
-
-
-def registry_host(parent: pulumi.Resource) -> pulumi.Output[str]:
-    """Return the host of the ECR registry that the component's aws provider uses: any partition, or an emulator's."""
-    token = ecr.get_authorization_token_output(opts=pulumi.InvokeOutputOptions(parent=parent))
-    # The answer is secret for the token's sake; and it is empty while the aws provider's own configuration is unknown.
-    return pulumi.Output.unsecret(token.apply(lambda answer: _host(answer and answer.proxy_endpoint)))
-
-
-def _host(endpoint: str | None) -> Any:
-    return urlsplit(endpoint).netloc if endpoint else pulumi.UNKNOWN
-
-
-def encryption_of(encryption: pulumi.Input[Mapping[str, Any]]) -> pulumi.Output[dict[str, Any]]:
-    """Return the encryption in the spelling of pulumi-aws."""
-    return pulumi.Output.from_input(encryption).apply(
-        lambda given: {"encryptionType": given.get("type"), "kmsKey": given.get("kmsKey")}
+    refuse_bad({key: output.value for key, output in given.items()})
+    inputs = dict(given)
+    twins = take_twins(inputs)
+    component = await new.registered()
+    host, repository = await asyncio.gather(registry_host(component), _repository(component, inputs))
+    policy = await _lifecycle(component, inputs, repository)
+    component = replace(component, resources=frozenset({repository.urn, policy.urn}))
+    outputs = _outputs(component, host, inputs, repository)
+    component, _ = await asyncio.gather(
+        component.finished(outputs), declared_grants(component, outputs["repositoryUrl"], twins)
     )
+    return component
+
+
+def _name(component: Component, inputs: Mapping[str, Output]) -> Output:
+    given = inputs.get("repositoryName", Output())
+    if given.value:
+        return given
+    return Output(repository_name(component.deployment.project, component.deployment.stack, component.name))
+
+
+async def _repository(component: Component, inputs: Mapping[str, Output]) -> Resource:
+    request = component.child(REPOSITORY, component.name, REPOSITORY_PROPERTIES)
+    # Two repositories cannot have one name at the same time.
+    request.deleteBeforeReplace = request.deleteBeforeReplaceDefined = True
+    return await component.make(
+        request,
+        {
+            "name": _name(component, inputs),
+            "imageTagMutability": Output("IMMUTABLE"),
+            "imageScanningConfiguration": inputs.get("scanOnPush", Output()).map(
+                lambda scan: {"scanOnPush": True if scan is None else scan}
+            ),
+            "encryptionConfigurations": inputs.get("encryption", Output()).map(_encryptions),
+            "forceDelete": inputs.get("forceDelete", Output()),
+            "tags": inputs.get("tags", Output()),
+        },
+    )
+
+
+async def _lifecycle(component: Component, inputs: Mapping[str, Output], repository: Resource) -> Resource:
+    retention = inputs.get("retention", Output()).map(_limits)
+    limits = {} if has_unknown(retention.value) else reveal(retention.value)
+    if any(limits.values()):
+        keep, age = limits["keep_last"], limits["min_age_days"]
+        rule = f"number (the last {keep} stay)" if keep else f"age ({age} days)"
+        await component.deployment.warn(component.urn, lifecycle.RETENTION_WARNING.format(rule=rule))
+    return await component.make(
+        component.child(LIFECYCLE_POLICY, component.name, LIFECYCLE_PROPERTIES),
+        {
+            "repository": _name(component, inputs).depending_on({repository.urn}),
+            "policy": retention.map(lambda known: lifecycle.policy(**known)),
+        },
+    )
+
+
+def _limits(retention: Mapping[str, Any] | None) -> dict[str, int | None]:
+    given = retention or {}
+    keep, age = (value and int(value) for value in (given.get("keepLast"), given.get("minAgeDays")))
+    return {"keep_last": keep, "min_age_days": age}
+
+
+def _outputs(
+    component: Component, host: Output, inputs: Mapping[str, Output], repository: Resource
+) -> dict[str, Output]:
+    name = _name(component, inputs)
+    # Known before the repository exists, and yet whoever uses it waits for the repository.
+    url = all_of(host, name).map("/".join).depending_on({repository.urn})
+    if url.is_known:
+        component.deployment.instance.owned[reveal(url.value)] = repository.urn
+    arn = url.map(lambda known: arn_of(*known.split("/", 1)) and str(arn_of(*known.split("/", 1))))
+    return {
+        "repositoryUrl": url,
+        "repositoryName": name,
+        "repositoryArn": arn if arn.value is not None else repository.output("arn"),
+    }
+
+
+async def registry_host(component: Component) -> Output:
+    """Return the host of the ECR registry that the component's aws provider uses: any partition, or an emulator's."""
+    answer = await component.deployment.monitor.invoke(AUTHORIZATION_TOKEN, {}, component.options.provider("aws"))
+    # The answer is secret for the token's sake; and it is empty while the aws provider's own configuration is unknown.
+    endpoint = reveal(answer.get("proxyEndpoint"))
+    return Output(urlsplit(endpoint).netloc if isinstance(endpoint, str) and endpoint else UNKNOWN)
+
+
+def _encryptions(encryption: Mapping[str, Any] | None) -> list[dict[str, Any]] | None:
+    """Return the encryption in the spelling of pulumi-aws."""
+    if encryption is None:
+        return None
+    spelled = {"encryptionType": encryption.get("type"), "kmsKey": encryption.get("kmsKey")}
+    return [{key: value for key, value in spelled.items() if value is not None}]
 
 
 def refuse_bad(inputs: Mapping[str, Any]) -> None:
@@ -151,9 +163,5 @@ def _problems(inputs: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Say whether no part of a value has to be waited for."""
-    if isinstance(value, dict):
-        return all(map(_is_plain, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_plain, value))
-    return not isinstance(value, pulumi.Output)
+    """Say whether a value can be looked at and told: no part of it is unknown or secret."""
+    return not has_unknown(value) and not has_secret(value)

@@ -1,22 +1,23 @@
 """What the stack's own `aws:` configuration says about reaching ECR."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
 from typing import Any
 
-import pulumi
 
-
-def handed_on() -> dict[str, str]:
+def handed_on(config: Mapping[str, str]) -> dict[str, str]:
     """Return the members of `aws` options that the stack's configuration of pulumi-aws sets, keys and tokens left out.
 
     They are read where the program's components are made, because a resource of this provider does not see the
-    configuration of another.
+    configuration of another. What cannot be read is left to pulumi-aws, which reads it too and has the better message.
+
+    Args:
+        config: The program's configuration, structured values as JSON (provider.proto, ConstructRequest).
     """
-    config = pulumi.Config("aws")
-    role = _first(config, "assumeRoles") or _object(config, "assumeRole")
+    role = _first(config, "assumeRoles") or _object(_read(config, "assumeRole"))
     found = {
-        "region": config.get("region"),
-        "profile": config.get("profile"),
+        "region": config.get("aws:region"),
+        "profile": config.get("aws:profile"),
         "assumeRoleArn": role.get("roleArn"),
         "externalId": role.get("externalId"),
         "endpoint": _first(config, "endpoints").get("ecr"),
@@ -24,19 +25,17 @@ def handed_on() -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def _first(config: pulumi.Config, key: str) -> Mapping[str, Any]:
-    listed = _structured(config.get_object, key)
-    return listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
+def _first(config: Mapping[str, str], key: str) -> Mapping[str, Any]:
+    listed = _read(config, key)
+    return _object(listed[0]) if isinstance(listed, list) and listed else {}
 
 
-def _object(config: pulumi.Config, key: str) -> Mapping[str, Any]:
-    value = _structured(config.get_object, key)
+def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _structured(get: Callable[[str], Any], key: str) -> Any:
+def _read(config: Mapping[str, str], key: str) -> Any:
     try:
-        return get(key)
-    except pulumi.ConfigTypeError:
-        # pulumi-aws reads it too, and has the better message.
+        return json.loads(config.get(f"aws:{key}", "null"))
+    except ValueError:
         return None

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 import grpc
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 from image_assets.plugin.display import redraws_rows
 from image_assets.plugin.newest import Newest
+from image_assets.protocol.messages import CHANNEL_OPTIONS, engine_pb2, engine_pb2_grpc
 from image_assets.secrets import Secrets
 from image_assets.task import Task
 
@@ -32,7 +32,9 @@ class Reporter:
 
     def connect(self, engine_address: str) -> None:
         """Send to this engine from now on; an empty address sends nowhere."""
-        self.engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(engine_address)) if engine_address else None
+        self.engine = None
+        if engine_address:
+            self.engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(engine_address, options=CHANNEL_OPTIONS))
 
     def task(self, urn: str, *, is_update: bool = False) -> Task:
         """Return the task through which a job on one resource reports.

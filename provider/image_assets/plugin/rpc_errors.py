@@ -10,13 +10,14 @@ is told only if it leads to a single value that is no secret; else the property'
 
 import logging
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import grpc
 
 from image_assets.errors import AssetError, CancelledByUserError, InputError, Problem
 from image_assets.inputs.types import at
+from image_assets.protocol.messages import errors_pb2, status_pb2
 from image_assets.secrets import Secrets
 from image_assets.values import is_list, is_map
 
@@ -34,6 +35,17 @@ def status_of(error: BaseException, secrets: Secrets) -> tuple[grpc.StatusCode, 
     logging.getLogger(__name__).error("a fault of the provider: %s", secrets.mask(trace))
     told = secrets.mask(describe_fault(error))
     return grpc.StatusCode.FAILED_PRECONDITION, f"a fault of the image-assets provider: {told}"
+
+
+def property_details(problems: Sequence[Problem]) -> tuple[tuple[str, bytes]]:
+    """Return the trailer that tells the engine which properties of a component or method are wrong (errors.proto)."""
+    errors = [
+        errors_pb2.InputPropertiesError.PropertyError(property_path=problem.path, reason=problem.reason)
+        for problem in problems
+    ]
+    status = status_pb2.Status(code=grpc.StatusCode.INVALID_ARGUMENT.value[0])
+    status.details.add().Pack(errors_pb2.InputPropertiesError(errors=errors))
+    return (("grpc-status-details-bin", status.SerializeToString()),)
 
 
 def describe_fault(error: BaseException) -> str:

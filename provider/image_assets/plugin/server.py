@@ -1,8 +1,7 @@
-"""The plugin: Pulumi's provider protocol (provider.proto) on the SDK's stable servicer, with its faults cured.
+"""The plugin: Pulumi's provider protocol (provider.proto).
 
-Construct and Call use the SDK's own conversion of values and options. The resource RPCs are decoded by `wire` and run
-on threads of their own: each registration of a child blocks a thread of asyncio's default executor until the engine has
-finished the child's step, so sharing that executor with Create would lock up as soon as all its threads wait.
+Components run on the event loop, since all they do is wait for the engine. The resource RPCs read files, build and talk
+to registries, each on a thread of its own.
 """
 
 import asyncio
@@ -10,32 +9,30 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
+import grpc.aio
 from google.protobuf import empty_pb2, struct_pb2
-from pulumi.errors import InputPropertyErrorDetails
-from pulumi.provider import server as sdk
-from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
-from pulumi.runtime.proto import provider_pb2 as pb
-from pulumi.runtime.proto import provider_pb2_grpc
-from pulumi.runtime.proto.plugin_pb2 import PluginAttach, PluginInfo
-from pulumi.runtime.stack import wait_for_rpcs
 
 from image_assets import __version__
-from image_assets.components.dispatch import Components
+from image_assets.components import dispatch
+from image_assets.components.deployment import Deployment, Instance
 from image_assets.custom_resource import Change, CustomResource, Job, Kind, State
 from image_assets.errors import InputError
 from image_assets.image.resource import PublishedImage
 from image_assets.inputs.image import secret_inputs
 from image_assets.inputs.settings import Settings, parse_settings, secret_settings
-from image_assets.plugin import wire
-from image_assets.plugin.deployment import Deployment, connect
-from image_assets.plugin.reporter import Reporter
-from image_assets.plugin.rpc_errors import status_of, told
+from image_assets.plugin.reporter import WARNING, Reporter
+from image_assets.plugin.rpc_errors import property_details, status_of, told
+from image_assets.protocol import wire
+from image_assets.protocol.messages import CHANNEL_OPTIONS, plugin_pb2, provider_pb2_grpc
+from image_assets.protocol.messages import provider_pb2 as pb
+from image_assets.protocol.monitor import Monitor, MonitorGoneError, connect
+from image_assets.protocol.outputs import Output
 from image_assets.repository_policy.resource import RepositoryPolicyStatement
 from image_assets.secrets import Secrets
 from image_assets.task import Task
@@ -45,11 +42,11 @@ T = TypeVar("T")
 
 #: Creates of a large program wait on locks, builds and the network, not on the processor.
 RESOURCE_THREADS = 128
-#: Every registration of a child blocks one thread until the engine has dealt with it.
-REGISTRATION_THREADS = 512
 #: The engine kills a plugin five seconds after the interrupt.
 SECONDS_TO_CLEAN_UP = 3.0
 POLL_SECONDS = 0.05
+#: The engine cancels right after it closes its monitor; without a word this long after, the monitor itself has failed.
+SECONDS_UNTIL_CANCEL = 30.0
 
 KINDS = {
     (Kind.ADD, False): pb.PropertyDiff.ADD,
@@ -61,18 +58,19 @@ KINDS = {
 }
 
 
-class Servicer(sdk.ProviderServicer):
+class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     """One plugin process: components through Construct and Call, custom resources through Check to Delete."""
 
     def __init__(self, engine_address: str) -> None:
-        components = Components()
-        super().__init__(components, [], engine_address)
-        self.components = components
+        self.engine_address = engine_address
         self.secrets = Secrets()
         self.reporter = Reporter(engine_address, self.secrets)
         self.pool = ThreadPoolExecutor(RESOURCE_THREADS, "resource")
         self.running = 0
-        self.deployments: dict[str, Deployment] = {}
+        self.monitors: dict[str, Any] = {}
+        self.over = asyncio.Event()
+        self.composing: set[asyncio.Task[Any]] = set()
+        self.instance = Instance()
         self.configure(Settings())
 
     def configure(self, settings: Settings) -> None:
@@ -90,7 +88,7 @@ class Servicer(sdk.ProviderServicer):
         self.connect(request.engine_address)
         return pb.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True, accept_outputs=True)
 
-    async def Attach(self, request: PluginAttach, context: Any) -> empty_pb2.Empty:
+    async def Attach(self, request: plugin_pb2.PluginAttach, context: Any) -> empty_pb2.Empty:
         """Serve another engine: the plugin was started by hand (PULUMI_DEBUG_PROVIDERS)."""
         self.connect(request.address)
         return empty_pb2.Empty()
@@ -100,11 +98,16 @@ class Servicer(sdk.ProviderServicer):
         if engine_address and engine_address != self.engine_address:
             self.engine_address = engine_address
             self.reporter.connect(engine_address)
-        self.reporter.cancelled.clear()
+        self.begin()
 
-    async def GetPluginInfo(self, request: Any, context: Any) -> PluginInfo:
+    def begin(self) -> None:
+        """Serve a new deployment: nothing of it is cancelled."""
+        self.reporter.cancelled.clear()
+        self.over.clear()
+
+    async def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
         """Say which version this is."""
-        return PluginInfo(version=__version__)
+        return plugin_pb2.PluginInfo(version=__version__)
 
     async def GetSchema(self, request: pb.GetSchemaRequest, context: Any) -> pb.GetSchemaResponse:
         """Return the package schema."""
@@ -115,8 +118,13 @@ class Servicer(sdk.ProviderServicer):
         return pb.GetSchemaResponse(schema=json.dumps(package_schema()))
 
     async def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:
-        """Stop what is running; the engine sends this on Ctrl-C and at every normal end."""
+        """Stop what is running; the engine sends this on Ctrl-C and at every end, and disconnects after the answer."""
         self.reporter.cancelled.set()
+        self.over.set()
+        if self.composing:
+            await asyncio.wait(self.composing, timeout=SECONDS_TO_CLEAN_UP)
+            # What was answered must have arrived before the engine disconnects.
+            await asyncio.sleep(POLL_SECONDS)
         return empty_pb2.Empty()
 
     # --- configuration ---
@@ -145,53 +153,94 @@ class Servicer(sdk.ProviderServicer):
         args = wire.decode(request.args)
         self.secrets.add(secret_settings(args))
         settings = await self.run(context, parse_settings, args)
-        self.reporter.cancelled.clear()
+        self.begin()
         self.configure(settings)
-        self.components.configure(settings, f"{request.urn}::{request.id}" if request.urn else "")
+        self.instance = Instance(f"{request.urn}::{request.id}" if request.urn else "", settings.aws)
         return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True, acceptResources=True, acceptOutputs=True)
 
     # --- components ---
 
     async def Construct(self, request: pb.ConstructRequest, context: Any) -> pb.ConstructResponse:
         """Make a component; its content is read meanwhile, so that many assets are read side by side."""
-        inputs = self.received(request.inputs)
         self.secrets.add(secret_config(request))
-        task = Task(cancelled=self.reporter.cancelled, secrets=self.secrets)
-        began = self.offload(self.images.begin, request.type, inputs, task)
-        await self.answered(context, began, inputs)
-        return await self.answered(context, self._construct(request, context), inputs)
+        inputs, nothing = self.received(request.inputs), pb.ConstructResponse(urn=component_urn(request))
+        return await self.composed(context, self._construct(request, inputs), inputs, nothing)
 
     async def Call(self, request: pb.CallRequest, context: Any) -> pb.CallResponse:
         """Call a method of a component."""
-        args = self.received(request.args)
         self.secrets.add(secret_config(request))
-        return await self.answered(context, self._call(request, context), args)
+        args = self.received(request.args)
+        return await self.composed(context, self._call(request), args, pb.CallResponse())
 
-    async def _construct(self, request: pb.ConstructRequest, context: Any) -> pb.ConstructResponse:
-        await self.enter(request)
-        result = self.components.construct(
-            request.name,
-            request.type,
-            await self._construct_inputs(request.inputs, request.inputDependencies),
-            self._construct_options(request),
-        )
-        response = await self._construct_response(result)
-        await wait_for_rpcs(await_all_outstanding_tasks=False)
+    async def _construct(self, request: pb.ConstructRequest, inputs: Mapping[str, Any]) -> pb.ConstructResponse:
+        task = Task(cancelled=self.reporter.cancelled, secrets=self.secrets)
+        await self.offload(self.images.begin, request.type, inputs, task)
+        made = await dispatch.construct(request, self.deployment(request))
+        dependencies = {
+            name: pb.ConstructResponse.PropertyDependencies(urns=sorted(output.dependencies))
+            for name, output in made.outputs.items()
+        }
+        return pb.ConstructResponse(urn=made.urn, state=encoded(made.outputs), stateDependencies=dependencies)
+
+    async def _call(self, request: pb.CallRequest) -> pb.CallResponse:
+        outputs = await dispatch.call(request, self.deployment(request))
+        dependencies = {
+            name: pb.CallResponse.ReturnDependencies(urns=sorted(output.dependencies))
+            for name, output in outputs.items()
+        }
+        response = pb.CallResponse(returnDependencies=dependencies)
+        getattr(response, "return").CopyFrom(encoded(outputs))
         return response
 
-    async def _call(self, request: pb.CallRequest, context: Any) -> pb.CallResponse:
-        await self.enter(request)
-        result = self.components.call(request.tok, await self._call_args(request))
-        response = await self._call_response(result)
-        await wait_for_rpcs(await_all_outstanding_tasks=False)
-        return response
+    def deployment(self, request: pb.ConstructRequest | pb.CallRequest) -> Deployment:
+        """Return the deployment that asks; it is connected to once."""
+        address = request.monitorEndpoint
+        if address not in self.monitors:
+            self.monitors[address] = connect(address)
+        return Deployment.of(request, Monitor(self.monitors[address], request.dryRun), self.instance, self.warn)
 
-    async def enter(self, request: pb.ConstructRequest | pb.CallRequest) -> None:
-        """Serve the deployment that asks, in this RPC."""
-        endpoint = request.monitorEndpoint
-        if endpoint not in self.deployments:
-            self.deployments[endpoint] = connect(endpoint, self.engine_address, self.secrets)
-        await self.deployments[endpoint].enter(request)
+    async def warn(self, urn: str, text: str) -> None:
+        """Show a warning in a resource's row."""
+        await self.offload(self.reporter.send, urn, WARNING, text)
+
+    async def composed(
+        self, context: Any, composing: Coroutine[Any, Any, T], inputs: Mapping[str, Any], nothing: T
+    ) -> T:
+        """Await what a component answers, or answer nothing as soon as the deployment is over.
+
+        It is over when something else in it has failed, or the user has cancelled. An error here, or a call that is
+        still open when the engine disconnects, would accuse this component, too. Wrong inputs are told by property, as
+        the engine shows them for components.
+        """
+        rpc = asyncio.current_task()
+        if rpc is not None:
+            self.composing.add(rpc)
+            rpc.add_done_callback(self.composing.discard)
+        try:
+            return await self.unless_over(asyncio.create_task(composing), nothing)
+        except InputError as error:
+            problems = list(told(error, inputs, self.secrets))
+            text = "\n".join(problem.reason for problem in problems if not problem.path)
+            details = property_details([problem for problem in problems if problem.path])
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, text, details)
+            raise
+        except Exception as error:
+            await context.abort(*status_of(error, self.secrets))
+            raise
+
+    async def unless_over(self, answer: "asyncio.Task[T]", nothing: T) -> T:
+        """Return an answer, or nothing once the deployment is over."""
+        over = asyncio.create_task(self.over.wait())
+        try:
+            await asyncio.wait({answer, over}, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done() and isinstance(answer.exception(), MonitorGoneError):
+                await asyncio.wait({over}, timeout=SECONDS_UNTIL_CANCEL)
+            if over.done() and (not answer.done() or answer.exception()):
+                answer.cancel()
+                return nothing
+            return await answer
+        finally:
+            over.cancel()
 
     # --- custom resources ---
 
@@ -288,26 +337,25 @@ class Servicer(sdk.ProviderServicer):
         """Run a blocking function; a failure becomes a status."""
         return await self.answered(context, self.offload(function, *args))
 
-    async def answered(self, context: Any, answer: Awaitable[T], inputs: Mapping[str, Any] | None = None) -> T:
-        """Await an answer; a failure becomes a status. Problems of a component's inputs point at them."""
+    async def answered(self, context: Any, answer: Awaitable[T]) -> T:
+        """Await an answer; a failure becomes a status."""
         try:
             return await answer
-        except InputError as error:
-            if inputs is None:
-                await context.abort(*status_of(error, self.secrets))
-            problems = list(told(error, inputs or {}, self.secrets))
-            text = "\n".join(problem.reason for problem in problems if not problem.path)
-            details = [
-                InputPropertyErrorDetails(property_path=problem.path, reason=problem.reason)
-                for problem in problems
-                if problem.path
-            ]
-            await context.abort_with_status(self.create_grpc_invalid_properties_status(text, details))
-            raise
         except Exception as error:
-            code, text = status_of(error, self.secrets)
-            await context.abort(code, text)
+            await context.abort(*status_of(error, self.secrets))
             raise
+
+
+def component_urn(request: pb.ConstructRequest) -> str:
+    """Return the URN that the engine gives a component (Pulumi: `urn:pulumi:STACK::PROJECT::PARENTS$TYPE::NAME`)."""
+    parents = request.parent.split("::")[2] if request.parent else "pulumi:pulumi:Stack"
+    kind = request.type if parents == "pulumi:pulumi:Stack" else f"{parents}${request.type}"
+    return f"urn:pulumi:{request.stack}::{request.project}::{kind}::{request.name}"
+
+
+def encoded(outputs: Mapping[str, Output]) -> struct_pb2.Struct:
+    """Turn outputs into wire values; those without a value are left out."""
+    return wire.encode({name: output.value for name, output in outputs.items() if output.value is not None})
 
 
 def secret_config(request: pb.ConstructRequest | pb.CallRequest) -> Iterator[str]:
@@ -344,9 +392,8 @@ def engine_address(arguments: list[str]) -> str:
 async def serve(address: str) -> None:
     """Serve until the engine lets go."""
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(REGISTRATION_THREADS, "registration"))
     servicer = Servicer(address)
-    server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
+    server = grpc.aio.server(options=CHANNEL_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     stopped = asyncio.Event()

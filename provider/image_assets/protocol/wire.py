@@ -9,6 +9,7 @@ from typing import Any
 
 from google.protobuf import struct_pb2
 
+from image_assets.protocol.outputs import Output
 from image_assets.values import UNKNOWN, Secret
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -73,6 +74,19 @@ DECODERS: Mapping[Any, Callable[[struct_pb2.Value], Any]] = {
     "list_value": lambda value: [decode_value(item) for item in value.list_value.values],
     "struct_value": _decode_struct,
 }
+
+
+def decode_outputs(struct: struct_pb2.Struct, dependencies: Mapping[str, Any]) -> dict[str, Output]:
+    """Turn a component's inputs or a method's arguments into outputs.
+
+    Args:
+        struct: The values.
+        dependencies: What each property comes from (`.urns`), as the request tells it.
+    """
+    return {
+        key: Output(decode_value(value), frozenset(dependencies[key].urns) if key in dependencies else frozenset())
+        for key, value in struct.fields.items()
+    }
 
 
 def encode(values: Mapping[str, Any]) -> struct_pb2.Struct:

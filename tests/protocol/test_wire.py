@@ -7,7 +7,7 @@ from google.protobuf import struct_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_assets.plugin import wire
+from image_assets.protocol import wire
 from image_assets.values import UNKNOWN, Secret
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), max_size=12)
