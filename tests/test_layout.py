@@ -9,9 +9,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "provider" / "image_assets"
 
 ROWS = (
-    ("errors", "values", "__init__"),
+    ("errors", "values", "processes", "__init__"),
     ("secrets",),
-    ("task", "reference", "command", "platforms"),
+    ("task", "reference", "command", "platforms", "own_folder"),
     ("custom_resource", "ignore", "oci", "inputs", "protocol"),
     ("context", "archive", "aws"),
     ("logins",),

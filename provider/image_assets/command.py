@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, BinaryIO, Final, Protocol
 
+from image_assets import processes
 from image_assets.errors import AssetError, CancelledByUserError
 
 _CAPTURE: Final = 4 << 20
@@ -152,6 +152,15 @@ class LocalRunner:
             _end(process)
 
 
+def run_unattended(command: Command, seconds: float) -> None:
+    """Run a program to its end, which may come after this process's own; wait for it some seconds.
+
+    Raises:
+        CommandMissingError: There is no such program.
+    """
+    _wait(_spawn(command, subprocess.DEVNULL, subprocess.DEVNULL, subprocess.DEVNULL), seconds)
+
+
 class Peer:
     """A program of our own that is talked to through its standard input and output; nobody reads its errors.
 
@@ -258,12 +267,12 @@ class _Lines:
         self._on_line(line.decode(errors="replace"))
 
 
-def _spawn(command: Command, stdin: int, stderr: int) -> "subprocess.Popen[bytes]":
+def _spawn(command: Command, stdin: int, stderr: int, stdout: int = subprocess.PIPE) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(
             command.argv,
             stdin=stdin,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=stderr,
             env=command.environment,
             cwd=command.directory,
@@ -391,7 +400,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 def _end_group(process: "subprocess.Popen[bytes]") -> None:
     """Ask the process group to end, then kill what is left of it and of what it started."""
     deadline = time.monotonic() + _GRACE
-    strays = _descendants(process.pid)
+    strays = processes.descendants(process.pid)
     _signal_group(process, signal.SIGTERM)
     _wait(process, _GRACE)
     # The group outlives its first process while a child of it, such as podman's, stops what it runs.
@@ -399,47 +408,9 @@ def _end_group(process: "subprocess.Popen[bytes]") -> None:
         time.sleep(_TICK / 10)
     _signal_group(process, signal.SIGKILL)
     # Podman runs each step in a session of its own, which nothing ends when podman is ended.
-    for pid, _ in strays.items() & _running().items():
+    for pid, _ in strays.items() & processes.running().items():
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
-
-
-def _descendants(ancestor: int) -> dict[int, "_Identity"]:
-    """Return the children of a process and theirs, where the system tells (proc(5))."""
-    running = _running()
-    found = {ancestor}
-    while more := {pid for pid, identity in running.items() if identity.parent in found} - found:
-        found |= more
-    return {pid: running[pid] for pid in found - {ancestor}}
-
-
-@dataclass(frozen=True)
-class _Identity:
-    """What tells a process from a later one of the same number, and who started it."""
-
-    started: str
-    parent: int = field(compare=False)
-
-
-def _running() -> dict[int, _Identity]:
-    return {pid: identity for pid in _pids() if (identity := _identity(pid))}
-
-
-def _pids() -> list[int]:
-    try:
-        return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-    except OSError:
-        return []
-
-
-def _identity(pid: int) -> _Identity | None:
-    try:
-        text = Path("/proc", str(pid), "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    # The name in parentheses may hold anything; what follows it does not.
-    fields = text.rpartition(")")[2].split()
-    return _Identity(started=fields[19], parent=int(fields[1]))
 
 
 def _signal_group(process: "subprocess.Popen[bytes]", number: int) -> bool:

@@ -10,7 +10,6 @@ that ignores nothing, so that the builder does not apply the context's a second 
 
 import contextlib
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from image_assets.context.selection import select
 from image_assets.context.spec import ContextSpec
 from image_assets.context.stage import fill
 from image_assets.context.temporary import folder_outside
+from image_assets.own_folder import own_folder
 from image_assets.task import Task
 
 # BuildKit takes an empty ignore file for none, and then looks for the context's own.
@@ -57,7 +57,7 @@ def staged(spec: ContextSpec, task: Task | None = None) -> Iterator[Staged]:
         return
     with contextlib.ExitStack() as stack:
         folder = folder_outside((spec.root,))
-        temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="image-assets-", dir=folder)))
+        temporary = stack.enter_context(own_folder(folder))
         with unusable(spec.root):
             directory = spec.root if _is_used_in_place(spec) else _tree(spec, temporary / "context", task or Task())
             dockerfile = _dockerfile(spec, temporary)

@@ -10,8 +10,6 @@ import contextlib
 import json
 import os
 import shlex
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +27,7 @@ from image_assets.logins.docker_config import (
 )
 from image_assets.logins.helpers import TOKEN_USER, program_of
 from image_assets.oci.keychain import Credential
+from image_assets.own_folder import own_folder
 
 _HELPER: Final = "image-assets-overlay"
 
@@ -61,12 +60,9 @@ def overlay(
     Raises:
         RegistryError: The user's configuration cannot be read.
     """
-    directory = Path(tempfile.mkdtemp(prefix="image-assets-", dir=folder))
-    try:
-        write = _write_auth_file if dialect.can(Feature.OWN_AUTH_FILE) else _write_docker_config
+    write = _write_auth_file if dialect.can(Feature.OWN_AUTH_FILE) else _write_docker_config
+    with own_folder(folder) as directory:
         yield Overlay(directory, write(directory, environ, credentials))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _write_docker_config(

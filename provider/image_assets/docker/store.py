@@ -3,13 +3,22 @@
 import contextlib
 import json
 import os
+import re
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
-from image_assets.command import Command, CommandMissingError, CommandTimeoutError, Finished, LocalRunner
+from image_assets import processes
+from image_assets.command import (
+    Command,
+    CommandMissingError,
+    CommandTimeoutError,
+    Finished,
+    LocalRunner,
+    run_unattended,
+)
 from image_assets.docker.dialect import Feature
 from image_assets.docker.overlay import overlay
 from image_assets.docker.probe import Engine
@@ -22,8 +31,12 @@ _HOLDER: Final = "image-assets.invalid/held"
 """The repository of the names that keep images from being pruned: no registry can have that host (RFC 2606)."""
 _TIMEOUT: Final = 60.0
 """Seconds for the engine to answer about an image; it may be busy with other builds."""
-_LEAVE_TIMEOUT: Final = 2.0
-"""Seconds for letting an image go after the user cancelled."""
+_SECONDS_AFTER_CANCEL: Final = 2.0
+"""Seconds to wait until an image is let go after the user cancelled; it is let go even if that takes longer."""
+_HOLDER_TAG: Final = re.compile(r"(\d+)(-\d+-[0-9a-f]{12})?-[0-9a-f]{16}")
+"""Who holds an image; up to 0.1.0 by the number of the process alone."""
+_SWEPT: Final[set[tuple[str | None, ...]]] = set()
+_SWEEPING: Final = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -105,10 +118,25 @@ class Store:
         self._leave("image", "rm", name)
 
     def _leave(self, *words: str) -> None:
-        command = self._command(None, *words, timeout=_LEAVE_TIMEOUT)
-        with contextlib.suppress(CommandMissingError, CommandTimeoutError):
-            # This runs after the user cancelled too: that is what it is for.
-            LocalRunner().run(command, threading.Event())
+        # This runs after the user cancelled too: that is what it is for.
+        seconds = _SECONDS_AFTER_CANCEL if self.task.cancelled.is_set() else _TIMEOUT
+        with contextlib.suppress(CommandMissingError):
+            run_unattended(self._command(None, *words), seconds)
+
+    def sweep(self) -> None:
+        """Take away the names that killed plugins left, once for each engine; never fails."""
+        key = (self.engine.program.path, *map(self.engine.environment.get, ("DOCKER_HOST", "DOCKER_CONTEXT")))
+        with _SWEEPING:
+            if key in _SWEPT:
+                return
+            _SWEPT.add(key)
+        try:
+            listed = self._run("images", "--filter", f"reference={_HOLDER}:*", "--format", "{{.Repository}}:{{.Tag}}")
+        except BuildError:
+            return
+        for name in listed.text.split():
+            if name.startswith(f"{_HOLDER}:") and _is_abandoned(name.rpartition(":")[2]):
+                self.remove(name)
 
     def _demand(self, *words: str) -> None:
         finished = self._run(*words)
@@ -128,7 +156,15 @@ class Store:
 
 def new_holder() -> str:
     """Return a name, used once, that holds a built image and tells who does."""
-    return f"{_HOLDER}:{os.getpid()}-{os.urandom(8).hex()}"
+    return f"{_HOLDER}:{processes.own_name()}-{os.urandom(8).hex()}"
+
+
+def _is_abandoned(tag: str) -> bool:
+    """Say whether a holder's process was killed; it lets go of all images before it ends."""
+    found = _HOLDER_TAG.fullmatch(tag)
+    if found is None:
+        return False
+    return processes.is_over(found[1] + found[2]) if found[2] else not processes.is_there(int(found[1]))
 
 
 def _facts(image: Mapping[str, Any]) -> ImageFacts:

@@ -9,8 +9,10 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +28,8 @@ from image_assets.errors import InputError
 from image_assets.image.resource import PublishedImage
 from image_assets.inputs.image import secret_inputs
 from image_assets.inputs.settings import Settings, parse_settings, secret_settings
+from image_assets.own_folder import sweep_folders
+from image_assets.plugin.lifeline import watch_engine
 from image_assets.plugin.reporter import WARNING, Reporter
 from image_assets.plugin.rpc_errors import property_details, status_of, told
 from image_assets.protocol import wire
@@ -44,9 +48,13 @@ T = TypeVar("T")
 RESOURCE_THREADS = 128
 #: The engine kills a plugin five seconds after the interrupt.
 SECONDS_TO_CLEAN_UP = 3.0
+#: Nobody kills a plugin whose engine was killed.
+SECONDS_ALONE = 6.0
 POLL_SECONDS = 0.05
 #: The engine cancels right after it closes its monitor; without a word this long after, the monitor itself has failed.
 SECONDS_UNTIL_CANCEL = 30.0
+#: What ends the plugin, and how many seconds it then has; a hangup is the end of the terminal, and of the engine.
+SIGNALS = {signal.SIGINT: SECONDS_TO_CLEAN_UP, signal.SIGTERM: SECONDS_TO_CLEAN_UP, signal.SIGHUP: SECONDS_ALONE}
 
 KINDS = {
     (Kind.ADD, False): pb.PropertyDiff.ADD,
@@ -66,7 +74,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self.secrets = Secrets()
         self.reporter = Reporter(engine_address, self.secrets)
         self.pool = ThreadPoolExecutor(RESOURCE_THREADS, "resource")
-        self.running = 0
+        self.jobs: set[Future[Any]] = set()
         self.monitors: dict[str, Any] = {}
         self.over = asyncio.Event()
         self.composing: set[asyncio.Task[Any]] = set()
@@ -319,17 +327,17 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     async def offload(self, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking function on the resources' own threads."""
-        self.running += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)
-        finally:
-            self.running -= 1
+        job = self.pool.submit(function, *args)
+        # The RPC ends with its connection, the job does not.
+        self.jobs.add(job)
+        job.add_done_callback(self.jobs.discard)
+        return await asyncio.wrap_future(job)
 
-    async def wind_down(self) -> None:
+    async def wind_down(self, seconds: float) -> None:
         """Stop what is running, and wait a little for it to clean up."""
         self.reporter.cancelled.set()
-        for _ in range(round(SECONDS_TO_CLEAN_UP / POLL_SECONDS)):
-            if not self.running:
+        for _ in range(round(seconds / POLL_SECONDS)):
+            if not self.jobs:
                 return
             await asyncio.sleep(POLL_SECONDS)
 
@@ -396,15 +404,25 @@ async def serve(address: str) -> None:
     server = grpc.aio.server(options=CHANNEL_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    stopped: asyncio.Future[float] = loop.create_future()
+
+    def stop(seconds: float) -> None:
+        if not stopped.done():
+            stopped.set_result(seconds)
+
+    for number, seconds in SIGNALS.items():
+        # What nohup(1) ignores stays ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop, seconds)
     await server.start()
     # The first line of the output is how the engine learns the port.
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    await stopped.wait()
-    await servicer.wind_down()
+    threading.Thread(target=sweep_folders, daemon=True).start()
+    watch = asyncio.ensure_future(watch_engine(address, partial(stop, SECONDS_ALONE))) if address else None
+    await servicer.wind_down(await stopped)
+    if watch:
+        watch.cancel()
     # Components that wait for a child that failed would hold the process up, and so would threads in a connect.
     os._exit(0)
 

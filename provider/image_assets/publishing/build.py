@@ -172,6 +172,7 @@ def _written(platform: Mapping[str, str] | None) -> str:
 
 def _build_here(spec: BuildSpec, engine: Engine, task: Task) -> StoredImage:
     store = Store(engine, spec.credentials, task)
+    store.sweep()
     holder = new_holder()
     try:
         with BuildRun(spec, engine, task) as job:
