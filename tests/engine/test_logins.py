@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from tests.conftest import NewProject
 from tests.engine.test_program import asset, counted
 from tests.fakes.certificates import make_certificates
+from tests.fakes.images import an_image, docker_save
 from tests.support.contexts import write_files
 from tests.support.project import Project
 from tests.support.registry import Registry
@@ -153,3 +156,66 @@ def test_a_helper_that_is_missing_disturbs_nobody_who_needs_no_login(
     config.write_text(json.dumps(json.loads(config.read_text()) | {"credsStore": "gone"}))
     project.up()
     assert len(registry.tags(repository_name)) == 1
+
+
+def with_counting_store(project: Project, registry: Registry, folder: Path) -> Path:
+    """Give the user a credentials store that knows this registry's login; return its notes, a line for each run."""
+    notes = folder / "helper.calls"
+    answer = json.dumps({"Username": registry.username, "Secret": registry.password})
+    script = f"#!/bin/sh\nread host\necho \"$host\" >> {notes}\necho '{answer}'\n"
+    write_files(folder / "helpers", {"docker-credential-counted": script})
+    (folder / "helpers" / "docker-credential-counted").chmod(0o755)
+    project.environ["PATH"] = f"{folder / 'helpers'}{os.pathsep}{project.isolated_environ['PATH']}"
+    project.pulumi("stack", "ls")
+    config = project.private / "docker" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"credsStore": "counted"}))
+    return notes
+
+
+def test_forty_images_that_are_there_cost_a_ping_a_helper_and_a_question_each(
+    new_project: NewProject, registry_with_auth: Registry, repository_name: str, tmp_path: Path
+) -> None:
+    count = 40
+    places = [f"{registry_with_auth.address}/{repository_name}/{number % 4}" for number in range(count)]
+    program = "resources:\n" + "".join(asset(f"a{n}", f"a{n}", place) for n, place in enumerate(places))
+    for name in ("first", "second"):
+        project = new_project(program, name=name)
+        for number in range(count):
+            content = {"Dockerfile": "FROM scratch\nCOPY . /\n", "n.txt": str(number)}
+            write_files(project.folder / f"a{number}", content)
+        notes = with_counting_store(project, registry_with_auth, tmp_path / name)
+        before = len(registry_with_auth.requests())
+        project.environ["PULUMI_PARALLEL"] = "100"
+        project.up()
+    asked = registry_with_auth.requests()[before:]
+    assert sorted((request.method, request.status) for request in asked) == [("GET", 401), *[("HEAD", 200)] * count]
+    assert notes.read_text().splitlines() == [registry_with_auth.address]
+
+
+def test_a_hundred_images_fit_within_256_descriptors(
+    new_project: NewProject, registry_with_auth: Registry, repository_name: str, tmp_path: Path
+) -> None:
+    place = f"{registry_with_auth.address}/{repository_name}"
+    archives = [json.dumps({"tarballFile": f"{n}.tar", "repository": place}) for n in range(100)]
+    project = new_project(
+        "resources:\n"
+        + "".join(
+            f"  a{n}: {{type: 'image-assets:TarballImageAsset', properties: {a}}}\n" for n, a in enumerate(archives)
+        )
+    )
+    for number in range(100):
+        (project.folder / f"{number}.tar").write_bytes(docker_save(an_image(str(number))))
+    limited(project, tmp_path, "ulimit -n 256")
+    project.environ["PULUMI_PARALLEL"] = "100"
+    configure(project, registry_with_auth)
+    project.up()
+    assert len(registry_with_auth.tags(repository_name)) == 100
+
+
+def limited(project: Project, folder: Path, limit: str) -> None:
+    """Start the plugin under a limit."""
+    real = shutil.which("pulumi-resource-image-assets", path=project.isolated_environ["PATH"])
+    wrapper = f'#!/bin/sh\n{limit} && exec {real} "$@"\n'
+    write_files(folder / "limited", {"pulumi-resource-image-assets": wrapper})
+    (folder / "limited" / "pulumi-resource-image-assets").chmod(0o755)
+    project.environ["PATH"] = f"{folder / 'limited'}{os.pathsep}{project.isolated_environ['PATH']}"
