@@ -84,6 +84,26 @@ def test_other_registries_are_left_alone_without_asking_aws(aws: EcrFront, monke
     assert aws.seen == []
 
 
+@pytest.mark.parametrize("registry", ["ghcr.io", "localhost:5000", "127.0.0.1:1"])
+def test_an_endpoint_that_may_be_meant_for_s3_is_asked_for_no_token(
+    aws: EcrFront, monkeypatch: pytest.MonkeyPatch, registry: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+    aws.seen.clear()
+    keychain = EcrKeychain(Aws(AwsSettings()), Task())
+    assert (keychain.resolve(registry, "me/app"), keychain.arn(registry, "me/app")) == (None, None)
+    assert aws.seen == []
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECR"])
+def test_an_endpoint_of_the_environment_is_asked_for_its_own_registry(
+    aws: EcrFront, user: Aws, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv(variable, aws.endpoint)
+    assert EcrKeychain(Aws(AwsSettings()), Task()).resolve(aws.address, "x") is not None
+
+
 def test_an_emulators_repository_has_the_arn_of_its_user(aws: EcrFront, user: Aws) -> None:
     keychain = EcrKeychain(user, Task())
     assert str(keychain.arn(aws.address, "a/b")) == f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/a/b"

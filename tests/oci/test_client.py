@@ -77,6 +77,13 @@ def test_a_blob_with_the_wrong_digest_is_refused_with_the_registrys_words(
     assert client.head_blob(repository_name, digest_of(b"another")) is None
 
 
+def test_a_blob_is_read_no_further_than_it_is_said_to_be_long(client: RegistryClient, repository_name: str) -> None:
+    uploaded = client.upload_blob(repository_name, known(LAYER))
+    assert b"".join(client.get_blob(repository_name, uploaded.digest, len(LAYER))) == LAYER
+    with pytest.raises(RegistryError, match=f"there are more than its {len(LAYER) - 1} bytes"):
+        list(client.get_blob(repository_name, uploaded.digest, len(LAYER) - 1))
+
+
 def test_a_blob_is_there_after_a_mount_whether_the_registry_mounts_or_not(
     client: RegistryClient, repository_name: str
 ) -> None:

@@ -30,7 +30,9 @@ _RENEW_EARLY = 30 * 60
 #: A token that is refused sooner after it was renewed is not renewed once more: it is not its age.
 _RENEW_AGAIN = 60.0
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 5, 20, 6
-_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL")
+_ECR_ENDPOINT, _ANY_ENDPOINT = "AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"
+#: What is in the name of every private registry of ECR, an emulator's too unless it is called by its own address.
+_ECR_NAMES = (".dkr.ecr.", ".dkr-ecr.")
 _REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _POLL = 0.1
 #: ECR Public answers here alone (ECR Public user guide, "Registry authentication").
@@ -49,8 +51,22 @@ class Aws:
     @property
     def endpoint(self) -> str | None:
         """The endpoint that stands in for AWS, None for AWS itself."""
-        variables = (os.environ.get(name) for name in _ENDPOINT_VARIABLES)
-        return self.settings.endpoint or next(filter(None, variables), None)
+        return self._ecr_endpoint or os.environ.get(_ANY_ENDPOINT) or None
+
+    @property
+    def _ecr_endpoint(self) -> str | None:
+        return self.settings.endpoint or os.environ.get(_ECR_ENDPOINT)
+
+    def may_have(self, registry: str) -> bool:
+        """Say whether the endpoint, if there is one, is worth being asked whether this is its registry.
+
+        `AWS_ENDPOINT_URL` is often set for S3 alone: then the registry must be at the same address, or called like
+        one of ECR's.
+        """
+        if self._ecr_endpoint:
+            return True
+        general = urlsplit(os.environ.get(_ANY_ENDPOINT, "")).netloc
+        return bool(general) and (general == registry or any(name in registry for name in _ECR_NAMES))
 
     def call(self, call: Call, task: Task, **arguments: Any) -> Any:
         """Make a request; the answer, or the error that tells the user what to do.
@@ -283,7 +299,7 @@ class EcrKeychain(Keychain):
 
     def _emulated(self, registry: str) -> _Token | None:
         """Return the token of the emulator, if this host is its registry."""
-        if not self._aws.endpoint or self._failed:
+        if self._failed or not self._aws.may_have(registry):
             return None
         try:
             token = self._token(_login_call(self._aws.emulated_region()), registry)

@@ -205,9 +205,9 @@ class RegistryClient:
         """Make sure that blobs may be sent to a repository: an upload is begun and dropped."""
         Upload(self._session, repository_path, _NamedBlob(""), _unheard, self._dialect).begin_and_cancel()
 
-    def get_blob(self, repository_path: str, digest: str) -> Iterator[bytes]:
-        """Give a blob's bytes; wrong ones raise at the end."""
-        return download(self._session, repository_path, digest)
+    def get_blob(self, repository_path: str, digest: str, size: int | None = None) -> Iterator[bytes]:
+        """Give a blob's bytes; wrong ones raise at the end, or where there are more than `size`."""
+        return download(self._session, repository_path, digest, size)
 
     def upload_blob(
         self,

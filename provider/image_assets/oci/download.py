@@ -17,8 +17,8 @@ _PARTIAL: Final = 206
 _GOOD: Final = frozenset({200, _PARTIAL})
 
 
-def download(session: Session, repository_path: str, digest: str) -> Iterator[bytes]:
-    """Give the blob's bytes.
+def download(session: Session, repository_path: str, digest: str, size: int | None = None) -> Iterator[bytes]:
+    """Give the blob's bytes, of which there are `size` if that is known.
 
     Raises:
         RegistryError: The registry has no such blob, does not answer in time, or sends other bytes.
@@ -35,13 +35,19 @@ def download(session: Session, repository_path: str, digest: str) -> Iterator[by
             for chunk in _rest(session, repository_path, digest, position):
                 hashed.update(chunk)
                 position += len(chunk)
+                if size is not None and position > size:
+                    raise _wrong(session, repository_path, digest, f"there are more than its {size} bytes")
                 yield chunk
             break
         except ExchangeError as error:
             session.wait_after(error, retries)
     if hashed.hexdigest() != digest.partition(":")[2]:
-        url = session.url(f"{repository_path}/blobs/{digest}")
-        raise ExchangeError("the content does not have this digest", method="GET", url=url, fault=Fault.FINAL)
+        raise _wrong(session, repository_path, digest, "the content does not have this digest")
+
+
+def _wrong(session: Session, repository_path: str, digest: str, reason: str) -> ExchangeError:
+    url = session.url(f"{repository_path}/blobs/{digest}")
+    return ExchangeError(reason, method="GET", url=url, fault=Fault.FINAL)
 
 
 def _rest(session: Session, repository_path: str, digest: str, position: int) -> Iterator[bytes]:

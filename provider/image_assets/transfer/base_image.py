@@ -71,7 +71,7 @@ def _small_blob(client: RegistryClient, path: str, descriptor: dict[str, Any]) -
     """Read an image's config."""
     if descriptor["size"] > MAX_DOCUMENT_BYTES:
         raise ValueError("the config is too large")
-    return b"".join(client.get_blob(path, descriptor["digest"]))
+    return b"".join(client.get_blob(path, descriptor["digest"], descriptor["size"]))
 
 
 def _note(registry: str, path: str, diff_id: str, layer: dict[str, Any], memory: BlobMemory) -> tuple[str, int]:

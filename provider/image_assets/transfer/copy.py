@@ -70,6 +70,6 @@ def copy_blob(source: Source, destination: Destination, blob: Mapping[str, Any],
     """Copy one blob unless it is there or can be mounted."""
     report = progress.counter()
     if not destination.has(blob["digest"]):
-        read = partial(source.client.get_blob, source.path, blob["digest"])
+        read = partial(source.client.get_blob, source.path, blob["digest"], blob["size"])
         destination.upload(Content(read, blob["digest"], blob["size"]))
     report(blob["size"])
