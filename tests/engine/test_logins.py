@@ -219,3 +219,23 @@ def limited(project: Project, folder: Path, limit: str) -> None:
     write_files(folder / "limited", {"pulumi-resource-image-assets": wrapper})
     (folder / "limited" / "pulumi-resource-image-assets").chmod(0o755)
     project.environ["PATH"] = f"{folder / 'limited'}{os.pathsep}{project.isolated_environ['PATH']}"
+
+
+@pytest.mark.parametrize("registry_of", ["http"], indirect=True)
+def test_a_refusal_says_where_a_login_was_looked_for_and_what_helps(
+    registry_of: NewRegistry, new_project: NewProject
+) -> None:
+    ours = registry_of("ann")
+    project = new_project("resources:\n" + asset("a", "app", f"{ours.address}/app"))
+    write_files(project.folder / "app", {"Dockerfile": "FROM scratch\nCOPY . /\n"})
+    without = project.up(check=False).messages("error")
+    config = project.private / "docker" / "config.json"
+    assert f"no credentials were found for {ours.address} in registryAuth, image-assets:registries, {config}" in without
+    assert f"run `docker login {ours.address}`, or give `registryAuth` or the setting `image-assets:reg" in without
+    assert "HTTP 401" in without
+    assert "{" not in without
+    wrong = {"registryAuth": {"username": "ann", "password": "wrong-word"}}
+    project.write("resources:\n" + asset("a", "app", f"{ours.address}/app", **wrong))
+    refused = project.up(check=False)
+    assert f"at {ours.address} were used, from registryAuth; for others, run `docker login" in refused.messages("error")
+    assert "wrong-word" not in refused.text
