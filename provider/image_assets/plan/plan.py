@@ -40,7 +40,7 @@ def fingerprint_is_known(inputs: Inputs) -> bool:
     """Say whether everything that counts is known."""
     if inputs.asset_hash is not None:
         return True
-    if inputs.unknown_in("assetHash", "invalidation") or (inputs.scope == "dockerfile" and inputs.unknown_in(*STAGES)):
+    if inputs.unknown_in("assetHash") or (inputs.scope == "dockerfile" and inputs.unknown_in(*STAGES)):
         return False
     return not any(path_counts(inputs, path) for path in inputs.unknown)
 
