@@ -20,7 +20,7 @@ from tests.support.contexts import write_files
 
 URN = "urn:pulumi:dev::proj::image-assets:index:DockerImageAsset$image-assets:index:PublishedImage::app"
 FILES = {
-    "app/Dockerfile": "ARG A=a.txt\nFROM scratch AS one\nCOPY a.txt /\nFROM scratch AS two\nARG A\nCOPY $A /\n",
+    "app/Dockerfile": "ARG A=a.txt\nFROM scratch AS one\nCOPY b.txt /\nFROM scratch AS two\nARG A\nCOPY $A /\n",
     "app/Dockerfile.dockerignore": "ignored\n",
     "app/other.Dockerfile": "FROM scratch\nCOPY b.txt /\n",
     "app/.gitignore": "b.txt\n",
