@@ -20,7 +20,7 @@ from tests.support.contexts import write_files
 
 URN = "urn:pulumi:dev::proj::image-assets:index:DockerImageAsset$image-assets:index:PublishedImage::app"
 FILES = {
-    "app/Dockerfile": "ARG A=a.txt\nFROM scratch AS one\nCOPY b.txt /\nFROM scratch AS two\nARG A\nCOPY $A /\n",
+    "app/Dockerfile": "ARG B=two\nFROM scratch AS one\nCOPY b.txt /\nFROM scratch AS two\nCOPY a.txt /\nFROM $B\n",
     "app/Dockerfile.dockerignore": "ignored\n",
     "app/other.Dockerfile": "FROM scratch\nCOPY b.txt /\n",
     "app/.gitignore": "b.txt\n",
@@ -52,7 +52,7 @@ OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
     "ignoreMode": some("docker", "git", "glob"),
     "followSymlinks": some("never", "external"),
     "scope": some("context", "dockerfile", "dockerfile"),
-    "buildArgs": maps(NAMES, some("1", "b.txt", "")),
+    "buildArgs": maps(NAMES, some("one", "two", "")),
     "buildContexts": maps(("lib", "base"), some("lib", "docker-image://alpine")),
     "buildSecrets": maps(("t", "u"), some({"value": "v"}, {"env": "E"}, {"file": "f"})),
     "buildSsh": st.lists(some("default"), max_size=1),
