@@ -239,3 +239,29 @@ def test_a_refusal_says_where_a_login_was_looked_for_and_what_helps(
     refused = project.up(check=False)
     assert f"at {ours.address} were used, from registryAuth; for others, run `docker login" in refused.messages("error")
     assert "wrong-word" not in refused.text
+
+
+@pytest.mark.parametrize("registry_of", ["http", "tls"], indirect=True)
+def test_a_user_without_a_directory_publishes_by_the_variable_alone(
+    registry_of: NewRegistry, new_project: NewProject
+) -> None:
+    """As in CI's containers, where HOME is not set."""
+    ours = registry_of("ann")
+    properties = json.dumps({"tarballFile": "image.tar", "repository": f"{ours.address}/app"})
+    project = new_project(f"resources:\n  a: {{type: 'image-assets:TarballImageAsset', properties: {properties}}}\n")
+    (project.folder / "image.tar").write_bytes(docker_save(an_image()))
+    login = base64.b64encode(f"{ours.username}:{ours.password}".encode()).decode()
+    variable = json.dumps({"auths": {f"https://{ours.address}/v1/": {"auth": login}}})
+    nowhere = dict.fromkeys(("HOME", "DOCKER_CONFIG", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), "")
+    project.environ.update(nowhere, DOCKER_AUTH_CONFIG=variable)
+    project.up()
+    assert len(ours.tags("app")) == 1
+
+
+@pytest.mark.parametrize("registry_of", ["http"], indirect=True)
+def test_a_base_image_that_needs_a_login_says_what_helps(registry_of: NewRegistry, new_project: NewProject) -> None:
+    ours, theirs = registry_of("ann"), registry_of("bob")
+    project = new_project("resources:\n" + asset("a", "app", f"{ours.address}/app", **auth(ours)))
+    write_files(project.folder / "app", {"Dockerfile": f"FROM {theirs.address}/base:1\nCOPY . /\n"})
+    failed = project.up(check=False).messages("error")
+    assert "run `docker login HOST`, or give the setting `image-assets:registries`" in failed

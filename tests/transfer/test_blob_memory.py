@@ -133,4 +133,13 @@ def test_many_threads_may_use_it(path: Path) -> None:
 
 def test_it_lies_where_the_users_caches_lie() -> None:
     assert BlobMemory.of_user({"XDG_CACHE_HOME": "/c"})._path == Path("/c/image-assets/blobs.json")
-    assert BlobMemory.of_user({})._path == Path("~/.cache/image-assets/blobs.json").expanduser()
+    assert BlobMemory.of_user({"HOME": "/h"})._path == Path("/h/.cache/image-assets/blobs.json")
+
+
+@pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"XDG_CACHE_HOME": "here"}])
+def test_a_user_without_a_directory_has_a_memory_that_ends_with_the_process(environ: dict[str, str]) -> None:
+    memory = BlobMemory.of_user(environ)
+    memory.note_repository("r.io", "sha256:a", "app")
+    memory.save()
+    assert memory.repositories_with("r.io", "sha256:a") == ("app",)
+    assert BlobMemory.of_user(environ).repositories_with("r.io", "sha256:a") == ()

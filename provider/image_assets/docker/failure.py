@@ -39,7 +39,16 @@ _OLD_BUILDKIT: Final = (
     "`builder.name`."
 )
 _DISK_FULL: Final = "The builder's disk is full: `docker buildx prune` and `docker image prune` make room."
+_NO_LOGIN: Final = (
+    "The registry of that image refused the login that the builder has for it, or there is none: run `docker login "
+    "HOST`, or give the setting `image-assets:registries`."
+)
 _HINTS: Final = (
+    ("401 unauthorized", _NO_LOGIN),
+    ("authorization failed", _NO_LOGIN),
+    ("no basic auth credentials", _NO_LOGIN),
+    ("pull access denied", _NO_LOGIN),
+    ("unauthorized: authentication required", _NO_LOGIN),
     ("exec format error", _EMULATE),
     ("cache export is not supported", _NO_CACHE_EXPORT),
     ("multi-platform build is not supported", _ONE_PLATFORM),
@@ -100,7 +109,7 @@ class Failure:
 
     def _hints(self, step: Step | None) -> list[str]:
         said = " ".join([self.progress.message(), *([step.error, *step.output] if step else [])]).lower()
-        return [hint for words, hint in _HINTS if words in said]
+        return list(dict.fromkeys(hint for words, hint in _HINTS if words in said))
 
 
 def _last(lines: Iterable[str]) -> list[str]:

@@ -68,10 +68,13 @@ class BlobMemory:
 
     @classmethod
     def of_user(cls, environ: Mapping[str, str] | None = None) -> "BlobMemory":
-        """Return the user's own memory (XDG Base Directory specification, `XDG_CACHE_HOME`)."""
+        """Return the user's own memory (XDG Base Directory specification, `XDG_CACHE_HOME`).
+
+        That of a user without a directory, as in some containers, has no file and ends with the process.
+        """
         env = os.environ if environ is None else environ
-        base = env.get("XDG_CACHE_HOME") or "~/.cache"
-        return cls(Path(base).expanduser() / "image-assets" / "blobs.json")
+        base = Path(env.get("XDG_CACHE_HOME") or Path(env.get("HOME", ""), ".cache"))
+        return cls(Path(base if base.is_absolute() else os.devnull, "image-assets", "blobs.json"))
 
     def layer(self, diff_id: str, variant: str) -> PackedLayer | None:
         """Return what became of a layer that was packed in that way."""
