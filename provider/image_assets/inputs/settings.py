@@ -21,7 +21,13 @@ REGISTRY_LOGIN = Record(
     "RegistryLogin",
     "A login for one registry, for base images, refresh and destroy too.",
     (
-        Member("address", Text(), "The registry's host, with the port if it has one.", required=True, public=True),
+        Member(
+            "address",
+            Text(),
+            "The registry's host, with the port if it has one; `host/path` for a part of it.",
+            required=True,
+            public=True,
+        ),
         Member("username", Text(), "The user's name.", required=True),
         Member("password", Text(), "The password or token.", required=True, secret=True),
     ),

@@ -21,6 +21,8 @@ TEMPORARY_CODES = frozenset({"TOOMANYREQUESTS", "UNAVAILABLE", "SLOWDOWN", "THRO
 _LONGEST_MESSAGE = 1000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _ABOUT_IDENTITY = frozenset({"UNAUTHORIZED", "DENIED"})
+# Names of members that say nothing beside what is in them.
+_SPEAKING = frozenset({"error", "errors", "message", "detail", "details", "error_description"})
 _VAGUE = frozenset({"", "unknown error", "unknown", "internal server error"})
 
 
@@ -177,11 +179,20 @@ def _detail(detail: Any) -> str:
     return _clean(", ".join(_leaves(detail)))
 
 
+def _without_json(content: bytes) -> str:
+    """Return what a body says: the values in a JSON object, else its text."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        body = None
+    return ", ".join(_leaves(body)) if isinstance(body, dict) else content.decode("utf-8", "replace")
+
+
 def _leaves(value: Any, name: str = "") -> Iterator[str]:
     """Yield the parts of a JSON value as `name value`."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves(item, str(key))
+            yield from _leaves(item, "" if key in _SPEAKING else str(key))
     elif isinstance(value, list):
         for item in value:
             yield from _leaves(item, name)
@@ -192,7 +203,8 @@ def _leaves(value: Any, name: str = "") -> Iterator[str]:
 def _foreign_text(status: int, content: bytes, content_type: str) -> str:
     """Describe a body that is not the spec's: its text, if it is short and plain, or what the status means."""
     name = HTTPStatus(status).phrase if status in set(HTTPStatus) else "unknown status"
-    plain = "" if "html" in content_type or content.lstrip()[:1] == b"<" else _clean(content.decode("utf-8", "replace"))
+    is_page = "html" in content_type or content.lstrip()[:1] == b"<"
+    plain = "" if is_page else _clean(_without_json(content))
     return f"{name}: {plain} ({status})" if plain else f"{name} ({status})"
 
 

@@ -1491,7 +1491,7 @@ func (o RegistryAuthPtrOutput) Username() pulumi.StringPtrOutput {
 
 // A login for one registry, for base images, refresh and destroy too.
 type RegistryLogin struct {
-	// The registry's host, with the port if it has one.
+	// The registry's host, with the port if it has one; `host/path` for a part of it.
 	Address string `pulumi:"address"`
 	// The password or token.
 	Password string `pulumi:"password"`
@@ -1512,7 +1512,7 @@ type RegistryLoginInput interface {
 
 // A login for one registry, for base images, refresh and destroy too.
 type RegistryLoginArgs struct {
-	// The registry's host, with the port if it has one.
+	// The registry's host, with the port if it has one; `host/path` for a part of it.
 	Address pulumi.StringInput `pulumi:"address"`
 	// The password or token.
 	Password pulumi.StringInput `pulumi:"password"`
@@ -1572,7 +1572,7 @@ func (o RegistryLoginOutput) ToRegistryLoginOutputWithContext(ctx context.Contex
 	return o
 }
 
-// The registry's host, with the port if it has one.
+// The registry's host, with the port if it has one; `host/path` for a part of it.
 func (o RegistryLoginOutput) Address() pulumi.StringOutput {
 	return o.ApplyT(func(v RegistryLogin) string { return v.Address }).(pulumi.StringOutput)
 }

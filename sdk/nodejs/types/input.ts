@@ -197,7 +197,7 @@ export interface RegistryAuthArgs {
  */
 export interface RegistryLoginArgs {
     /**
-     * The registry's host, with the port if it has one.
+     * The registry's host, with the port if it has one; `host/path` for a part of it.
      */
     address: pulumi.Input<string>;
     /**

@@ -51,7 +51,7 @@ export interface Builder {
  */
 export interface RegistryLogin {
     /**
-     * The registry's host, with the port if it has one.
+     * The registry's host, with the port if it has one; `host/path` for a part of it.
      */
     address: string;
     /**

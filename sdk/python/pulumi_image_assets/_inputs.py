@@ -825,7 +825,7 @@ class RegistryLoginArgsDict(TypedDict):
     """
     address: pulumi.Input[_builtins.str]
     """
-    The registry's host, with the port if it has one.
+    The registry's host, with the port if it has one; `host/path` for a part of it.
     """
     password: pulumi.Input[_builtins.str]
     """
@@ -845,7 +845,7 @@ class RegistryLoginArgs:
         """
         A login for one registry, for base images, refresh and destroy too.
 
-        :param pulumi.Input[_builtins.str] address: The registry's host, with the port if it has one.
+        :param pulumi.Input[_builtins.str] address: The registry's host, with the port if it has one; `host/path` for a part of it.
         :param pulumi.Input[_builtins.str] password: The password or token.
         :param pulumi.Input[_builtins.str] username: The user's name.
         """
@@ -857,7 +857,7 @@ class RegistryLoginArgs:
     @pulumi.getter
     def address(self) -> pulumi.Input[_builtins.str]:
         """
-        The registry's host, with the port if it has one.
+        The registry's host, with the port if it has one; `host/path` for a part of it.
         """
         return pulumi.get(self, "address")
 

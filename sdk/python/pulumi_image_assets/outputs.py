@@ -141,7 +141,7 @@ class RegistryLogin(dict):
         """
         A login for one registry, for base images, refresh and destroy too.
 
-        :param _builtins.str address: The registry's host, with the port if it has one.
+        :param _builtins.str address: The registry's host, with the port if it has one; `host/path` for a part of it.
         :param _builtins.str password: The password or token.
         :param _builtins.str username: The user's name.
         """
@@ -153,7 +153,7 @@ class RegistryLogin(dict):
     @pulumi.getter
     def address(self) -> _builtins.str:
         """
-        The registry's host, with the port if it has one.
+        The registry's host, with the port if it has one; `host/path` for a part of it.
         """
         return pulumi.get(self, "address")
 
