@@ -18,7 +18,7 @@ ROWS = (
     ("transfer", "docker", "plan"),
     ("publishing", "repository_policy"),
     ("image", "components"),
-    ("plugin",),
+    ("plugin", "cli"),
 )
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 
@@ -27,6 +27,8 @@ CONFINED: dict[str, set[str]] = {
     "pulumi": {"protocol"},
     "pulumi_aws": set(),
     "grpc": {"plugin", "protocol"},
+    "click": {"cli"},
+    "rich": {"cli"},
     "boto3": {"aws"},
     "botocore": {"aws"},
     "urllib3": {"oci"},

@@ -14,6 +14,7 @@ The way of one image, room by room; a room imports only from rooms that stand be
     protocol             Pulumi's messages, its wire values, and the monitor that resources are registered with
     components           what a program declares: it registers images, repositories and grants
     plugin               the process and its RPCs
+    cli                  the command line for people who ask why
 """
 
 __version__ = "0.1.0"

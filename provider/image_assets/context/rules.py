@@ -1,6 +1,6 @@
 """The ignore rules of one context: which file they come from, and the language they are in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,14 @@ from image_assets.context.faults import refused_pattern
 from image_assets.context.links import resolve_within
 from image_assets.context.spec import ContextSpec
 from image_assets.errors import InputError
-from image_assets.ignore.ignorefile import BadPatternError, read_exclude, read_lines, read_raw_exclude, read_raw_lines
+from image_assets.ignore.ignorefile import (
+    BadPatternError,
+    Line,
+    read_exclude,
+    read_lines,
+    read_raw_exclude,
+    read_raw_lines,
+)
 from image_assets.ignore.rules import Level
 
 
@@ -78,27 +85,47 @@ def top_level(spec: ContextSpec, file: IgnoreFile) -> Level:
         InputError: A pattern is invalid; names file and line.
     """
     try:
-        return _LANGUAGES[spec.ignore_mode](spec, file)
+        return level_of(spec, ignore_lines(spec, file))
     except BadPatternError as fault:
         raise refused_pattern(fault) from fault
 
 
-def _docker(spec: ContextSpec, file: IgnoreFile) -> Level:
+def ignore_lines(spec: ContextSpec, file: IgnoreFile) -> list[Line]:
+    """Return the lines of the ignore file, and the patterns of `exclude` after them.
+
+    Raises:
+        BadPatternError: A line is too long.
+    """
+    if spec.ignore_mode == "docker":
+        return [*read_lines(file.content, file.name), *read_exclude(spec.exclude)]
+    return [*read_raw_lines(file.content, file.name), *read_raw_exclude(spec.exclude)]
+
+
+def level_of(spec: ContextSpec, lines: Sequence[Line]) -> Level:
+    """Return the rules that lines of a context's language make.
+
+    Raises:
+        BadPatternError: A pattern is invalid.
+    """
+    return _LANGUAGES[spec.ignore_mode](lines)
+
+
+def _docker(lines: Sequence[Line]) -> Level:
     from image_assets.ignore.docker import docker_rules  # noqa: PLC0415 - see _LANGUAGES
 
-    return docker_rules([*read_lines(file.content, file.name), *read_exclude(spec.exclude)])
+    return docker_rules(lines)
 
 
-def _git(spec: ContextSpec, file: IgnoreFile) -> Level:
+def _git(lines: Sequence[Line]) -> Level:
     from image_assets.ignore.git import git_rules  # noqa: PLC0415 - see _LANGUAGES
 
-    return git_rules([*read_raw_lines(file.content, file.name), *read_raw_exclude(spec.exclude)])
+    return git_rules(lines)
 
 
-def _glob(spec: ContextSpec, file: IgnoreFile) -> Level:
+def _glob(lines: Sequence[Line]) -> Level:
     from image_assets.ignore.glob import glob_rules  # noqa: PLC0415 - see _LANGUAGES
 
-    return glob_rules([*read_raw_lines(file.content, file.name), *read_raw_exclude(spec.exclude)])
+    return glob_rules(lines)
 
 
 _LANGUAGES = {"docker": _docker, "git": _git, "glob": _glob}

@@ -1,5 +1,6 @@
 """The OCI distribution API of one registry: START READING HERE. Each method is a verb of the spec."""
 
+import contextlib
 import copy
 import json
 import os
@@ -7,7 +8,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from image_assets import reference as names
 from image_assets.errors import RegistryError
@@ -238,6 +239,22 @@ class RegistryClient:
         """
         upload = Upload(self._session, repository_path, _NamedBlob(digest), _unheard, self._dialect)
         return any(upload.mount(other) for other in mount_from if other != repository_path)
+
+    def try_upload(self, repository_path: str) -> None:
+        """Make sure that a blob could be sent, by opening an upload and cancelling it; nothing is left of it.
+
+        Spec: "Pushing a blob in chunks" opens one; what cancels it is Docker's `DELETE` of its address, and a registry
+        that knows no such thing lets it expire.
+        """
+        access = Access.push(repository_path)
+        opening = self._session.url(f"{repository_path}/blobs/uploads/")
+        opened = self._session.ask(
+            lambda: Request("POST", opening, body=b"", expect=frozenset({202, 201, 200})), access
+        )
+        if address := opened.headers.get("location"):
+            cancelling = Request("DELETE", urljoin(opened.url, address), expect=frozenset({200, 202, 204}))
+            with contextlib.suppress(ExchangeError):
+                self._session.once(cancelling, access)
 
     def _upload(
         self, repository_path: str, source: BlobSource, mount_from: Sequence[str], progress: Callable[[int], None]

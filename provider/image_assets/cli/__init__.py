@@ -1,0 +1,9 @@
+"""The command line `image-assets`, for people who ask why: the provider's own code, without Pulumi.
+
+main                          the program: options of all commands, exit codes, errors
+output                        tables for people, JSON for programs
+source                        the options that describe an image's source, as a program's inputs would
+ls · fingerprint · why        what counts, what it comes to, what has changed
+doctor                        whether building and publishing would work here
+publish · copy                images to a registry, for scripts
+"""

@@ -1,0 +1,75 @@
+"""The program `image-assets`.
+
+Exit codes: 0 all is well, 1 something failed or was found wrong, 2 the command was not understood, 130 interrupted.
+"""
+
+import sys
+from importlib import import_module
+
+import click
+
+from image_assets import __version__
+from image_assets.errors import AssetError, CancelledByUserError
+
+_COMMANDS = {
+    "doctor": "Say whether building and publishing would work on this machine.",
+    "ls": "List what of a directory reaches the builder.",
+    "fingerprint": "Compute the fingerprint and the tag of a directory or an archive.",
+    "why": "Say what has changed since a stack's state was written.",
+    "publish": "Publish an image archive.",
+    "copy": "Copy an image from one repository to another.",
+}
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """Loads a command when it is used: help and completion need none of the heavy libraries."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names, in the order of the help."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - same
+        """Return a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"image_assets.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - same
+        """Write the commands' help from the table, which loads none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Completion: eval "$(_IMAGE_ASSETS_COMPLETE=bash_source image-assets)", or zsh_source, fish_source.',
+)
+@click.version_option(__version__, "-V", "--version", message="image-assets %(version)s")
+def program() -> None:
+    """Container images named by their content: what counts, why it changed, and whether it can be published."""
+
+
+def main() -> None:
+    """Run the program, and end the process with its exit code."""
+    try:
+        code = program.main(prog_name="image-assets", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt, CancelledByUserError):
+        click.echo("interrupted", err=True)
+        code = INTERRUPTED
+    except AssetError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = 1
+    except BrokenPipeError:
+        # The reader, `head` for one, has seen enough.
+        sys.stderr.close()
+        code = 0
+    sys.exit(code)
