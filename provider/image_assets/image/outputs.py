@@ -11,8 +11,11 @@ from image_assets.plan.target import image_tag, known_target
 from image_assets.reference import Repository
 from image_assets.values import UNKNOWN
 
-#: The tags that this resource wrote itself, the only ones it may ever delete. Keys with two underscores are not shown.
+#: The tags that this resource wrote itself, the only ones it may ever delete, with the digests that it wrote. A list up
+#: to 0.1.0. Keys with two underscores are not shown.
 WRITTEN_TAGS = "__writtenTags"
+#: The key of the build that the digest came from (see `publishing.build_key`), where that is certain.
+BUILD_KEY = "__buildKey"
 
 
 def forecast(inputs: Inputs, fingerprint: Any, archive_platforms: Any, settings: Settings) -> dict[str, Any]:
@@ -48,11 +51,20 @@ def known_platforms(inputs: Inputs, settings: Settings) -> Any:
     return list(platforms_of(inputs, settings))
 
 
-def published(outputs: Mapping[str, Any], digest: str, written: tuple[str, ...]) -> dict[str, Any]:
+def published(
+    outputs: Mapping[str, Any], digest: str, written: Mapping[str, str], build_key: str | None = None
+) -> dict[str, Any]:
     """Return the outputs with the digest that the registry holds."""
     return {
-        **outputs,
+        **{name: value for name, value in outputs.items() if name != BUILD_KEY},
         "imageDigest": digest,
         "imageDigestUri": f"{outputs['repositoryUrl']}@{digest}",
-        WRITTEN_TAGS: list(written),
+        WRITTEN_TAGS: dict(written),
+        **({BUILD_KEY: build_key} if build_key else {}),
     }
+
+
+def written_tags(outputs: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags that the resource wrote itself, with the digests that it wrote."""
+    written = outputs.get(WRITTEN_TAGS) or {}
+    return dict(written) if isinstance(written, Mapping) else dict.fromkeys(written, outputs["imageDigest"])

@@ -16,7 +16,7 @@ from image_assets.custom_resource import Change, Job, State, Values
 from image_assets.errors import AssetError, InputError, Problem
 from image_assets.image.diff import changes, option_names
 from image_assets.image.handover import Handover
-from image_assets.image.outputs import WRITTEN_TAGS, forecast, published, repository_outputs
+from image_assets.image.outputs import BUILD_KEY, forecast, published, repository_outputs, written_tags
 from image_assets.inputs.image import ASSET_FIELDS, IMAGE_FIELDS, Inputs, asset_problems, input_problems, parse_stored
 from image_assets.inputs.in_memory import secret_texts, without_secrets
 from image_assets.inputs.settings import Settings
@@ -29,9 +29,10 @@ from image_assets.plan.plan import locate
 from image_assets.plan.rows import rows_of
 from image_assets.plan.target import Target, known_target
 from image_assets.publishing.copies import Copies
+from image_assets.publishing.ledger import Ledger
 from image_assets.publishing.lookups import Lookups
 from image_assets.publishing.request import PublishRequest
-from image_assets.reference import Reference
+from image_assets.reference import Reference, Repository
 from image_assets.task import Task
 from image_assets.values import UNKNOWN
 
@@ -48,6 +49,7 @@ class PublishedImage:
         self.fingerprints = Fingerprints(settings)
         self.handover = Handover()
         self.copies = Copies()
+        self.ledger = Ledger()
         self.lookups = Lookups()
         self.gone: set[str] = set()
         self.given = GivenLogins()
@@ -108,18 +110,23 @@ class PublishedImage:
         if taken is None:
             return {**without_secrets(IMAGE_FIELDS, news), "fingerprint": UNKNOWN, "files": UNKNOWN}
         taken.report(job.task)
+        target = known_target(inputs, taken.fingerprint.digest)
+        if target:
+            self.ledger.need(job.urn, target.repository, (target.tag, *inputs.extra_tags))
         return {**without_secrets(IMAGE_FIELDS, news), **taken.as_inputs()}
 
     def diff(self, job: Job, old: State, news: Values) -> tuple[Change, ...]:
         """Compare inputs, and if so configured ask whether the image is still there."""
         found = changes(old.inputs, news)
-        self.note_origin(old)
-        if found:
-            job.task.info(explain(found, old.inputs, news))
-        elif self.settings.check_published == "always" and self.is_gone(job, old, news):
+        self.note_copy(old)
+        if not found and self.settings.check_published == "always" and self.is_gone(job, old, news):
             job.task.info("the image is no longer in the registry and will be published again")
             self.gone.add(job.urn)
-            return (Change("fingerprint"),)
+            found = (Change("fingerprint"),)
+        elif found:
+            job.task.info(explain(found, old.inputs, news))
+        # Until an update has succeeded, the state says that the resource has what it had.
+        self.ledger.need(job.urn, *tags_of(old))
         return found
 
     def create(self, job: Job, inputs: Values) -> State:
@@ -143,8 +150,11 @@ class PublishedImage:
         if target is None:
             raise InputError.single("repository", "is still unknown when the image must be published")
         published_now = self.publisher.publish(self.request(job, inputs, target, values))
-        written = written_tags(before, target, published_now.written)
-        return published(outputs, published_now.digest, written)
+        self.ledger.leave_with(job.urn, target.repository, (target.tag, *inputs.extra_tags))
+        same = before if before.get("imageUri") == str(target) else {}
+        written = {**written_tags(same), **dict.fromkeys(published_now.written, published_now.digest)}
+        key = same.get(BUILD_KEY) if same.get("imageDigest") == published_now.digest else None
+        return published(outputs, published_now.digest, written, published_now.build_key or key)
 
     def build_ahead(self, job: Job, inputs: Inputs, target: Target | None, values: Values) -> None:
         """Build in a preview if the program asks for it, and all that reaches the build is known."""
@@ -178,6 +188,7 @@ class PublishedImage:
         if not old.outputs:
             return self.import_image(job, old.id)
         target = stored_target(old)
+        self.ledger.need(job.urn, *tags_of(old))
         try:
             digest = self.publisher.digest_of(target, job.task, self.login(job, parse_stored(old.inputs)))
         except AssetError as error:
@@ -185,9 +196,10 @@ class PublishedImage:
             return old
         if digest is None:
             return None
-        if digest != old.outputs.get("imageDigest"):
-            job.task.warn(f"{target} now holds {digest}; somebody else has overwritten the tag")
-        return State(old.id, old.inputs, published(old.outputs, digest, tuple(old.outputs.get(WRITTEN_TAGS, ()))))
+        if digest == old.outputs.get("imageDigest"):
+            return old
+        job.task.warn(f"{target} now holds {digest}; somebody else has overwritten the tag")
+        return State(old.id, old.inputs, published(old.outputs, digest, written_tags(old.outputs)))
 
     def import_image(self, job: Job, reference: str) -> State | None:
         """Take over a published image: `repository:tag` is all that is known of it."""
@@ -195,21 +207,44 @@ class PublishedImage:
         digest = self.publisher.digest_of(target, job.task, Login())
         if digest is None:
             return None
+        self.ledger.need(job.urn, target.repository, (target.tag,))
         outputs = {"imageUri": str(target), "imageTag": target.tag, **repository_outputs(target.repository)}
-        return State(reference, {"repository": str(target.repository)}, published(outputs, digest, ()))
+        return State(reference, {"repository": str(target.repository)}, published(outputs, digest, {}))
 
     def delete(self, job: Job, old: State) -> None:
-        """Leave the registry alone, unless the program said that this resource's own tag may go."""
-        if plain(old.inputs.get("retainOnDelete")) is False:
-            written = tuple(old.outputs.get(WRITTEN_TAGS, ()))
-            login = self.login(job, parse_stored(old.inputs))
-            self.publisher.remove(stored_target(old), written, old.outputs["imageDigest"], job.task, login)
+        """Leave the registry alone, unless the program said that this resource's own tags may go.
 
-    def note_origin(self, old: State) -> None:
+        They stay if another resource of the program has them: this one's successor, or an equal one.
+        """
+        target = stored_target(old)
+        may_go = plain(old.inputs.get("retainOnDelete")) is False
+        written = written_tags(old.outputs) if may_go else {}
+        removable = self.ledger.release(job.urn, target.repository, written)
+        for tag in written.keys() - removable.keys():
+            job.task.debug(f"{target.repository}:{tag} stays: another resource of this program has it")
+        if may_go and removable:
+            login = self.login(job, parse_stored(old.inputs))
+            self.publisher.remove(target.repository, removable, job.task, login)
+
+    def note_registered(self, urn: str, values: Values, outputs: Values) -> None:
+        """Remember what the engine says of an asset that it has registered: also one that is no target of this run.
+
+        Args:
+            urn: The asset component's.
+            values: Its inputs.
+            outputs: Its outputs.
+        """
+        uri, extra = plain(outputs.get("imageUri")), plain(values.get("extraTags"))
+        if isinstance(uri, str) and uri:
+            target = parse_import(uri)
+            tags = (target.tag, *(tag for tag in (extra if isinstance(extra, list) else ()) if isinstance(tag, str)))
+            self.ledger.leave_with(child_urn(urn), target.repository, tags)
+
+    def note_copy(self, old: State) -> None:
         """Remember where a stored image is, in case the program now wants it in another repository too."""
-        fingerprint, digest = plain(old.inputs.get("fingerprint")), old.outputs.get("imageDigest")
-        if isinstance(fingerprint, str) and digest:
-            self.copies.note(fingerprint, stored_target(old).repository, digest)
+        key, digest = old.outputs.get(BUILD_KEY), old.outputs.get("imageDigest")
+        if isinstance(key, str) and digest:
+            self.copies.note(key, stored_target(old).repository, digest)
 
     def is_gone(self, job: Job, old: State, news: Values) -> bool:
         """Say whether the registry clearly lacks the image; any trouble counts as no, and so does an unknown login."""
@@ -248,7 +283,7 @@ def explain(found: tuple[Change, ...], olds: Values, news: Values) -> str:
 def kept_digest(outputs: dict[str, Any], before: Values) -> dict[str, Any]:
     """Return the forecast; the digest is known if the image stays the same."""
     if before.get("imageUri") == outputs["imageUri"] and before.get("imageDigest"):
-        return published(outputs, before["imageDigest"], tuple(before.get(WRITTEN_TAGS, ())))
+        return published(outputs, before["imageDigest"], written_tags(before), before.get(BUILD_KEY))
     return outputs
 
 
@@ -272,7 +307,13 @@ def parse_import(text: str) -> Target:
     return Target(reference.repository, reference.tag)
 
 
-def written_tags(before: Values, target: Target, written: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the tags that this resource wrote for the image it now has."""
-    same = before.get("imageUri") == str(target)
-    return tuple(dict.fromkeys((*(before.get(WRITTEN_TAGS, ()) if same else ()), *written)))
+def tags_of(old: State) -> tuple[Repository, tuple[str, ...]]:
+    """Return the tags that a stored image has, and their repository."""
+    target = stored_target(old)
+    return target.repository, (target.tag, *parse_stored(old.inputs).extra_tags)
+
+
+def child_urn(component: str) -> str:
+    """Return the URN of an asset's image (Pulumi: `urn:pulumi:STACK::PROJECT::PARENT_TYPE$TYPE::NAME`)."""
+    stack, project, kind, name = component.split("::", 3)
+    return "::".join((stack, project, f"{kind}$image-assets:index:PublishedImage", name))

@@ -188,7 +188,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             name: pb.ConstructResponse.PropertyDependencies(urns=sorted(output.dependencies))
             for name, output in made.outputs.items()
         }
-        return pb.ConstructResponse(urn=made.urn, state=encoded(made.outputs), stateDependencies=dependencies)
+        state = encoded(made.outputs)
+        self.images.note_registered(made.urn, inputs, wire.decode(state))
+        return pb.ConstructResponse(urn=made.urn, state=state, stateDependencies=dependencies)
 
     async def _call(self, request: pb.CallRequest) -> pb.CallResponse:
         outputs = await dispatch.call(request, self.deployment(request))

@@ -6,9 +6,10 @@ fingerprint again: changed meanwhile -> error, no tag
 the tag, checked
 """
 
+import dataclasses
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,12 @@ from image_assets.plan.plan import dockerfile_of, main_context
 from image_assets.plan.target import Target
 from image_assets.publishing.advice import advising
 from image_assets.publishing.build import Built, PushedByDigest, StoredImage, build, try_build
+from image_assets.publishing.build_key import build_key, leaves_out_nothing, may_be_stored
 from image_assets.publishing.build_spec import build_spec, images_of, texts_of
 from image_assets.publishing.copies import Copies
 from image_assets.publishing.removal import remove_tags
 from image_assets.publishing.request import PublishRequest
+from image_assets.reference import Repository
 from image_assets.task import Task
 from image_assets.transfer import (
     BlobMemory,
@@ -60,10 +63,12 @@ class Published:
     Attributes:
         digest: The manifest's or index's digest.
         written: The tags that were written now, not found.
+        build_key: The key of the build that it came from, if that may be stored.
     """
 
     digest: str
-    written: tuple[str, ...]
+    written: tuple[str, ...] = ()
+    build_key: str | None = None
 
 
 class Publisher:
@@ -84,13 +89,34 @@ class Publisher:
         """Make the registry serve the image under its tags."""
         target, task = request.target, request.job.task
         client = self.registries.client(target.repository, task, request.login)
-        # By fingerprint, not by reference: whoever comes second finds the tag, or an image to copy.
-        with self.one_at_a_time(request.fingerprint):
+        key = self.build_key(request)
+        # Whoever comes second with a tag finds it, and with a build key an image to copy.
+        with self.one_at_a_time(key), self.one_at_a_time(str(target)):
             found = client.head_manifest(target.repository.full_path, target.tag)
-            done = self.accept(request, client, found) if found else self.make(request, client)
-            self.copies.note(request.fingerprint, target.repository, done.digest)
+            done = self.accept(request, client, found) if found else self.make(request, client, key)
+            is_same = self.note_copy(request, key, done)
         extra = add_tags(client, target.repository.full_path, done.digest, request.inputs.extra_tags, task)
-        return Published(done.digest, (*done.written, *extra))
+        stored = key if is_same and may_be_stored(request) else None
+        return Published(done.digest, (*done.written, *extra), stored)
+
+    def build_key(self, request: PublishRequest) -> str | None:
+        """Return what makes two builds the same; None for what is no build, or is named by the user's own hash."""
+        inputs = request.inputs
+        if inputs.tarball_file or inputs.asset_hash:
+            return None
+        whole = request.fingerprint
+        if inputs.invalidation:
+            everything = dataclasses.replace(inputs, invalidation={})
+            whole = self.fingerprints.again(everything, request.job.task).fingerprint.digest
+        return build_key(request, whole)
+
+    def note_copy(self, request: PublishRequest, key: str | None, done: Published) -> bool:
+        """Let other repositories have copies, if it is certain that the image is that of the build key."""
+        if key is None:
+            return False
+        # A tag that was found tells what the fingerprint tells; and what the fingerprint leaves out may have changed.
+        is_certain = self.build_key(request) == key if done.written else leaves_out_nothing(request)
+        return is_certain and self.copies.note(key, request.target.repository, done.digest)
 
     def digest_of(self, target: Target, task: Task, login: Login) -> str | None:
         """Ask the registry what a tag holds; None if there is no such tag.
@@ -103,13 +129,13 @@ class Publisher:
         )
         return found.digest if found else None
 
-    def remove(self, target: Target, written: tuple[str, ...], digest: str, task: Task, login: Login) -> None:
-        """Delete the tags that were written for one image, if they still hold it.
+    def remove(self, repository: Repository, written: Mapping[str, str], task: Task, login: Login) -> None:
+        """Delete tags, given with the digests that were written to them, if they still hold those.
 
         Raises:
             RegistryError: The registry could not be asked.
         """
-        remove_tags(self.registries.client(target.repository, task, login), target, written, digest, task)
+        remove_tags(self.registries.client(repository, task, login), repository, written, task)
 
     def accept(self, request: PublishRequest, client: RegistryClient, found: Descriptor) -> Published:
         """Take what the tag holds already; of an archive's image it is known what that must be.
@@ -120,13 +146,13 @@ class Publisher:
         if request.inputs.tarball_file:
             with self.archive(request) as archive:
                 check_tag(found, str(request.target), holds(archive, client, request.target.repository.full_path))
-        return Published(found.digest, ())
+        return Published(found.digest)
 
-    def make(self, request: PublishRequest, client: RegistryClient) -> Published:
+    def make(self, request: PublishRequest, client: RegistryClient, key: str | None) -> Published:
         """Build or open, send, check the content again, and write the tag."""
         started = time.monotonic()
         target, task = request.target, request.job.task
-        with self.sent(request, client) as (sent, expected):
+        with self.sent(request, client, key) as (sent, expected):
             self.check_unchanged(request)
             task.check()
             written = write_tag(client, target.repository.full_path, target.tag, sent, task, expected)
@@ -134,23 +160,23 @@ class Publisher:
             task.info(f"published {target} ({written.digest}) in {time.monotonic() - started:.1f} s")
         return Published(written.digest, (target.tag,))
 
-    def sent(self, request: PublishRequest, client: RegistryClient) -> Sending:
+    def sent(self, request: PublishRequest, client: RegistryClient, key: str | None) -> Sending:
         """Send an image without its tag, and keep what writing the tag may still need."""
         if request.inputs.tarball_file:
             return self.archive_sent(request, client)
-        copied = self.copied(request, client)
+        copied = self.copied(request, client, key)
         return nullcontext((copied, None)) if copied else self.build_sent(request, client)
 
-    def copied(self, request: PublishRequest, client: RegistryClient) -> Sent | None:
+    def copied(self, request: PublishRequest, client: RegistryClient, key: str | None) -> Sent | None:
         """Copy the image from where this program has it already; None if that does not work."""
-        target, task = request.target, request.job.task
-        for origin in () if request.inputs.asset_hash else self.copies.of(request.fingerprint, target.repository):
-            source = self.registries.client(origin.repository, task, request.login)
+        path, task = request.target.repository.full_path, request.job.task
+        for place in self.copies.of(key) if key else ():
+            source = self.registries.client(place.repository, task, request.login)
             try:
-                found = Source(source, origin.repository.full_path, origin.digest or "")
-                return copy(found, client, target.repository.full_path, task, self.memory)
+                found = Source(source, place.repository.full_path, place.digest or "")
+                return copy(found, client, path, task, self.memory)
             except RegistryError as error:
-                task.debug(f"{origin} could not be copied: {error}")
+                task.debug(f"{place} could not be copied: {error}")
         return None
 
     @contextmanager
@@ -227,13 +253,12 @@ class Publisher:
         finally:
             self.builds.release()
 
-    @contextmanager
-    def one_at_a_time(self, fingerprint: str) -> Iterator[None]:
-        """Hold everybody else who publishes the same content in this process."""
+    def one_at_a_time(self, what: str | None) -> AbstractContextManager[object]:
+        """Hold everybody else in this process who makes the same: a build by its key, or a tag by its reference."""
+        if what is None:
+            return nullcontext()
         with self.lock:
-            lock = self.locks.setdefault(fingerprint, threading.Lock())
-        with lock:
-            yield
+            return self.locks.setdefault(what, threading.Lock())
 
 
 def blob_memory(settings: Settings) -> BlobMemory:

@@ -1,42 +1,50 @@
-"""Removing a tag that its resource wrote itself, and never what anybody else may use."""
+"""Removing tags that a resource wrote itself, and never what anybody else may use."""
+
+import json
+from collections.abc import Iterator, Mapping
 
 from image_assets.oci import RegistryClient
-from image_assets.plan.target import Target
+from image_assets.oci.media_types import MANIFESTS
+from image_assets.reference import Repository
 from image_assets.task import Task
 
 
-def remove_tags(client: RegistryClient, target: Target, written: tuple[str, ...], digest: str, task: Task) -> None:
-    """Delete the tags that were written for one image, if they still hold it.
+def remove_tags(client: RegistryClient, repository: Repository, written: Mapping[str, str], task: Task) -> None:
+    """Delete tags, given with the digests that were written to them, if they still hold those.
+
+    A registry that deletes no single tags loses the manifest, unless another tag needs it.
 
     Raises:
         RegistryError: The registry could not be asked.
     """
-    held = [tag for tag in written if still_holds(client, target, tag, digest, task)]
-    refused = [tag for tag in held if not client.delete_manifest(target.repository.full_path, tag)]
-    if refused:
-        delete_manifest_of(client, target, digest, refused, task)
+    path = repository.full_path
+    held = {tag: digest for tag, digest in written.items() if still_holds(client, repository, tag, digest, task)}
+    refused = [tag for tag in held if not client.delete_manifest(path, tag)]
+    for digest in dict.fromkeys(held[tag] for tag in refused):
+        others = (tag for tag in client.list_tags(path) if tag not in refused)
+        needing = next((tag for tag in others if digest in digests_under(client, path, tag)), None)
+        if needing is None:
+            client.delete_manifest(path, digest)
+        else:
+            task.warn(
+                f"{repository}@{digest} is kept: the registry deletes no single tags, and the tag {needing} needs it"
+            )
 
 
-def still_holds(client: RegistryClient, target: Target, tag: str, digest: str, task: Task) -> bool:
+def still_holds(client: RegistryClient, repository: Repository, tag: str, digest: str, task: Task) -> bool:
     """Say whether a tag holds what was written to it."""
-    found = client.head_manifest(target.repository.full_path, tag)
+    found = client.head_manifest(repository.full_path, tag)
     if found is not None and found.digest != digest:
-        task.warn(f"{target.repository}:{tag} is kept: it holds {found.digest} now, which somebody else wrote")
+        task.warn(f"{repository}:{tag} is kept: it holds {found.digest} now, which somebody else wrote")
     return found is not None and found.digest == digest
 
 
-def delete_manifest_of(client: RegistryClient, target: Target, digest: str, own: list[str], task: Task) -> None:
-    """Delete the manifest behind tags, unless another tag shares it."""
-    path = target.repository.full_path
-    others = (tag for tag in client.list_tags(path) if tag not in own)
-    sharing = next((tag for tag in others if names(client, path, tag, digest)), None)
-    if sharing is None:
-        client.delete_manifest(path, digest)
-    else:
-        task.warn(f"{target} is kept: the registry deletes no single tags, and {sharing} is the same image")
-
-
-def names(client: RegistryClient, path: str, tag: str, digest: str) -> bool:
-    """Say whether a tag holds a manifest."""
-    found = client.head_manifest(path, tag)
-    return found is not None and found.digest == digest
+def digests_under(client: RegistryClient, path: str, reference: str) -> Iterator[str]:
+    """Yield the digest that a reference holds, and those that it names if it is an index (OCI image spec)."""
+    found = client.head_manifest(path, reference)
+    if found is None:
+        return
+    yield found.digest
+    if found.media_type not in MANIFESTS:
+        for child in json.loads(client.get_manifest(path, found.digest).content).get("manifests", ()):
+            yield from digests_under(client, path, child["digest"])

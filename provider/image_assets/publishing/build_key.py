@@ -1,0 +1,50 @@
+"""What makes two builds the same: a SHA-256 over everything that reaches the build.
+
+The fingerprint names an image. It leaves out what the program says (`invalidation`), and what shall not change a name
+(labels, the values of secrets). Whether one image may stand for another one is decided by this key, which leaves out
+nothing of that. It knows no labels that name the resource: they tell who built an image, also of its copies.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from image_assets.publishing.request import PublishRequest
+
+
+def build_key(request: PublishRequest, whole_fingerprint: str) -> str:
+    """Return the key: 64 hexadecimal digits.
+
+    Args:
+        request: What is built.
+        whole_fingerprint: The fingerprint of the same inputs without `invalidation`.
+    """
+    inputs = request.inputs
+    secrets = {name: secret_digest(source) for name, source in request.build_secrets.items()}
+    parts = (whole_fingerprint, dict(inputs.labels), secrets, inputs.build_ssh, inputs.cache_disabled)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def secret_digest(source: Mapping[str, str]) -> str:
+    """Return the SHA-256 of a secret as the build gets it; nothing for one that is not there, which no build passes."""
+    if "file" in source:
+        try:
+            with Path(source["file"]).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return ""
+    value = os.environ.get(source["env"], "") if "env" in source else source.get("value", "")
+    return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def leaves_out_nothing(request: PublishRequest) -> bool:
+    """Say whether the fingerprint tells all that reaches the build: then a tag tells it, whoever wrote it."""
+    inputs = request.inputs
+    return not (inputs.invalidation or inputs.labels or request.build_secrets or inputs.build_ssh)
+
+
+def may_be_stored(request: PublishRequest) -> bool:
+    """Say whether the key may stand in the state: it was made of no secret, which could be guessed from it."""
+    return not (request.build_secrets or request.hidden)
