@@ -3,6 +3,8 @@
 import json
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -247,3 +249,12 @@ def test_cancelling_ends_what_runs_and_the_next_deployment_is_served(plugin: Plu
     assert caught.value.code() is grpc.StatusCode.ABORTED
     plugin.configure()
     assert plugin.check(GOOD)[1] == {}
+
+
+def test_windows_is_told_where_it_runs() -> None:
+    code = "import sys; sys.platform = 'win32'; import image_assets.plugin.server"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Windows Subsystem for Linux" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""

@@ -11,7 +11,7 @@ from image_assets.publishing.build import StoredImage
 from image_assets.reference import Repository
 from image_assets.task import Task
 from tests.publishing.conftest import BASE, NewFlavour, built, spec_for
-from tests.support.builders import Flavour
+from tests.support.builders import Flavour, slow_docker
 
 BUILDERS_ANSWER = 3.0
 
@@ -86,3 +86,21 @@ def test_a_push_that_fails_leaves_no_tag(
         assert "localhost:1/x" not in flavour.docker("images", "--format", "{{.Repository}}:{{.Tag}}")
     finally:
         image.discard()
+
+
+def test_an_image_is_let_go_even_if_that_takes_long(
+    new_flavour: NewFlavour, context: Path, destination: Repository, tmp_path: Path
+) -> None:
+    flavour = new_flavour("embedded")
+    slow = slow_docker(flavour, tmp_path, "rm", 5)
+    cancelled = threading.Event()
+    image = built(slow, spec_for(slow, context), destination, Task(cancelled=cancelled))
+    assert flavour.held() != set()
+    cancelled.set()
+    started = time.monotonic()
+    image.discard()
+    assert time.monotonic() - started < BUILDERS_ANSWER
+    deadline = started + 15
+    while flavour.held():
+        assert time.monotonic() < deadline, flavour.held()
+        time.sleep(0.1)

@@ -16,7 +16,7 @@ from image_assets.errors import BuildError
 from image_assets.publishing.build import probe
 from image_assets.task import Task
 from tests.publishing.conftest import NewFlavour
-from tests.support.builders import Flavour, free_port
+from tests.support.builders import Flavour, free_port, slow_docker
 
 
 @contextlib.contextmanager
@@ -127,3 +127,22 @@ def test_a_remote_builder_that_never_answers_is_given_up(new_flavour: NewFlavour
 def test_an_engine_without_buildx_knows_no_builders(new_flavour: NewFlavour) -> None:
     flavour = replace(new_flavour("embedded"), builder="far")
     assert "buildx" in refusal(flavour)
+
+
+@pytest.mark.parametrize("name", ["embedded", "buildx"])
+def test_an_engine_that_takes_its_time_is_there(name: str, new_flavour: NewFlavour, tmp_path: Path) -> None:
+    """As over ssh, or on a loaded machine."""
+    told: list[str] = []
+    flavour = slow_docker(new_flavour(name), tmp_path, "version", 8)
+    probe(flavour.executable, flavour.builder, Task(status=told.append), flavour.environ)
+    assert told == ["waiting for `" + flavour.executable + " version`"]
+
+
+def test_an_engine_behind_a_slow_ssh_is_there(new_flavour: NewFlavour, tmp_path: Path) -> None:
+    flavour = new_flavour("embedded")
+    ssh = tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\nsleep 5\nexec docker -H unix:///var/run/docker.sock system dial-stdio\n")
+    ssh.chmod(0o755)
+    path = os.pathsep.join((str(tmp_path), flavour.environ["PATH"]))
+    environ = {**flavour.environ, "PATH": path, "DOCKER_HOST": "ssh://somewhere"}
+    probe(flavour.executable, flavour.builder, Task(), environ)

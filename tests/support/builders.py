@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.support.paths import TOOLS_BIN
@@ -117,3 +117,13 @@ def _await(address: str, process: "subprocess.Popen[bytes]") -> None:
             return
         time.sleep(0.05)
     raise AssertionError("buildkitd did not start")
+
+
+def slow_docker(flavour: Flavour, folder: Path, word: str, seconds: int) -> Flavour:
+    """Give a docker that takes its time for one command."""
+    script = folder / "docker"
+    script.write_text(
+        f'#!/bin/sh\ncase " $* " in *" {word} "*) sleep {seconds};; esac\nexec {flavour.executable} "$@"\n'
+    )
+    script.chmod(0o755)
+    return replace(flavour, executable=str(script))

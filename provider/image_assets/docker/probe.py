@@ -1,10 +1,13 @@
-"""Whether what builds can be reached, found out in less than 5 s."""
+"""Whether what builds can be reached, found out in less than 5 s where it keeps silent.
+
+One that is far away (`ssh://`) or on a loaded machine gets more time.
+"""
 
 import re
 import socket
 import urllib.parse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from image_assets.command import Command, CommandMissingError, CommandTimeoutError, LocalRunner
@@ -15,7 +18,14 @@ from image_assets.errors import BuildError
 from image_assets.task import Task
 
 _TIMEOUT: Final = 3.5
-"""Seconds for an engine to answer."""
+"""Seconds for an engine to answer, until it is asked whether it is there at all."""
+_LONG_TIMEOUT: Final = 60.0
+"""Seconds for one that is there, or of which that cannot be known."""
+_GREETING_TIMEOUT: Final = 1.0
+_HTTP_GREETING: Final = b"GET /_ping HTTP/1.0\r\n\r\n"
+_HTTP2_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+"""What a gRPC client says first (RFC 9113, section 3.4)."""
+_TIMED_OUT: Final = -1
 _DIAL_TIMEOUT: Final = 3.0
 """Seconds for one builder to accept a connection."""
 
@@ -112,19 +122,44 @@ def _pointed(environ: Mapping[str, str], endpoint: str) -> dict[str, str]:
 
 def _ask_engine(engine: Engine, environment: Mapping[str, str], task: Task) -> None:
     command = Command((engine.program.path, "version"), environment=environment, timeout=_TIMEOUT)
-    code, said = _answer(command, task)
+    code, said = _patiently(command, task, lambda: _is_silent(environment.get("DOCKER_HOST", ""), _HTTP_GREETING))
     if code == 0:
         return
     meaning, remedy = next(row[1:] for row in _REMEDIES if row[0].search(said))
     raise BuildError(f"{meaning}: `{engine.program.path} version` said: {_last_lines(said)}\n{remedy}")
 
 
+def _patiently(command: Command, task: Task, is_silent: Callable[[], bool]) -> tuple[int, str]:
+    """Return code and words; who takes long and yet is there gets more time."""
+    code, said = _answer(command, task)
+    if code != _TIMED_OUT or is_silent():
+        return code, said
+    task.status(f"waiting for `{' '.join(command.argv[-2:])}`")
+    return _answer(replace(command, timeout=_LONG_TIMEOUT), task)
+
+
 def _answer(command: Command, task: Task) -> tuple[int, str]:
     try:
         finished = LocalRunner().run(command, task.cancelled)
     except (CommandMissingError, CommandTimeoutError) as error:
-        return -1, str(error)
+        return _TIMED_OUT, str(error)
     return finished.code, finished.errors.decode(errors="replace").strip() or finished.text
+
+
+def _is_silent(endpoint: str, greeting: bytes) -> bool:
+    """Say whether nobody answers at a TCP endpoint; of others that cannot be known."""
+    address = urllib.parse.urlsplit(endpoint)
+    if address.scheme != "tcp":
+        return False
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 0), _GREETING_TIMEOUT) as client:
+            client.settimeout(_GREETING_TIMEOUT)
+            client.sendall(greeting)
+            client.recv(1)
+    except (OSError, ValueError):
+        return True
+    # One that speaks TLS only may end the connection: that is an answer too.
+    return False
 
 
 def _last_lines(text: str) -> str:
@@ -184,7 +219,11 @@ def _connect(address: urllib.parse.SplitResult) -> None:
 
 def _ask_buildx(engine: Engine, task: Task) -> None:
     argv = (*engine.program.buildx, "inspect", _name(engine))
-    code, said = _answer(Command(argv, environment=engine.environment, timeout=_TIMEOUT), task)
+    command = Command(argv, environment=engine.environment, timeout=_TIMEOUT)
+    endpoints = engine.builder.endpoints if engine.builder else ()
+    code, said = _patiently(
+        command, task, lambda: bool(endpoints) and all(_is_silent(each, _HTTP2_GREETING) for each in endpoints)
+    )
     states = _STATUS.findall(said)
     # Other drivers start their nodes when a build needs them.
     is_down = engine.builder is not None and engine.builder.driver == "remote" and "running" not in states

@@ -14,8 +14,8 @@ from image_assets.command import Command, CommandMissingError, CommandTimeoutErr
 from image_assets.docker.dialect import BUILDX, EMBEDDED, NERDCTL, PODMAN, Dialect
 from image_assets.errors import BuildError
 
-_TIMEOUT: Final = 3.0
-"""Seconds for a question that a program answers without asking anybody."""
+_TIMEOUT: Final = 30.0
+"""Seconds for a question that a program answers without asking anybody; a loaded machine takes long to start one."""
 _FIRST_WITHOUT_OWN_BUILDKIT: Final = 23
 """From version 23 on docker's CLI builds with BuildKit through the buildx plugin only (its release notes)."""
 _OTHERS: Final[Mapping[str, Dialect]] = {"podman": PODMAN, "nerdctl": NERDCTL, "finch": NERDCTL}
