@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from image_assets.docker.failure import find_line
-from image_assets.docker.progress import BuildKitProgress, PodmanProgress, Progress
+from image_assets.docker.progress import BuildKitProgress, BuildProgress, PodmanProgress
 
 MIXED = """\
 #0 building with "far" instance using remote driver
@@ -40,7 +40,7 @@ ERROR: failed to build: failed to solve: process "/bin/sh -c two" did not comple
 """
 
 
-def fed(progress: Progress, text: str) -> list[str]:
+def fed(progress: BuildProgress, text: str) -> list[str]:
     return [said.text for line in text.splitlines() if (said := progress.feed(line))]
 
 

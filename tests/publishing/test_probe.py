@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from image_assets.docker.probe import probe
 from image_assets.errors import BuildError
-from image_assets.publishing.build import probe
 from image_assets.task import Task
 from tests.publishing.conftest import NewFlavour
 from tests.support.builders import Flavour, free_port, slow_docker

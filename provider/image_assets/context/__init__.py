@@ -8,13 +8,13 @@ the Dockerfile can take). `tree` walks; `reader` and `files` turn what it lists 
 
 from image_assets.context.digests import DigestCache
 from image_assets.context.fingerprint import Fingerprint, fingerprint
-from image_assets.context.outline import Change, describe_change
+from image_assets.context.outline import ChangedPaths, describe_change
 from image_assets.context.spec import ContextSpec
 from image_assets.context.staging import Staged, staged
 from image_assets.context.temporary import folder_outside
 
 __all__ = [
-    "Change",
+    "ChangedPaths",
     "ContextSpec",
     "DigestCache",
     "Fingerprint",

@@ -116,7 +116,7 @@ def _digest(value: int) -> str:
 
 
 @dataclass(frozen=True)
-class Change:
+class ChangedPaths:
     """What differs between two outlines; a path that ends in `/` stands for a directory and all below.
 
     Attributes:
@@ -137,12 +137,12 @@ class Change:
         return ", ".join(every[:_SHOWN]) + rest
 
 
-def describe_change(old: Mapping[str, str], new: Mapping[str, str]) -> Change:
+def describe_change(old: Mapping[str, str], new: Mapping[str, str]) -> ChangedPaths:
     """Say which paths differ between two outlines; what either side has collapsed counts as one."""
     closed = _closed(old) | _closed(new)
     before, after = _summed(old, closed), _summed(new, closed)
     common = before.keys() & after.keys()
-    return Change(
+    return ChangedPaths(
         added=tuple(sorted(after.keys() - common)),
         removed=tuple(sorted(before.keys() - common)),
         changed=tuple(sorted(path for path in common if before[path] != after[path])),

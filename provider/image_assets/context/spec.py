@@ -9,7 +9,7 @@ from image_assets.context.habits import DOCKER, Habits
 
 IgnoreMode = Literal["docker", "git", "glob"]
 FollowSymlinks = Literal["never", "external", "always", "internal-only"]
-Scope = Literal["context", "dockerfile"]
+ScopeMode = Literal["context", "dockerfile"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ContextSpec:
     exclude: tuple[str, ...] = ()
     follow_symlinks: FollowSymlinks = "never"
     count_dockerfile: bool = True
-    scope: Scope = "context"
+    scope: ScopeMode = "context"
     target: str | None = None
     build_args: Mapping[str, str] = field(default_factory=dict)
     build_flags: tuple[str, ...] = ()

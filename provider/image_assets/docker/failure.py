@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from image_assets.docker.progress import Progress, Step
+from image_assets.docker.progress import BuildProgress, Step
 
 _SHOWN_LINES: Final = 40
 _SHOWN_CHARACTERS: Final = 8000
@@ -75,7 +75,7 @@ class Failure:
 
     code: int
     title: str
-    progress: Progress
+    progress: BuildProgress
     dockerfile: Path
     shown_dockerfile: Path
     command: str

@@ -73,7 +73,7 @@ class Step:
         return Activity(f"{count[1]}: {line}" if count else line) if line else None
 
 
-class Progress(Protocol):
+class BuildProgress(Protocol):
     """Follows a build's output."""
 
     def feed(self, line: str) -> Activity | None:
@@ -105,7 +105,7 @@ class BuildKitProgress:
         self._outside: list[str] = []
 
     def feed(self, line: str) -> Activity | None:
-        """See `Progress.feed`."""
+        """See `BuildProgress.feed`."""
         match = _LINE.fullmatch(line)
         if match is None:
             self._take_outside(line)
@@ -127,29 +127,29 @@ class BuildKitProgress:
         self._place = line
 
     def failed_step(self) -> Step | None:
-        """See `Progress.failed_step`: of several the first that is not merely a consequence."""
+        """See `BuildProgress.failed_step`: of several the first that is not merely a consequence."""
         failed = [step for step in self._steps.values() if step.error and not _is_import(step)]
         causes = [step for step in failed if "cancel" not in step.error.lower()]
         return next(iter(causes or failed), None)
 
     def location(self) -> tuple[str, int] | None:
-        """See `Progress.location`."""
+        """See `BuildProgress.location`."""
         return self._location
 
     def counts(self) -> tuple[int, int]:
-        """See `Progress.counts`."""
+        """See `BuildProgress.counts`."""
         own = [step for step in self._steps.values() if step.name.startswith("[") and not _is_internal(step)]
         return len(own), sum(step.cached for step in own)
 
     def message(self) -> str:
-        """See `Progress.message`."""
+        """See `BuildProgress.message`."""
         errors = [line for line in self._outside if line.startswith("ERROR: ")]
         if any(line.startswith(("Usage:", "See '")) for line in self._outside):
             return self._outside[0]
         return (errors or self._outside or [""])[-1]
 
     def warnings(self) -> list[str]:
-        """See `Progress.warnings`: a cache that could not be read, a base image for another machine."""
+        """See `BuildProgress.warnings`: a cache that could not be read, a base image for another machine."""
         imports = [step for step in self._steps.values() if step.error and _is_import(step)]
         bases = [line.strip(" -") for line in self._outside if _WRONG_BASE in line]
         return [*(f"{step.name} failed: {step.error}" for step in imports), *bases]
@@ -185,7 +185,7 @@ class PodmanProgress:
         self._message = ""
 
     def feed(self, line: str) -> Activity | None:
-        """See `Progress.feed`."""
+        """See `BuildProgress.feed`."""
         bare = match[1] if (match := _STAGE.fullmatch(line)) else line
         if match := _STEP.fullmatch(bare):
             self._steps.append(Step(f"[{match[1]}] {match[2]}"))
@@ -205,24 +205,24 @@ class PodmanProgress:
         return None
 
     def failed_step(self) -> Step | None:
-        """See `Progress.failed_step`: the one that ran last, if podman says that a step failed."""
+        """See `BuildProgress.failed_step`: the one that ran last, if podman says that a step failed."""
         if not self._steps or "at STEP" not in self._message:
             return None
         self._steps[-1].error = self._message
         return self._steps[-1]
 
     def location(self) -> tuple[str, int] | None:
-        """See `Progress.location`: podman does not tell."""
+        """See `BuildProgress.location`: podman does not tell."""
         return None
 
     def counts(self) -> tuple[int, int]:
-        """See `Progress.counts`."""
+        """See `BuildProgress.counts`."""
         return len(self._steps), sum(step.cached for step in self._steps)
 
     def message(self) -> str:
-        """See `Progress.message`."""
+        """See `BuildProgress.message`."""
         return self._message
 
     def warnings(self) -> list[str]:
-        """See `Progress.warnings`: podman passes over such things in silence."""
+        """See `BuildProgress.warnings`: podman passes over such things in silence."""
         return []

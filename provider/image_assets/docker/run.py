@@ -18,7 +18,7 @@ from image_assets.docker.folders import folders_of, hand_over
 from image_assets.docker.log import BuildLog, BuildReport
 from image_assets.docker.overlay import Overlay, overlay
 from image_assets.docker.probe import Engine
-from image_assets.docker.progress import BuildKitProgress, PodmanProgress, Progress
+from image_assets.docker.progress import BuildKitProgress, BuildProgress, PodmanProgress
 from image_assets.docker.secrets import Placed, place_secrets
 from image_assets.docker.spec import BuildSpec
 from image_assets.errors import BuildError
@@ -77,7 +77,7 @@ class BuildRun:
             self._task.warn(warning)
         return BuildReport(_summary(progress, time.monotonic() - started), log.text())
 
-    def _follow(self, command: Command, log: BuildLog, progress: Progress) -> int:
+    def _follow(self, command: Command, log: BuildLog, progress: BuildProgress) -> int:
         def take(line: str) -> None:
             if activity := progress.feed(log.add(self._handed.readable(line))):
                 tell = self._task.status if activity.begins else self._task.live
@@ -87,7 +87,7 @@ class BuildRun:
         self._task.debug(f"running {shlex.join(map(self._task.secrets.mask, command.argv))}")
         return LocalRunner().run(command, self._task.cancelled, take).code
 
-    def _progress(self) -> Progress:
+    def _progress(self) -> BuildProgress:
         return BuildKitProgress() if self._engine.program.dialect.can(Feature.PROGRESS) else PodmanProgress()
 
     def _argv(self, spec: BuildSpec, secrets: tuple[str, ...], placed: Placed, output: Output) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ class BuildRun:
             **placed.environment,
         }
 
-    def _failure(self, code: int, progress: Progress, placed: Placed, log: Path) -> str:
+    def _failure(self, code: int, progress: BuildProgress, placed: Placed, log: Path) -> str:
         spec = self._spec
         shown = replace(
             spec, context=spec.shown_context or spec.context, dockerfile=spec.shown_dockerfile or spec.dockerfile
@@ -133,6 +133,6 @@ def _ignore_file(spec: BuildSpec) -> Path:
     return next((path for path in candidates if path.is_file()), Path(os.devnull))
 
 
-def _summary(progress: Progress, seconds: float) -> str:
+def _summary(progress: BuildProgress, seconds: float) -> str:
     steps, cached = progress.counts()
     return f"built in {seconds:.1f} s: {steps} steps, {cached} of them cached"

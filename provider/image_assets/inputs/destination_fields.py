@@ -1,7 +1,7 @@
 """Where an image goes, one row an input, and how its registry is reached."""
 
 from image_assets.inputs.field import Field, OnChange
-from image_assets.inputs.types import Flag, Listing, Member, Record, Text
+from image_assets.inputs.types import Flag, Listing, Property, Record, Text
 from image_assets.reference import Repository, check_tag
 
 
@@ -31,8 +31,8 @@ REGISTRY_AUTH = Record(
     "RegistryAuth",
     "A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.",
     (
-        Member("username", Text(), "The user's name.", required=True),
-        Member("password", Text(), "The password or token.", required=True, secret=True),
+        Property("username", Text(), "The user's name.", required=True),
+        Property("password", Text(), "The password or token.", required=True, secret=True),
     ),
 )
 
@@ -40,11 +40,11 @@ AWS = Record(
     "AwsOptions",
     "How AWS is reached for ECR. Default: as the AWS CLI does.",
     (
-        Member("region", Text(), "The region; default: the one in the registry's host name."),
-        Member("profile", Text(), "A profile of the AWS configuration files."),
-        Member("assumeRoleArn", Text(), "A role to assume first."),
-        Member("externalId", Text(), "The external id for assuming the role."),
-        Member("endpoint", Text(), "Another endpoint for every AWS service, as emulators need."),
+        Property("region", Text(), "The region; default: the one in the registry's host name."),
+        Property("profile", Text(), "A profile of the AWS configuration files."),
+        Property("assumeRoleArn", Text(), "A role to assume first."),
+        Property("externalId", Text(), "The external id for assuming the role."),
+        Property("endpoint", Text(), "Another endpoint for every AWS service, as emulators need."),
     ),
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from image_assets.inputs.destination_fields import HANDED_ON_FIELDS
 from image_assets.inputs.field import Field, OnChange
-from image_assets.inputs.types import Anything, Listing, Member, Record, Text
+from image_assets.inputs.types import Anything, Listing, Property, Record, Text
 
 GRANTEE = (
     Field("role", Text(), "The name of an IAM role of this account: it gets an identity policy."),
@@ -22,13 +22,13 @@ STATEMENT = Field(
 PULL_PRINCIPAL = Record(
     "PullPrincipal",
     "Who may pull: give exactly one of `role`, `service`, `accountId` and `arn`.",
-    tuple(Member(row.name, row.shape, row.doc, row.required) for row in (GRANT_NAME, *GRANTEE)),
+    tuple(Property(row.name, row.shape, row.doc, row.required) for row in (GRANT_NAME, *GRANTEE)),
 )
 
 NAMED_STATEMENT = Record(
     "NamedStatement",
     "A statement for the repository's policy.",
-    tuple(Member(row.name, row.shape, row.doc, row.required) for row in (GRANT_NAME, STATEMENT)),
+    tuple(Property(row.name, row.shape, row.doc, row.required) for row in (GRANT_NAME, STATEMENT)),
 )
 
 GRANTS_FIELDS = (

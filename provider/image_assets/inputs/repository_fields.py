@@ -2,14 +2,14 @@
 
 from image_assets.inputs.choices import ENCRYPTION_TYPE
 from image_assets.inputs.field import Field
-from image_assets.inputs.types import Flag, Mapped, Member, Number, Record, Text
+from image_assets.inputs.types import Flag, Mapped, Number, Property, Record, Text
 
 RETENTION = Record(
     "Retention",
     "Which published images expire. ECR does not know which images are in use: give one member only.",
     (
-        Member("keepLast", Number(), "How many of the newest images are kept."),
-        Member("minAgeDays", Number(), "After how many days an image expires."),
+        Property("keepLast", Number(), "How many of the newest images are kept."),
+        Property("minAgeDays", Number(), "After how many days an image expires."),
     ),
 )
 
@@ -17,8 +17,8 @@ ENCRYPTION = Record(
     "Encryption",
     "How the repository is encrypted.",
     (
-        Member("type", Text(ENCRYPTION_TYPE), "`AES256` (default), `KMS` or `KMS_DSSE`.", required=True),
-        Member("kmsKey", Text(), "The ARN of a KMS key."),
+        Property("type", Text(ENCRYPTION_TYPE), "`AES256` (default), `KMS` or `KMS_DSSE`.", required=True),
+        Property("kmsKey", Text(), "The ARN of a KMS key."),
     ),
 )
 

@@ -14,7 +14,7 @@ from image_assets.inputs.grant_fields import GRANT_METHODS, GRANTS_FIELDS, POLIC
 from image_assets.inputs.image import DOCKER_ASSET_FIELDS, IMAGE_FIELDS, TARBALL_ASSET_FIELDS
 from image_assets.inputs.repository_fields import IMAGE_REPOSITORY_FIELDS
 from image_assets.inputs.settings import SETTINGS
-from image_assets.inputs.types import Choices, Listing, Mapped, Member, Record, Shape, Text
+from image_assets.inputs.types import Choices, Listing, Mapped, Property, Record, Shape, Text
 
 PACKAGE = "image-assets"
 
@@ -165,7 +165,7 @@ def method(owner: str, doc: str, fields: tuple[Field, ...]) -> dict[str, Any]:
 
 def types() -> dict[str, Any]:
     """Return every object type and enum that an input uses."""
-    tables: list[Iterable[Field | Member]] = [
+    tables: list[Iterable[Field | Property]] = [
         IMAGE_FIELDS,
         IMAGE_REPOSITORY_FIELDS,
         POLICY_STATEMENT_FIELDS,
@@ -209,18 +209,18 @@ def named_types(shape: Shape) -> Iterator[Record | Choices]:
             yield from named_types(member.shape)
 
 
-def properties(rows: Iterable[Field | Member]) -> dict[str, Any]:
+def properties(rows: Iterable[Field | Property]) -> dict[str, Any]:
     """Return properties by name."""
     return {row.name: property_of(row) for row in rows}
 
 
-def property_of(row: Field | Member) -> dict[str, Any]:
+def property_of(row: Field | Property) -> dict[str, Any]:
     """Return one property."""
     secret = {"secret": True} if row.secret else {}
     return {**row.shape.schema(), "description": row.doc, **secret}
 
 
-def required_of(rows: Iterable[Field | Member]) -> list[str]:
+def required_of(rows: Iterable[Field | Property]) -> list[str]:
     """Return the names that must be given."""
     return [row.name for row in rows if row.required]
 

@@ -12,7 +12,7 @@ from image_assets.inputs.choices import BUILD_OUTPUT, CHECK_PUBLISHED, PLATFORM
 from image_assets.inputs.destination_fields import AWS
 from image_assets.inputs.in_memory import secret_texts
 from image_assets.inputs.source_fields import BUILDER, DEFAULT_PLATFORM
-from image_assets.inputs.types import Listing, Member, Number, Record, Shape, Text, empty, freeze, plain, problems
+from image_assets.inputs.types import Listing, Number, Property, Record, Shape, Text, empty, freeze, plain, problems
 from image_assets.platforms import wrong_with
 from image_assets.reference import host_problem
 from image_assets.values import Secret
@@ -21,15 +21,15 @@ REGISTRY_LOGIN = Record(
     "RegistryLogin",
     "A login for one registry, for base images, refresh and destroy too.",
     (
-        Member(
+        Property(
             "address",
             Text(),
             "The registry's host, with the port if it has one; `host/path` for a part of it.",
             required=True,
             public=True,
         ),
-        Member("username", Text(), "The user's name.", required=True),
-        Member("password", Text(), "The password or token.", required=True, secret=True),
+        Property("username", Text(), "The user's name.", required=True),
+        Property("password", Text(), "The password or token.", required=True, secret=True),
     ),
 )
 
@@ -51,32 +51,32 @@ SETTINGS = Record(
     "Settings",
     "The provider's configuration.",
     (
-        Member(
+        Property(
             "defaultPlatform",
             Text(PLATFORM, check=wrong_with),
             f"The platform of images that name none. Default: `{DEFAULT_PLATFORM}`.",
         ),
-        Member("builder", BUILDER, "The builder of images that name none."),
-        Member("maxConcurrentBuilds", Number(), "How many images are built at once. Default: 4."),
-        Member(
+        Property("builder", BUILDER, "The builder of images that name none."),
+        Property("maxConcurrentBuilds", Number(), "How many images are built at once. Default: 4."),
+        Property(
             "buildOutput",
             Text(BUILD_OUTPUT),
             "How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.",
         ),
-        Member("registries", Listing(REGISTRY_LOGIN), "Logins for registries.", secret=True),
-        Member(
+        Property("registries", Listing(REGISTRY_LOGIN), "Logins for registries.", secret=True),
+        Property(
             "insecureRegistries",
             Listing(Text(check=check_insecure)),
             "Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown "
             "certificate: registries and their token servers. Loopback hosts always are.",
         ),
-        Member(
+        Property(
             "checkPublished",
             Text(CHECK_PUBLISHED),
             "When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.",
         ),
-        Member("aws", AWS, "How AWS is reached for ECR."),
-        Member("cacheDirectory", Text(), "Where digests are remembered. Default: the user's cache directory."),
+        Property("aws", AWS, "How AWS is reached for ECR."),
+        Property("cacheDirectory", Text(), "Where digests are remembered. Default: the user's cache directory."),
     ),
 )
 

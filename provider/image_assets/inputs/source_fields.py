@@ -7,7 +7,7 @@ from image_assets.inputs.build_flags import check_build_flag
 from image_assets.inputs.choices import CACHE_TYPE, FOLLOW_MODE, IGNORE_MODE, NETWORK_MODE, PLATFORM, SCOPE
 from image_assets.inputs.field import Counts, Field, OnChange, Parts
 from image_assets.inputs.options import CacheOption
-from image_assets.inputs.types import Flag, Listing, Mapped, Member, Record, Text
+from image_assets.inputs.types import Flag, Listing, Mapped, Property, Record, Text
 from image_assets.platforms import wrong_with
 from image_assets.values import UNKNOWN
 
@@ -35,9 +35,9 @@ BUILD_SECRET = Record(
     "BuildSecret",
     "A secret for `RUN --mount=type=secret`. Give exactly one member. The value is never stored.",
     (
-        Member("value", Text(allow_empty=True), "The value itself.", secret=True),
-        Member("env", Text(), "The name of an environment variable of the machine that builds."),
-        Member("file", Text(), "The path of a file on the machine that builds."),
+        Property("value", Text(allow_empty=True), "The value itself.", secret=True),
+        Property("env", Text(), "The name of an environment variable of the machine that builds."),
+        Property("file", Text(), "The path of a file on the machine that builds."),
     ),
     _one_source,
 )
@@ -46,8 +46,10 @@ CACHE_OPTION = Record(
     "CacheOption",
     "A cache backend of BuildKit.",
     (
-        Member("type", Text(CACHE_TYPE), "The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...", required=True),
-        Member("params", Mapped(Text(allow_empty=True)), "The backend's parameters."),
+        Property(
+            "type", Text(CACHE_TYPE), "The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...", required=True
+        ),
+        Property("params", Mapped(Text(allow_empty=True)), "The backend's parameters."),
     ),
     make=CacheOption,
 )
@@ -56,8 +58,8 @@ BUILDER = Record(
     "Builder",
     "Which program builds, and where.",
     (
-        Member("executable", Text(), "`docker` (default) or a program with the same flags: podman, nerdctl, finch."),
-        Member("name", Text(), "The buildx builder to use. Default: the current one."),
+        Property("executable", Text(), "`docker` (default) or a program with the same flags: podman, nerdctl, finch."),
+        Property("name", Text(), "The buildx builder to use. Default: the current one."),
     ),
 )
 
@@ -230,10 +232,10 @@ INVALIDATION = Record(
     "Which inputs count for the fingerprint. All do unless set to false.",
     (
         *(
-            Member(switch, Flag(), f"Whether `{switch}` counts. Default: true.")
+            Property(switch, Flag(), f"Whether `{switch}` counts. Default: true.")
             for switch in dict.fromkeys(row.switch for row in BUILD_FIELDS if row.switch)
         ),
-        Member("ignoredBuildArgs", Listing(Text()), "Names of single build arguments that do not count."),
+        Property("ignoredBuildArgs", Listing(Text()), "Names of single build arguments that do not count."),
     ),
 )
 

@@ -195,7 +195,7 @@ class Mapped:
 
 
 @dataclass(frozen=True)
-class Member:
+class Property:
     """One named member of a record."""
 
     name: str
@@ -222,7 +222,7 @@ class Record:
 
     name: str
     doc: str
-    members: tuple[Member, ...]
+    members: tuple[Property, ...]
     check: Callable[[Mapping[str, Any]], str | None] | None = None
     make: Callable[..., Any] | None = None
 
@@ -277,7 +277,7 @@ def _of_secret(problem: Problem, value: Any) -> Problem:
     return replace(problem, reason=reason, is_shown=False)
 
 
-def member_problems(member: Member, value: Any, path: str) -> Iterator[Problem]:
+def member_problems(member: Property, value: Any, path: str) -> Iterator[Problem]:
     """Yield what is wrong with one member of a record."""
     if plain(value) is None:
         if member.required:

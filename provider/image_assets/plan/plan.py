@@ -7,7 +7,7 @@ from typing import cast
 
 from image_assets import platforms
 from image_assets.context.habits import dockerfile_in, habits_of
-from image_assets.context.spec import ContextSpec, FollowSymlinks, IgnoreMode, Scope
+from image_assets.context.spec import ContextSpec, FollowSymlinks, IgnoreMode, ScopeMode
 from image_assets.inputs.field import Counts
 from image_assets.inputs.image import IMAGE_FIELDS, Inputs, attribute, default_of, top_level
 from image_assets.inputs.settings import Settings
@@ -111,7 +111,7 @@ def main_context(inputs: Inputs, settings: Settings) -> ContextSpec:
         exclude=inputs.exclude,
         follow_symlinks=cast("FollowSymlinks", inputs.follow_symlinks),
         count_dockerfile=inputs.counts("file"),
-        scope=cast("Scope", inputs.scope),
+        scope=cast("ScopeMode", inputs.scope),
         target=inputs.target,
         build_args=inputs.build_args,
         build_flags=inputs.build_flags,

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from image_assets import platforms
-from image_assets.docker import probe as probing
 from image_assets.docker.argv import ToNowhere, ToRegistry, ToStore
 from image_assets.docker.dialect import Feature
 from image_assets.docker.log import BuildReport
-from image_assets.docker.probe import Engine
+from image_assets.docker.probe import Engine, probe
 from image_assets.docker.run import BuildRun
 from image_assets.docker.spec import BuildSpec
 from image_assets.docker.store import ImageFacts, Store, new_holder
@@ -94,16 +93,7 @@ class StoredImage:
 Built = PushedByDigest | StoredImage
 
 
-def probe(executable: str, builder: str | None, task: Task, environ: Mapping[str, str] | None = None) -> Engine:
-    """Find the program and its builder, and see in less than 5 s that they answer.
-
-    Raises:
-        BuildError: Something is missing or does not answer: what was tried and what helps.
-    """
-    return probing.probe(executable, builder, task, dict(os.environ) if environ is None else environ)
-
-
-def build(spec: BuildSpec, repository: Repository, task: Task, environ: Mapping[str, str] | None = None) -> Built:
+def build(spec: BuildSpec, repository: Repository, task: Task, environ: Mapping[str, str] = os.environ) -> Built:
     """Build an image and bring it as near to the repository as the builder can.
 
     Raises:
@@ -117,7 +107,7 @@ def build(spec: BuildSpec, repository: Repository, task: Task, environ: Mapping[
     return _build_here(spec, engine, task)
 
 
-def try_build(spec: BuildSpec, task: Task, environ: Mapping[str, str] | None = None) -> BuildReport:
+def try_build(spec: BuildSpec, task: Task, environ: Mapping[str, str] = os.environ) -> BuildReport:
     """Build to see whether it builds: nothing leaves the builder, neither image nor cache.
 
     Raises:
