@@ -3,15 +3,21 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import NewProject
+from tests.support import terminal
 from tests.support.contexts import write_files
 from tests.support.paths import REPO, TOOLS_BIN
+from tools.kit import jobs
+from tools.kit.commands import SetupError
 
 _BUILT = {"__pycache__", "node_modules", "build"}
 _GENSDK = TOOLS_BIN / "gensdk"
@@ -67,6 +73,86 @@ def test_a_schema_that_does_not_bind_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "x:index:B" in done.stderr
     assert not (tmp_path / "sdk").exists()
+
+
+BUILD = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from tools.kit import golang
+from tools.kit.commands import SetupError
+try:
+    golang.build(*(golang.Program(name, name, ".") for name in sys.argv[2:]))
+except SetupError as error:
+    sys.exit(f"setup: {error}")
+"""
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Path:
+    """A copy of the kit beside two small Go programs, with tools of its own."""
+    shutil.copytree(REPO / "tools" / "kit", tmp_path / "tools" / "kit")
+    for name in ("one", "two"):
+        files = {"go.mod": f"module {name}\n\ngo 1.21\n", "main.go": "package main\n\nfunc main() {}\n"}
+        write_files(tmp_path / "tools" / name, files)
+    return tmp_path
+
+
+def build_command(kit: Path, *names: str) -> list[str]:
+    return [sys.executable, "-c", BUILD, str(kit), *names]
+
+
+needs_go = pytest.mark.skipif(shutil.which("go") is None, reason="needs go")
+
+
+@needs_go
+def test_building_prints_one_line_for_each_program_and_nothing_the_second_time(kit: Path) -> None:
+    command = build_command(kit, "one", "two")
+    first = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"(setup: building (one|two): (\d+ min )?\d+ s\n){2}", first.stdout)
+    assert first.stderr == ""
+    assert all((kit / ".tools" / "bin" / name).exists() for name in ("one", "two"))
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert again.stdout + again.stderr == ""
+
+
+@needs_go
+def test_a_terminal_shows_what_is_built_and_for_how_long(kit: Path) -> None:
+    with terminal.opened(build_command(kit, "one", "two"), kit, os.environ | {"TERM": "xterm"}) as screen:
+        shown = [line for line in screen.wait(120) if line]
+    assert [line.rpartition(":")[0] for line in shown] == ["setup: building one", "setup: building two"]
+    assert all(re.search(r": (\d+ min )?\d+ s$", line) for line in shown)
+
+
+@needs_go
+def test_a_build_that_fails_names_its_log(kit: Path) -> None:
+    (kit / "tools" / "two" / "main.go").write_text("package main\n\nfunc main() { nonsense }\n")
+    failed = subprocess.run(build_command(kit, "one", "two"), capture_output=True, text=True, check=False)
+    log = kit / ".tools" / "logs" / "two.log"
+    assert failed.returncode == 1
+    assert str(log) in failed.stderr
+    assert "undefined: nonsense" in failed.stderr
+    assert "undefined: nonsense" in log.read_text()
+    assert "Traceback" not in failed.stderr
+
+
+def test_jobs_run_side_by_side_and_the_first_failure_ends_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_LOGS", tmp_path)
+    both = threading.Barrier(2, timeout=20)
+
+    def fail(_job: jobs.Job) -> None:
+        both.wait()
+        raise SetupError("no")
+
+    def sleep(job: jobs.Job) -> None:
+        both.wait()
+        job.run(["sleep", "600"])
+
+    started = time.monotonic()
+    with pytest.raises(SetupError, match="no"):
+        jobs.do(jobs.Job("fails", "fails", fail), jobs.Job("sleeps", "sleeps", sleep), at_once=2)
+    assert time.monotonic() - started < 60
 
 
 def test_setup_says_and_does_nothing_when_all_is_there() -> None:

@@ -10,8 +10,9 @@ import subprocess
 import termios
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyte
 
@@ -76,18 +77,23 @@ class Terminal:
 
 @contextlib.contextmanager
 def running(project: Project, arguments: Sequence[str], columns: int = 100, lines: int = 40) -> Iterator[Terminal]:
-    """Run `pulumi` in a terminal of that size, as the leader of its session."""
+    """Run `pulumi` in a terminal of that size."""
     project.pulumi("stack", "ls")
+    environ = project.isolated_environ | {"TERM": "xterm-256color"}
+    with opened(["pulumi", *arguments], project.folder, environ, columns, lines) as terminal:
+        yield terminal
+
+
+@contextlib.contextmanager
+def opened(
+    command: Sequence[str], folder: Path, environ: Mapping[str, str], columns: int = 100, lines: int = 40
+) -> Iterator[Terminal]:
+    """Run a command in a terminal of that size."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    # The leader of a session gets the hangup when its terminal goes.
     process = subprocess.Popen(
-        # The shell takes the terminal over; a session leader gets the hangup when its terminal goes.
-        ["setsid", "--ctty", "--wait", "pulumi", *arguments],
-        cwd=project.folder,
-        env=project.isolated_environ | {"TERM": "xterm-256color"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+        ["setsid", "--ctty", "--wait", *command], cwd=folder, env=environ, stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
     terminal = Terminal(process, pyte.Screen(columns, lines), ours)

@@ -22,17 +22,6 @@ def say(text: str) -> None:
     print(f"setup: {text}", flush=True)
 
 
-def run(command: Sequence[str | Path], *, cwd: Path = REPO, environ: Mapping[str, str] | None = None) -> None:
-    """Run a command that must succeed; its output goes to the terminal.
-
-    Raises:
-        SetupError: It failed.
-    """
-    done = subprocess.run(command, cwd=cwd, env={**os.environ, **(environ or {})}, check=False)
-    if done.returncode:
-        raise SetupError(f"failed with code {done.returncode}: {' '.join(map(str, command))}")
-
-
 def run_quietly(command: Sequence[str | Path], *, cwd: Path = REPO, environ: Mapping[str, str] | None = None) -> None:
     """Run a command that must succeed; its output is shown only if it does not.
 

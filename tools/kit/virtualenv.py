@@ -3,9 +3,11 @@
 import hashlib
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
-from tools.kit.commands import REPO, VENV, run, say
+from tools.kit.commands import REPO, VENV
+from tools.kit.jobs import Job, do
 
 _LOCK = REPO / "requirements.lock"
 _STAMP = VENV / "installed"
@@ -18,24 +20,21 @@ def install() -> None:
     wanted = _recipe(projects)
     if _STAMP.exists() and _STAMP.read_text() == wanted:
         return
-    say("installing Python packages into .venv")
-    if not _works():
-        shutil.rmtree(VENV, ignore_errors=True)
-        run([sys.executable, "-m", "venv", VENV])
-    _pip("--require-hashes", "-r", str(_LOCK))
-    # --no-build-isolation: the build backends are in the lock too.
-    _pip("--no-deps", "--no-build-isolation", *(part for folder in projects for part in ("-e", str(folder))))
-    _compile()
+    do(Job("installing Python packages into .venv", "python", partial(_install, projects)))
     _STAMP.write_text(wanted)
 
 
-def _compile() -> None:
-    """Compile what is editable: pip does that for all else, and each start of the plugin would do it anew."""
-    run([VENV / "bin" / "python", "-m", "compileall", "-q", REPO / "provider", REPO / "sdk" / "python"])
-
-
-def _pip(*arguments: str) -> None:
-    run([VENV / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *arguments])
+def _install(projects: list[Path], job: Job) -> None:
+    if not _works():
+        shutil.rmtree(VENV, ignore_errors=True)
+        job.run([sys.executable, "-m", "venv", VENV])
+    pip: list[str | Path] = [VENV / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    job.run([*pip, "--require-hashes", "-r", _LOCK])
+    # --no-build-isolation: the build backends are in the lock too.
+    editable = [part for folder in projects for part in ("-e", str(folder))]
+    job.run([*pip, "--no-deps", "--no-build-isolation", *editable])
+    # pip compiles all but what is editable, and each start of the plugin would do that anew.
+    job.run([VENV / "bin" / "python", "-m", "compileall", "-q", REPO / "provider", REPO / "sdk" / "python"])
 
 
 def _works() -> bool:
