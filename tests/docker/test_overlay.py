@@ -66,6 +66,14 @@ def test_the_variable_that_beats_every_file_keeps_only_what_is_not_ours(tmp_path
         assert made.environment["DOCKER_AUTH_CONFIG"] == ""
 
 
+def test_a_token_for_the_registry_itself_stays_where_the_user_has_it(tmp_path: Path) -> None:
+    theirs = {"theirs.example": {"registrytoken": "token-1"}}
+    environ = write_config(tmp_path, {"auths": theirs, "credsStore": "desktop"})
+    with overlay(environ, {"theirs.example": Credential("", registry_token="token-1")}, BUILDX) as made:
+        config = json.loads((made.directory / "config.json").read_text())
+    assert (config["auths"], config["credHelpers"]) == (theirs, {})
+
+
 def ask_helper(environment: dict[str, str], host: str) -> subprocess.CompletedProcess[str]:
     command = ("docker-credential-image-assets-overlay", "get")
     return subprocess.run(

@@ -60,9 +60,11 @@ def overlay(
     Raises:
         RegistryError: The user's configuration cannot be read.
     """
+    # A token for the registry itself comes from the user's own configuration, and no helper can tell one.
+    ours = {registry: login for registry, login in credentials.items() if not login.registry_token}
     write = _write_auth_file if dialect.can(Feature.OWN_AUTH_FILE) else _write_docker_config
     with own_folder(folder) as directory:
-        yield Overlay(directory, write(directory, environ, credentials))
+        yield Overlay(directory, write(directory, environ, ours))
 
 
 def _write_docker_config(
@@ -116,8 +118,6 @@ def _objects(config: Config, key: str) -> Config:
 
 
 def _auth(login: Credential) -> Config:
-    if login.registry_token:
-        return {"registrytoken": login.registry_token}
     if login.identity_token:
         return {"identitytoken": login.identity_token, "auth": _basic(login.username or TOKEN_USER, "")}
     return {"auth": _basic(login.username, login.password)}

@@ -54,6 +54,11 @@ def is_final(error: BaseException) -> bool:
     return any(_is_final(cause) for cause in _causes(error))
 
 
+def is_about_trust(error: BaseException) -> bool:
+    """Say whether the other side's certificate was refused here."""
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+
+
 def _is_final(error: BaseException) -> bool:
     # urllib3's own word for a certificate of another host is none of OpenSSL's errors.
     if isinstance(error, ssl.CertificateError) or type(error).__name__ == "CertificateError":

@@ -273,9 +273,20 @@ def _failure(request: Request, watch: Watch, error: Exception) -> ExchangeError:
         return _fault(request, Fault.TIMEOUT, f"too little came for {watch.seconds:.0f} s")
     cause: Any = error.original_error if isinstance(error, ProxyError) else error
     if isinstance(cause, SSLError | ssl.SSLError) and tls_failures.is_final(cause):
-        return _fault(request, Fault.TLS, f"TLS failed: {_reason(error)}")
+        return _fault(request, Fault.TLS, f"TLS failed: {_reason(error)}{_remedy(request, cause)}")
     _, fault, text = next((row for row in _FAULTS if isinstance(cause, row[0])), (None, Fault.RESET, "it failed"))
     return _fault(request, fault, f"{text}: {_reason(error)}")
+
+
+def _remedy(request: Request, cause: Exception) -> str:
+    """Return what helps where a certificate is not trusted."""
+    if not tls_failures.is_about_trust(cause):
+        return ""
+    host = urlsplit(request.url).netloc
+    return (
+        f"; if the certificate is right, name who signed it in ~/.docker/certs.d/{host}/ca.crt or by SSL_CERT_FILE, "
+        f"or {host} in `insecureRegistries`"
+    )
 
 
 def _reason(error: Exception) -> str:
