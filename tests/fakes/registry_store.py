@@ -9,7 +9,7 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
@@ -45,6 +45,12 @@ class Rules:
         keeps_partial: Whether bytes of a broken request stay.
         ranges: Whether a part of a blob can be asked for.
         page: Tags on one page.
+        takes: The media types of manifests that are taken; None for all.
+        refuses_kind: Status and code of the answer to other ones.
+        referrers: Whether what refers to a manifest is listed, so that `OCI-Subject` is answered.
+        ranges_told: What `Range` says of an upload: `true`, `one more` (the bytes, not the number of the last one),
+            `piece` (of the last piece only), or `stuck` (at the first piece).
+        statuses: Statuses that are answered instead of the spec's, by the one that is the rule.
     """
 
     immutable_tags: bool = False
@@ -61,6 +67,11 @@ class Rules:
     keeps_partial: bool = True
     ranges: bool = True
     page: int = 10
+    takes: frozenset[str] | None = None
+    refuses_kind: tuple[int, str] = (415, "MANIFEST_INVALID")
+    referrers: bool = False
+    ranges_told: str = "true"
+    statuses: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,7 @@ class Upload:
 
     path: str
     state: str
+    pieces: list[int] = field(default_factory=list)
     content: bytearray = field(default_factory=bytearray)
 
 
@@ -120,7 +132,8 @@ class Store:
             if match := pattern.fullmatch(call.path):
                 if call.method not in methods:
                     raise RefusedError(405, "UNSUPPORTED")
-                return methods[call.method](self, call, *match.groups())
+                reply = methods[call.method](self, call, *match.groups())
+                return replace(reply, status=self.rules.statuses.get(reply.status, reply.status))
         raise RefusedError(404, "NAME_INVALID" if call.path.startswith("/v2/") else "NOT_A_REGISTRY")
 
     def version(self, _call: Call) -> Reply:  # end-1
@@ -205,6 +218,8 @@ class Store:
         with self.lock:
             self._write(path, reference, digest, (media_type, content))
         headers = {"Location": self._place(call, f"/v2/{path}/manifests/{digest}"), "Docker-Content-Digest": digest}
+        if self.rules.referrers and (subject := json.loads(content).get("subject")):
+            headers["OCI-Subject"] = subject["digest"]
         return Reply(201, headers)
 
     def list_tags(self, call: Call, path: str) -> Reply:  # end-8
@@ -264,6 +279,7 @@ class Store:
             if not self.rules.keeps_partial:
                 self.uploads.pop(name, None)
             raise
+        upload.pieces.append(len(upload.content) - before)
         if before and before % max(self.rules.chunk_min, 1):
             raise RefusedError(416, "SIZE_INVALID", "the piece before was too small")
 
@@ -272,13 +288,26 @@ class Store:
         if call.method != "GET":
             upload.state = uuid.uuid4().hex
         location = f"/v2/{upload.path}/blobs/uploads/{name}?_state={upload.state}"
-        end = max(len(upload.content) - 1, 0)
-        return {"Location": self._place(call, location), "Range": f"0-{end}"}
+        return {"Location": self._place(call, location), "Range": self._range(upload)}
+
+    def _range(self, upload: Upload) -> str:
+        """Say what has arrived, as this registry says it."""
+        size = len(upload.content)
+        first, last = (upload.pieces[0], upload.pieces[-1]) if upload.pieces else (size, size)
+        start, after = {
+            "true": (0, size),
+            "one more": (0, size + 1),
+            "piece": (size - last, size),
+            "stuck": (0, first),
+        }[self.rules.ranges_told]
+        return f"{start}-{max(after - 1, 0)}"
 
     def _place(self, call: Call, path: str) -> str:
         return path if self.rules.relative else f"{call.headers['x-origin']}{path}"
 
     def _check_manifest(self, path: str, content: bytes, media_type: str) -> None:
+        if self.rules.takes is not None and media_type not in self.rules.takes:
+            raise RefusedError(*self.rules.refuses_kind)
         try:
             manifest: Any = json.loads(content)
         except ValueError as error:

@@ -18,7 +18,7 @@ from tests.support.registry import Registry
 
 ROBOT = Credential("robot", "secret")
 # Short, so that what never recovers is given up within a test; long enough for a busy machine.
-QUICK = Limits(connect=2.0, answer=2.0, commit=4.0, stall=2.0, retrying=3.0, pace=0.1, chunk=64 * 2**10)
+QUICK = Limits(connect=2.0, answer=2.0, commit=4.0, stall=2.0, retrying=3.0, settle=2.0, pace=0.1, chunk=64 * 2**10)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from image_assets.transfer import BlobMemory, LocalImage, Sent, holds, send, sen
 from tests.support.registry import Registry
 
 #: So that a test of a registry that fails does not take minutes.
-QUICK = Limits(connect=2, answer=5, commit=5, stall=5, retrying=2)
+QUICK = Limits(connect=2, answer=5, commit=5, stall=5, retrying=2, settle=1)
 
 
 class Publisher:

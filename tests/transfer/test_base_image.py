@@ -1,10 +1,24 @@
 """A base image that the registry serves is not sent again, whoever published it (R17)."""
 
+import gzip
+
 import pytest
 
-from image_assets.transfer import BlobMemory, base_layers
+from image_assets.oci import BytesSource
+from image_assets.transfer import BlobMemory, PulledImage, base_layers
 from tests.fakes.engine import FakeLocalImage
-from tests.fakes.images import MadeImage, an_image, docker_save, oci_image, oci_index, oci_layout, sha256, tar_of
+from tests.fakes.images import (
+    OCI_LAYER,
+    OCI_MANIFEST,
+    MadeImage,
+    an_image,
+    docker_save,
+    oci_image,
+    oci_index,
+    oci_layout,
+    sha256,
+    tar_of,
+)
 from tests.support.registry import Registry
 from tests.transfer.support import Publisher, digest, plain_layers, uploads
 
@@ -19,6 +33,39 @@ def published(publisher: Publisher, content: bytes, repository: str) -> None:
     publisher.memory.unlink()
 
 
+def pulled(registry: Registry, repository: str) -> PulledImage:
+    """Return what an engine says that has pulled the base."""
+    return PulledImage(BASE.digest, tuple(BASE.diff_ids), (str(registry.digest(repository, "base")),))
+
+
+NOT_PULLED = {
+    "not here": None,
+    "from elsewhere": PulledImage(BASE.digest, tuple(BASE.diff_ids), ()),
+    "of another manifest": PulledImage(BASE.digest, tuple(BASE.diff_ids), (sha256(b"another"),)),
+    "another image": PulledImage(sha256(b"another"), tuple(BASE.diff_ids), ()),
+}
+
+
+@pytest.mark.parametrize("known", NOT_PULLED.values(), ids=NOT_PULLED)
+def test_an_image_that_only_says_that_it_is_the_base_puts_no_blob_in_the_place_of_a_layer(
+    publisher: Publisher, registry: Registry, repository_name: str, known: PulledImage | None
+) -> None:
+    """Whoever may push somewhere can write a config with any diff IDs over any blobs."""
+    base, other = f"{repository_name}-base", f"{repository_name}-app"
+    bogus = MadeImage((tar_of({"bogus": b"1"}), tar_of({"bogus": b"2"})))
+    lying, blobs = oci_image(BASE, [(gzip.compress(layer), OCI_LAYER) for layer in bogus.layers])
+    client = publisher.client()
+    for blob in blobs:
+        client.upload_blob(base, BytesSource(blob))
+    client.put_manifest(base, "base", lying, OCI_MANIFEST)
+    memory = BlobMemory(publisher.memory)
+    hints = base_layers(client, base, "base", BUILT.diff_ids, memory, known)
+    memory.save()
+    assert list(hints) == BASE.diff_ids
+    sent = publisher.send_local(FakeLocalImage(BUILT), other)
+    assert plain_layers(registry, other, digest(sent)) == list(BUILT.layers)
+
+
 @pytest.mark.parametrize("content", [oci_layout(BASE), oci_index(PLATFORMS), docker_save(BASE)])
 def test_the_layers_of_the_base_are_mounted(
     publisher: Publisher, registry: Registry, repository_name: str, content: bytes
@@ -26,7 +73,7 @@ def test_the_layers_of_the_base_are_mounted(
     base, other = f"{repository_name}-base", f"{repository_name}-app"
     published(publisher, content, base)
     known = BlobMemory(publisher.memory)
-    found = base_layers(publisher.client(), base, "base", BUILT.diff_ids, known)
+    found = base_layers(publisher.client(), base, "base", BUILT.diff_ids, known, pulled(registry, base))
     known.save()
     assert list(found) == BASE.diff_ids
     sent = publisher.send_local(FakeLocalImage(BUILT), other)

@@ -1,5 +1,6 @@
 """Tags are written last, checked, and never moved (R5, R27, R39)."""
 
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,8 @@ import pytest
 from image_assets.archive import open_archive
 from image_assets.errors import CancelledByUserError, RegistryError
 from image_assets.task import Task
-from image_assets.transfer import Sent, add_tags, check_tag, holds, write_tag
+from image_assets.transfer import BlobMemory, Sent, add_tags, check_tag, find_tag, holds, write_tag
+from tests.fakes.engine import FakeLocalImage
 from tests.fakes.images import MadeImage, an_image, docker_save, oci_layout, tar_of
 from tests.fakes.registry import FakeRegistry, Rules, answer, silence
 from tests.support.registry import Registry
@@ -101,7 +103,7 @@ def test_a_tag_that_is_gone_right_after_it_was_written_is_an_error(tmp_path: Pat
     with FakeRegistry() as registry:
         publisher = Publisher(registry.host, tmp_path)
         sent = publisher.send(docker_save(ONE), "a/b")
-        registry.fail("HEAD", "/manifests/t", answer(404, "MANIFEST_UNKNOWN"), times=2)
+        registry.fail("HEAD", "/manifests/t", answer(404, "MANIFEST_UNKNOWN"), times=1000)
         with pytest.raises(RegistryError, match="does not have it afterwards"):
             write_tag(publisher.client(), "a/b", "t", sent, publisher.task)
 
@@ -183,3 +185,139 @@ def test_a_cancelled_upload_ends_soon(tmp_path: Path) -> None:
         with pytest.raises(CancelledByUserError):
             publisher.send(docker_save(big), "a/b")
         assert time.monotonic() - started < 4
+
+
+def test_a_tag_may_become_readable_late(tmp_path: Path) -> None:
+    """A registry of several servers."""
+    with FakeRegistry() as registry:
+        publisher = Publisher(registry.host, tmp_path)
+        sent = publisher.send(docker_save(ONE), "a/b")
+        registry.fail("HEAD", "/manifests/t", answer(404, "MANIFEST_UNKNOWN"), times=4)
+        assert write_tag(publisher.client(), "a/b", "t", sent, publisher.task).digest == digest(sent)
+        assert len(registry.calls("PUT", "/manifests/t")) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_registry_that_does_not_tell_what_is_not_there_is_written_to(tmp_path: Path, status: int) -> None:
+    """Artifactory's virtual repositories say 403 for a tag that is not there."""
+    with FakeRegistry() as registry:
+        publisher = Publisher(registry.host, tmp_path)
+        registry.fail("*", "/manifests/t", answer(status, "DENIED"), times=2)
+        sent = publisher.send(docker_save(ONE), "a/b")
+        assert write_tag(publisher.client(), "a/b", "t", sent, publisher.task).digest == digest(sent)
+
+
+def test_who_may_neither_look_nor_send_hears_of_the_sending(tmp_path: Path) -> None:
+    with FakeRegistry() as registry:
+        client = Publisher(registry.host, tmp_path).client()
+        registry.fail("*", "/manifests/t", answer(403, "DENIED"), times=99)
+        registry.fail("POST", "/uploads/", answer(403, "DENIED", message="you may not push"), times=99)
+        with pytest.raises(RegistryError, match="you may not push"):
+            find_tag(client, "a/b", "t")
+
+
+DOCKER, OCI = "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json"
+
+
+@pytest.mark.parametrize(("takes", "pack"), [(DOCKER, "plain"), (OCI, "plain"), (OCI, "zstd"), (OCI, "gzip")])
+@pytest.mark.parametrize(
+    "refusal", [(415, "MANIFEST_INVALID"), (400, "MANIFEST_INVALID"), (422, "UNKNOWN"), (406, "UNSUPPORTED")]
+)
+def test_a_registry_of_one_family_of_media_types_gets_that_one(
+    tmp_path: Path, takes: str, pack: str, refusal: tuple[int, str]
+) -> None:
+    """Zot takes OCI's only, old Artifactory and Quay Docker's only."""
+    with FakeRegistry(Rules(takes=frozenset({takes}), refuses_kind=refusal)) as registry:
+        publisher = Publisher(registry.host, tmp_path)
+        written = publisher.tag(docker_save(ONE, pack=pack), "a/b", "t")
+        media_type, content = registry.store.manifests["a/b"][registry.store.tags["a/b"]["t"]]
+        assert (media_type, registry.store.tags["a/b"]["t"]) == (takes, written)
+        assert json.loads(content)["mediaType"] == takes
+        family = "vnd.oci" if takes == OCI else "vnd.docker"
+        assert all(family in layer["mediaType"] for layer in json.loads(content)["layers"])
+        image = FakeLocalImage(ONE)
+        local = publisher.send_local(image, "a/c")
+        assert local.manifest is not None
+        assert local.manifest.descriptor.media_type == takes
+
+
+def test_a_registry_that_takes_neither_family_says_so_once(tmp_path: Path) -> None:
+    with FakeRegistry(Rules(takes=frozenset())) as registry:
+        publisher = Publisher(registry.host, tmp_path)
+        with pytest.raises(RegistryError, match="MANIFEST_INVALID"):
+            publisher.send(docker_save(ONE), "a/b")
+        assert len(registry.calls("PUT", "/manifests/")) == 2
+
+
+class Engine(FakeLocalImage):
+    """An engine whose push is the only way; other layers than its own would take too long."""
+
+    @property
+    def size(self) -> int:
+        return 10_000_000_000
+
+
+class Racing(Engine):
+    """Another run writes the tag while this one pushes; the registry refuses to move it."""
+
+    def __init__(self, made: MadeImage, publisher: Publisher, theirs: MadeImage) -> None:
+        super().__init__(made)
+        self.publisher, self.theirs = publisher, theirs
+
+    def push(self, reference: str) -> None:
+        super().push(reference)
+        self.publisher.tag(docker_save(self.theirs), "a/b", "t")
+        raise RegistryError("pushing failed: tag is immutable")
+
+
+def pushed_by_engine(publisher: Publisher, image: FakeLocalImage) -> Sent:
+    sent = publisher.send_local(image, "a/b", dict.fromkeys(image.diff_ids, 5_000_000_000))
+    assert sent.push is not None
+    return sent
+
+
+def test_a_race_that_the_engines_push_lost_is_success_if_the_content_is_the_same(tmp_path: Path) -> None:
+    with FakeRegistry() as registry:
+        publisher = Publisher(registry.host, tmp_path)
+        sent = pushed_by_engine(publisher, Racing(ONE, publisher, ONE))
+        written = write_tag(publisher.client(), "a/b", "t", sent, publisher.task)
+        assert written.digest == registry.store.tags["a/b"]["t"]
+
+
+def test_the_engine_does_not_move_a_tag_that_another_run_wrote_meanwhile(tmp_path: Path) -> None:
+    with FakeRegistry() as registry:
+        publisher = Publisher(registry.host, tmp_path)
+        image = Engine(ONE)
+        sent = pushed_by_engine(publisher, image)
+        theirs = publisher.tag(docker_save(OTHER), "a/b", "t")
+        assert write_tag(publisher.client(), "a/b", "t", sent, publisher.task).digest == theirs
+        assert image.pushed == []
+
+
+def test_a_tag_that_holds_another_image_teaches_nothing_of_the_one_that_the_engine_pushed(tmp_path: Path) -> None:
+    """Somebody else has overwritten it between the push and the look."""
+
+    class Overwritten(Engine):
+        def push(self, reference: str) -> None:
+            super().push(reference)
+            publisher.tag(docker_save(OTHER), "a/b", "t")
+
+    with FakeRegistry() as registry:
+        publisher = Publisher(registry.host, tmp_path)
+        sent = pushed_by_engine(publisher, Overwritten(ONE))
+        write_tag(publisher.client(), "a/b", "t", sent, publisher.task)
+        memory = BlobMemory(publisher.memory)
+        assert [memory.layer(diff_id, "any") for diff_id in ONE.diff_ids] == [None] * len(ONE.diff_ids)
+
+
+def test_an_engines_manifest_that_the_registry_does_not_take_is_replaced_by_ours(tmp_path: Path) -> None:
+    class Refused(Engine):
+        def push(self, reference: str) -> None:
+            super().push(reference)
+            raise RegistryError("pushing failed: manifest invalid: unsupported media type")
+
+    with FakeRegistry(Rules(takes=frozenset({OCI}))) as registry:
+        publisher = Publisher(registry.host, tmp_path)
+        sent = pushed_by_engine(publisher, Refused(ONE))
+        written = write_tag(publisher.client(), "a/b", "t", sent, publisher.task)
+        assert registry.store.manifests["a/b"][written.digest][0] == OCI

@@ -49,6 +49,7 @@ class ImageFacts:
         diff_ids: The digests of the uncompressed layers, the lowest first.
         size: Bytes of the uncompressed layers.
         is_index: Whether the ID names an index.
+        repo_digests: `repository@digest` of the manifests or indexes that it was pulled from or pushed as.
     """
 
     image_id: str
@@ -56,6 +57,7 @@ class ImageFacts:
     diff_ids: tuple[str, ...]
     size: int
     is_index: bool = False
+    repo_digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,7 @@ def _facts(image: Mapping[str, Any]) -> ImageFacts:
         platform=f"{image.get('Os', '')}/{image.get('Architecture', '')}{variant}",
         diff_ids=tuple((image.get("RootFS") or {}).get("Layers") or ()),
         size=int(image.get("Size") or 0),
+        repo_digests=tuple(image.get("RepoDigests") or ()),
         is_index=(image.get("Descriptor") or {}).get("mediaType") in INDEXES,
     )
 

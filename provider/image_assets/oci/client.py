@@ -181,6 +181,9 @@ class RegistryClient:
             if _CANNOT_DELETE_CODES.intersection(error.codes):
                 return False
             raise
+        if answer.status == _MISSING:
+            # It is gone already, or the registry knows no such deletion.
+            return self.head_manifest(repository_path, reference) is None
         return answer.status not in _CANNOT_DELETE
 
     def list_tags(self, repository_path: str) -> list[str]:

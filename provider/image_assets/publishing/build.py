@@ -6,7 +6,7 @@ store, from where it is saved or pushed.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,8 +21,9 @@ from image_assets.docker.run import BuildRun
 from image_assets.docker.spec import BuildSpec
 from image_assets.docker.store import ImageFacts, Store, new_holder
 from image_assets.errors import BuildError
-from image_assets.reference import Repository
+from image_assets.reference import HUB, Reference, Repository, is_digest
 from image_assets.task import Task
+from image_assets.transfer import PulledImage
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,16 @@ class StoredImage:
         """
         return self._store.save(self._holder)
 
+    def pulled(self, base: Reference) -> PulledImage | None:
+        """Return what the engine knows of an image that it has from that repository; None if it has none.
+
+        Raises:
+            BuildError: The engine did not answer.
+        """
+        facts = self._store.inspect(str(base))
+        digests = _digests_in(base.repository, facts.repo_digests) if facts else ()
+        return PulledImage(facts.image_id, facts.diff_ids, digests) if facts and digests else None
+
     def push(self, reference: str) -> None:
         """Let the engine push the image under that reference, and forget the reference afterwards.
 
@@ -91,6 +102,13 @@ class StoredImage:
 
 
 Built = PushedByDigest | StoredImage
+
+
+def _digests_in(repository: Repository, repo_digests: Iterable[str]) -> tuple[str, ...]:
+    """Return the digests by which an engine knows an image in one repository."""
+    names = {str(repository), repository.path} if repository.registry == HUB else {str(repository)}
+    pairs = (one.partition("@") for one in repo_digests)
+    return tuple(digest for name, _, digest in pairs if name in names and is_digest(digest))
 
 
 def build(spec: BuildSpec, repository: Repository, task: Task, environ: Mapping[str, str] = os.environ) -> Built:

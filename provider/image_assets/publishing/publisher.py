@@ -42,9 +42,11 @@ from image_assets.transfer import (
     base_layers,
     check_tag,
     copy,
+    find_tag,
     holds,
     send,
     send_local,
+    stored_manifest,
     write_tag,
 )
 
@@ -92,7 +94,7 @@ class Publisher:
         key = self.build_key(request)
         # Whoever comes second with a tag finds it, and with a build key an image to copy.
         with self.one_at_a_time(key), self.one_at_a_time(str(target)):
-            found = client.head_manifest(target.repository.full_path, target.tag)
+            found = find_tag(client, target.repository.full_path, target.tag)
             done = self.accept(request, client, found) if found else self.make(request, client, key)
             is_same = self.note_copy(request, key, done)
         extra = add_tags(client, target.repository.full_path, done.digest, request.inputs.extra_tags, task)
@@ -201,7 +203,7 @@ class Publisher:
             task.info(built.report.output)
         try:
             if isinstance(built, PushedByDigest):
-                yield Sent(client.get_manifest(path, built.digest), ()), None
+                yield Sent(stored_manifest(client, path, built.digest), ()), None
             else:
                 shared = self.shared_layers(request, client, built)
                 yield send_local(built, client, path, task, self.memory, shared), None
@@ -214,7 +216,8 @@ class Publisher:
         named = images_of(client.registry, texts_of(request.inputs, dockerfile))
         shared: dict[str, int] = {}
         for base in named:
-            shared |= base_layers(client, base.repository.full_path, base.identifier, built.diff_ids, self.memory)
+            path, pulled = base.repository.full_path, built.pulled(base)
+            shared |= base_layers(client, path, base.identifier, built.diff_ids, self.memory, pulled)
         return shared
 
     def build(self, request: PublishRequest) -> Built:

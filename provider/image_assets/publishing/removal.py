@@ -24,7 +24,8 @@ def remove_tags(client: RegistryClient, repository: Repository, written: Mapping
         others = (tag for tag in client.list_tags(path) if tag not in refused)
         needing = next((tag for tag in others if digest in digests_under(client, path, tag)), None)
         if needing is None:
-            client.delete_manifest(path, digest)
+            if not client.delete_manifest(path, digest):
+                task.warn(f"{repository}@{digest} is kept: the registry deletes neither tags nor manifests")
         else:
             task.warn(
                 f"{repository}@{digest} is kept: the registry deletes no single tags, and the tag {needing} needs it"

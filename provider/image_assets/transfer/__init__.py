@@ -14,26 +14,29 @@ Row by row, each file using only those above it:
     tags
 """
 
-from image_assets.transfer.base_image import base_layers
+from image_assets.transfer.base_image import PulledImage, base_layers
 from image_assets.transfer.blob_memory import BlobMemory
 from image_assets.transfer.copy import Source, copy
 from image_assets.transfer.local import send_local
 from image_assets.transfer.model import LocalImage, Sent
 from image_assets.transfer.send import send
-from image_assets.transfer.tags import Expected, add_tags, check_tag, holds, write_tag
+from image_assets.transfer.tags import Expected, add_tags, check_tag, find_tag, holds, stored_manifest, write_tag
 
 __all__ = [
     "BlobMemory",
     "Expected",
     "LocalImage",
+    "PulledImage",
     "Sent",
     "Source",
     "add_tags",
     "base_layers",
     "check_tag",
     "copy",
+    "find_tag",
     "holds",
     "send",
     "send_local",
+    "stored_manifest",
     "write_tag",
 ]

@@ -69,7 +69,9 @@ def blobs_of(manifest: Manifest) -> list[Mapping[str, Any]]:
 def copy_blob(source: Source, destination: Destination, blob: Mapping[str, Any], progress: Progress) -> None:
     """Copy one blob unless it is there or can be mounted."""
     report = progress.counter()
-    if not destination.has(blob["digest"]):
+    if not destination.has(blob["digest"], blob["size"]):
         read = partial(source.client.get_blob, source.path, blob["digest"], blob["size"])
-        destination.upload(Content(read, blob["digest"], blob["size"]))
+        with destination.alone(blob["digest"]) as waited:
+            if not (waited and destination.has(blob["digest"], blob["size"])):
+                destination.upload(Content(read, blob["digest"], blob["size"]))
     report(blob["size"])

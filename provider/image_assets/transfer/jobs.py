@@ -1,9 +1,9 @@
 """Doing several things side by side; the first failure ends all."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from image_assets.errors import CancelledByUserError
@@ -101,16 +101,21 @@ _LOCKS_LOCK = threading.Lock()
 
 
 @contextmanager
-def one_at_a_time(key: str, check: Callable[[], None]) -> Iterator[None]:
-    """Hold everybody else in this process who does the same; afterwards they find it done."""
-    with _LOCKS_LOCK:
-        lock = _LOCKS.setdefault(key, threading.Lock())
-    while not lock.acquire(timeout=0.2):
-        check()
-    try:
-        yield
-    finally:
-        lock.release()
+def one_at_a_time(keys: Iterable[str], check: Callable[[], None]) -> Iterator[bool]:
+    """Hold everybody else in this process who does any of the same; say whether somebody did.
+
+    Then some of it may be done. Who asks for several keys gets them in one order, so that nobody waits in a circle.
+    """
+    waited = False
+    with ExitStack() as held:
+        for key in sorted(set(keys)):
+            with _LOCKS_LOCK:
+                lock = _LOCKS.setdefault(key, threading.Lock())
+            while not lock.acquire(timeout=0.2 if waited else 0):
+                waited = True
+                check()
+            held.callback(lock.release)
+        yield waited
 
 
 @contextmanager

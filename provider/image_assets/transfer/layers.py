@@ -1,8 +1,9 @@
 """A layer on its way: verified, and compressed unless it is already."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from image_assets.archive import Packing, Passing
 from image_assets.archive.packing import unpacked
@@ -12,6 +13,7 @@ from image_assets.transfer.destination import Content, Destination
 
 #: The variant under which a layer of a docker engine is known: there, any form of the right content will do.
 ANY = "any"
+_PACKINGS = {"gzip": Packing.GZIP, "zstd": Packing.ZSTD}
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,24 @@ class Raw:
     def variant(self) -> str:
         """Name what, beside the plain content, decides the bytes that are sent."""
         return f"{self.packing.value}-{self.size}" if self.packing.is_sent else variant()
+
+    def identity(self, diff_id: str) -> str:
+        """Name what is sent if the layer is that one, before its packed digest is known."""
+        return packed_identity(diff_id, self.variant)
+
+
+def packing_named(layer: Mapping[str, Any]) -> Packing:
+    """Return how a layer is packed, by the media type in its descriptor.
+
+    Raises:
+        KeyError: It is packed in another way, or not at all.
+    """
+    return _PACKINGS[layer["mediaType"].replace("+", ".").rpartition(".")[2]]
+
+
+def packed_identity(diff_id: str, form: str) -> str:
+    """Name a layer in one packed form."""
+    return f"{diff_id} {form}"
 
 
 def send_layer(raw: Raw, destination: Destination) -> tuple[str, PackedLayer]:

@@ -7,6 +7,8 @@ what the registry has is asked for -> the faster method is chosen (`push_method`
 import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import NoReturn
@@ -22,8 +24,8 @@ from image_assets.transfer.blob_memory import BlobMemory, PackedLayer, saving
 from image_assets.transfer.compress import variant
 from image_assets.transfer.destination import Destination
 from image_assets.transfer.jobs import Jobs, jobs_of
-from image_assets.transfer.layers import ANY, Raw, recounted, send_layer
-from image_assets.transfer.manifests import SentConfig, image_manifest
+from image_assets.transfer.layers import ANY, Raw, packed_identity, packing_named, recounted, send_layer
+from image_assets.transfer.manifests import SentConfig, image_manifests
 from image_assets.transfer.model import LocalImage, Sent
 from image_assets.transfer.progress import Progress
 from image_assets.transfer.push_method import Load, PushMethod, faster_method, unknown_bytes
@@ -36,6 +38,8 @@ _HELD_BYTES = 8 << 20
 #: How often an image is saved anew when an upload broke off: what was sent by then is not sent again.
 _MAX_PASSES = 3
 _LABEL = "docker save"
+#: What engines say of a manifest whose media type a registry does not take.
+_KIND_WORDS = ("manifest invalid", "manifest_invalid", "media type", "mediatype", "415")
 
 
 class _SpentError(Exception):
@@ -68,19 +72,82 @@ def send_local(  # noqa: PLR0913, PLR0917 - what `send` takes, and what the engi
         CancelledByUserError: The user cancelled.
     """
     memory = memory or BlobMemory.of_user()
-    with saving(memory), jobs_of(task) as jobs:
-        sender = _LocalSender(image, Destination(client, repository_path, memory, jobs), task)
-        sender.ask()
-        load = sender.load(engine_has)
-        # Only the engine knows all of an index.
-        method = PushMethod.ENGINE if image.is_index else faster_method(load)
-        task.debug(f"{image.image_id}: {method.value}")
-        if method is PushMethod.ENGINE:
-            return Sent(None, (), partial(_push, image, client, memory))
-        try:
-            return Sent(sender.send(Progress(task, load.new_to_client)), ())
-        except ArchiveError as error:
-            raise within(_LABEL, error) from error
+    delivery = _Delivery(image, client, repository_path, task, memory, engine_has)
+    with delivery.alone() as (sender, load):
+        if load.by_engine:
+            return Sent(None, (), delivery.push)
+        return Sent(sender.send(Progress(task, load.new_to_client)), ())
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    """One image of an engine for one repository."""
+
+    image: LocalImage
+    client: RegistryClient
+    path: str
+    task: Task
+    memory: BlobMemory
+    engine_has: Mapping[str, int]
+
+    @contextmanager
+    def alone(self) -> Iterator[tuple["_LocalSender", "_Choice"]]:
+        """Ask what the registry lacks; meanwhile nobody else in this process sends any of that.
+
+        An engine's push is waited for by the other images of engines only; before it begins, it waits for all.
+        """
+        with saving(self.memory), jobs_of(self.task) as jobs:
+            destination = Destination(self.client, self.path, self.memory, jobs)
+            sender = _LocalSender(self.image, destination, self.task)
+            sender.ask()
+            with destination.alone(*sender.lacking("engine")) as after_engine, ExitStack() as held:
+                after_client = held.enter_context(destination.alone(*sender.lacking(variant())))
+                if after_engine or after_client:
+                    sender.ask()
+                load = sender.load(self.engine_has)
+                # Only the engine knows all of an index.
+                method = PushMethod.ENGINE if self.image.is_index else faster_method(load)
+                self.task.debug(f"{self.image.image_id}: {method.value}")
+                if method is PushMethod.ENGINE:
+                    held.close()
+                yield sender, _Choice(method is PushMethod.ENGINE, load.new_to_client)
+
+    def push(self, reference: str) -> None:
+        """Let the engine push, and remember what it knows now.
+
+        What another image has brought meanwhile may make our client the faster one; and where the registry does not
+        take the engine's kind of manifest, our client has another.
+        """
+        tag = reference.rpartition(":")[2]
+        with self.alone() as (sender, choice):
+            # An engine moves tags; one that somebody wrote while this waited is not moved.
+            if self.client.head_manifest(self.path, tag, to_push=True):
+                return
+            if choice.by_engine:
+                try:
+                    self.image.push(reference)
+                except RegistryError as error:
+                    if self.image.is_index or not _about_kind(str(error)):
+                        raise
+                    self.task.debug(f"the engine's manifest is not taken: {error}")
+                else:
+                    remember_pushed(self.image, self.client, self.path, tag, self.memory)
+                    return
+            manifest = sender.send(Progress(self.task, choice.new_to_client))
+            self.client.put_manifest(self.path, tag, manifest.content, manifest.descriptor.media_type)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """How an image is sent.
+
+    Attributes:
+        by_engine: By its own push, or else saved through our client.
+        new_to_client: Bytes of plain layers that our client would send.
+    """
+
+    by_engine: bool
+    new_to_client: int
 
 
 class _LocalSender:
@@ -114,8 +181,22 @@ class _LocalSender:
             new_to_client=unknown_bytes(total, len(diff_ids), ours),
         )
 
+    def lacking(self, form: str) -> list[str]:
+        """Name the layers that the registry lacks, in one packed form."""
+        return [packed_identity(one, form) for one in self._image.diff_ids if one not in self._found]
+
     def send(self, progress: Progress) -> Manifest:
-        """Send what is missing; return the manifest, which the registry has then."""
+        """Send what is missing; return the manifest, which the registry has then.
+
+        Raises:
+            ArchiveError: What the engine saved is not the image.
+        """
+        try:
+            return self._send(progress)
+        except ArchiveError as error:
+            raise within(_LABEL, error) from error
+
+    def _send(self, progress: Progress) -> Manifest:
         self._track(progress)
         config = self._config_there() if self._is_complete() else None
         for _ in range(_MAX_PASSES):
@@ -124,10 +205,8 @@ class _LocalSender:
             config = self._pass()
         if config is None:
             raise refuse("breaks off whenever it is sent")
-        manifest = image_manifest(config, [self._found[diff_id].sent for diff_id in self._image.diff_ids])
-        named = manifest.descriptor
-        self._destination.client.put_manifest(self._destination.path, named.digest, manifest.content, named.media_type)
-        return manifest
+        layers = [self._found[diff_id].sent for diff_id in self._image.diff_ids]
+        return self._destination.put(image_manifests(config, layers))
 
     def _track(self, progress: Progress) -> None:
         self._progress = progress
@@ -151,7 +230,7 @@ class _LocalSender:
         """Ask the registry for a layer whose blob is known, however it was packed."""
         for form in (variant(), ANY):
             packed = self._destination.memory.layer(diff_id, form)
-            if packed and self._destination.has(packed.digest):
+            if packed and self._destination.has(packed.digest, packed.size):
                 return packed
         return None
 
@@ -275,22 +354,33 @@ class _LocalSender:
         return packed.plain_size if packed else None
 
 
-def _push(image: LocalImage, client: RegistryClient, memory: BlobMemory, reference: str) -> None:
-    """Let the engine push, and remember what it knows now."""
-    image.push(reference)
-    path, _, tag = reference.removeprefix(f"{client.registry}/").rpartition(":")
-    layers = json.loads(client.get_manifest(path, tag).content).get("layers", [])
-    if len(layers) != len(image.diff_ids):
-        return
-    packed_bytes = sum(layer["size"] for layer in layers)
-    for diff_id, layer in zip(image.diff_ids, layers, strict=True):
-        guess = image.size * layer["size"] // max(packed_bytes, 1)
-        memory.remember(
-            diff_id, ANY, PackedLayer(layer["digest"], layer["size"], Packing.GZIP.value, guess, exact=False)
-        )
-        memory.note_repository(client.registry, layer["digest"], path)
-        memory.note_repository(_engine(client), diff_id, path)
-    memory.save()
+def remember_pushed(image: LocalImage, client: RegistryClient, path: str, tag: str, memory: BlobMemory) -> None:
+    """Remember which blobs the layers of an image became that the engine pushed; it is only a help.
+
+    The tag may hold another image by now: only a manifest that names this one tells about its layers.
+    """
+    with suppress(RegistryError, KeyError, TypeError, ValueError):
+        if client.await_manifest(path, tag) is None:
+            return
+        manifest = client.get_manifest(path, tag, to_push=True)
+        document = json.loads(manifest.content)
+        layers = document.get("layers", [])
+        names = {manifest.descriptor.digest, document.get("config", {}).get("digest")}
+        if image.image_id not in names or len(layers) != len(image.diff_ids):
+            return
+        packed_bytes = sum(layer["size"] for layer in layers)
+        for diff_id, layer in zip(image.diff_ids, layers, strict=True):
+            guess = image.size * layer["size"] // max(packed_bytes, 1)
+            packed = PackedLayer(layer["digest"], layer["size"], packing_named(layer).value, guess, exact=False)
+            memory.remember(diff_id, ANY, packed)
+            memory.note_repository(client.registry, layer["digest"], path)
+            memory.note_repository(_engine(client), diff_id, path)
+        memory.save()
+
+
+def _about_kind(said: str) -> bool:
+    """Say whether the words of an engine's push are about the manifest's media type."""
+    return any(word in said.lower() for word in _KIND_WORDS)
 
 
 def _engine(client: RegistryClient) -> str:

@@ -69,9 +69,19 @@ class SentConfig:
     size: int
 
 
-def image_manifest(config: SentConfig, layers: Sequence[SentLayer]) -> Manifest:
-    """Make the manifest; the same parts always give the same bytes."""
-    names = _DOCKER if all(layer.packing in _DOCKER.layers for layer in layers) else _OCI
+def image_manifests(config: SentConfig, layers: Sequence[SentLayer]) -> tuple[Manifest, ...]:
+    """Make the manifest, in each family that has names for it, the first choice first.
+
+    The same blobs always give the same bytes. Some registries take only one family.
+    """
+    return tuple(
+        _manifest(names, config, layers)
+        for names in (_DOCKER, _OCI)
+        if all(layer.packing in names.layers for layer in layers)
+    )
+
+
+def _manifest(names: Names, config: SentConfig, layers: Sequence[SentLayer]) -> Manifest:
     document = {
         "schemaVersion": 2,
         "mediaType": names.manifest,

@@ -13,9 +13,9 @@ from image_assets.oci import Manifest, RegistryClient
 from image_assets.task import Task
 from image_assets.transfer.blob_memory import BlobMemory, PackedLayer, saving
 from image_assets.transfer.destination import Content, Destination
-from image_assets.transfer.jobs import jobs_of, one_at_a_time
+from image_assets.transfer.jobs import jobs_of
 from image_assets.transfer.layers import Raw, counted, recounted, send_layer
-from image_assets.transfer.manifests import SentConfig, image_manifest
+from image_assets.transfer.manifests import SentConfig, image_manifests
 from image_assets.transfer.model import Sent
 from image_assets.transfer.progress import Progress
 from image_assets.transfer.streaming import send_while_reading
@@ -77,21 +77,25 @@ class _Sender:
         sent = self._send_all(missing, lambda layer: layer.member, self._send_layer)
         found = {diff_id: layer for diff_id, layer in zip(layers, there, strict=True) if layer}
         found |= {layer.diff_id: sent[layer.member] for layer in missing}
-        manifest = image_manifest(config, [found[layer.diff_id].sent for layer in image.layers])
-        return self._put([manifest])
+        return self._destination.put(image_manifests(config, [found[layer.diff_id].sent for layer in image.layers]))
 
     def layout(self, image: LayoutImage) -> Manifest:
         """Send an image or index of an OCI layout, byte for byte."""
-        has = self._jobs.all([partial(self._destination.has, blob.descriptor.digest) for blob in image.blobs])
+        has = self._jobs.all([partial(self._has, blob) for blob in image.blobs])
         missing = [blob for blob, there in zip(image.blobs, has, strict=True) if not there]
         self._send_all(missing, lambda blob: blob.member, self._send_blob)
-        self._put([*image.children, image.top, *image.referrers])
+        for manifest in (*image.children, image.top, *image.referrers):
+            self._destination.put([manifest])
         return image.top
 
     def _find(self, layer: Layer) -> PackedLayer | None:
         """Ask the registry for a layer whose blob is known."""
         packed = self._destination.memory.layer(layer.diff_id, self._raw(layer).variant)
-        return packed if packed and self._destination.has(packed.digest) else None
+        return packed if packed and self._destination.has(packed.digest, packed.size) else None
+
+    def _has(self, blob: Blob) -> bool:
+        """Ask the registry for a blob of a layout."""
+        return self._destination.has(blob.descriptor.digest, blob.descriptor.size)
 
     def _send_all(self, blobs: Sequence[P], member_of: Callable[[P], Member], send: SendBlob[P, R]) -> dict[Member, R]:
         """Send blobs side by side: by offset where the archive can, else in the order in which they stand."""
@@ -119,35 +123,26 @@ class _Sender:
     def _send_layer(self, layer: Layer, read: Read, report: Report) -> PackedLayer:
         """Send one layer, unless another image of this process has just done so."""
         raw = recounted(self._raw(layer, read), report, self._jobs.check)
-        key = f"{self._destination.client.registry} {layer.diff_id} {raw.variant}"
-        with one_at_a_time(key, self._jobs.check):
+        with self._destination.alone(raw.identity(layer.diff_id)):
             return self._find(layer) or send_layer(raw, self._destination)[1]
 
     def _send_blob(self, blob: Blob, read: Read, report: Report) -> None:
-        """Send one blob as it is."""
+        """Send one blob as it is, unless another image of this process has just done so."""
         descriptor = blob.descriptor
 
         def opened() -> Iterator[bytes]:
             passing = Passing([descriptor.digest], blob.member.name)
             return counted(passing.through(read()), report, self._jobs.check)
 
-        self._destination.upload(Content(opened, descriptor.digest, descriptor.size))
+        with self._destination.alone(descriptor.digest) as waited:
+            if not (waited and self._has(blob)):
+                self._destination.upload(Content(opened, descriptor.digest, descriptor.size))
 
     def _raw(self, layer: Layer, read: Read | None = None) -> Raw:
         """Describe a layer to whoever packs it."""
         member = layer.member
         read = read or partial(self._archive.read, member)
         return Raw(read, layer.packing, member.size, (layer.diff_id,), member.name)
-
-    def _put(self, manifests: Sequence[Manifest]) -> Manifest:
-        """Store manifests under their digests, in this order; return the last."""
-        for manifest in manifests:
-            self._task.check()
-            named = manifest.descriptor
-            self._destination.client.put_manifest(
-                self._destination.path, named.digest, manifest.content, named.media_type
-            )
-        return manifests[-1]
 
 
 def _start(send: SendBlob[P, R], blob: P, report: Report, read: Read) -> R:

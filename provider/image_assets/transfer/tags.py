@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from image_assets.archive import Archive, SavedImage
 from image_assets.errors import RegistryError
@@ -13,7 +14,29 @@ from image_assets.transfer.model import Sent
 #: Artifactory 403, others 405. The same statuses have other causes too, so the tag is looked at before it counts.
 _REFUSALS = frozenset({400, 403, 405, 409, 412})
 
+#: How registries refuse to say whether something is there.
+_UNTOLD = frozenset({401, 403})
+_MISSING = 404
+
 Expected = Callable[[Descriptor], bool]
+
+
+def find_tag(client: RegistryClient, repository_path: str, tag: str) -> Descriptor | None:
+    """Return what a tag that is to be written holds already; None if it is not there.
+
+    Some registries do not tell of what is not there: virtual repositories say 403, others 401 until somebody may push.
+    Then it counts as not there if blobs may be sent; a refusal of those is what the user should hear.
+
+    Raises:
+        RegistryError: The registry refused, or failed.
+    """
+    try:
+        return client.head_manifest(repository_path, tag, to_push=True)
+    except RegistryError as error:
+        if error.status not in _UNTOLD:
+            raise
+        client.check_push(repository_path)
+        return None
 
 
 def write_tag(  # noqa: PLR0913, PLR0917 - where, what, and how to judge what is there already
@@ -44,7 +67,7 @@ def write_tag(  # noqa: PLR0913, PLR0917 - where, what, and how to judge what is
         RegistryError: The registry refused, or the tag holds what it should not hold.
     """
     task.check()
-    there = client.head_manifest(repository_path, tag)
+    there = find_tag(client, repository_path, tag)
     if there is None:
         there = _write(client, repository_path, tag, sent)
     return _judged(there, f"{client.registry}/{repository_path}:{tag}", sent, expected)
@@ -69,9 +92,9 @@ def add_tags(
     written = []
     for tag in dict.fromkeys(tags):
         task.check()
-        there = client.head_manifest(repository_path, tag)
+        there = client.head_manifest(repository_path, tag, to_push=True)
         if there is None or there.digest != digest:
-            manifest = manifest or client.get_manifest(repository_path, digest)
+            manifest = manifest or stored_manifest(client, repository_path, digest)
             client.put_manifest(repository_path, tag, manifest.content, manifest.descriptor.media_type)
             written.append(tag)
     return tuple(written)
@@ -83,7 +106,7 @@ def holds(archive: Archive, client: RegistryClient, repository_path: str) -> Exp
     def judge(found: Descriptor) -> bool:
         if not isinstance(archive.image, SavedImage):
             return found.digest == archive.identity
-        document = json.loads(client.get_manifest(repository_path, found.digest).content)
+        document = json.loads(client.get_manifest(repository_path, found.digest, to_push=True).content)
         config = document.get("config") if isinstance(document, dict) else None
         return isinstance(config, dict) and config.get("digest") == archive.identity
 
@@ -95,11 +118,15 @@ def _write(client: RegistryClient, repository_path: str, tag: str, sent: Sent) -
     try:
         _put(client, repository_path, tag, sent)
     except RegistryError as error:
-        there = client.head_manifest(repository_path, tag) if error.status in _REFUSALS else None
+        # Of an engine's push only the words are known, not the status.
+        lost = sent.manifest is None or error.status in _REFUSALS
+        there: Descriptor | None = None
+        with suppress(RegistryError):
+            there = client.head_manifest(repository_path, tag, to_push=True) if lost else None
         if there is None:
             raise
         return there
-    there = client.head_manifest(repository_path, tag)
+    there = client.await_manifest(repository_path, tag)
     if there is None:
         raise RegistryError(
             f"the registry took the tag {tag} of {repository_path}, but does not have it afterwards",
@@ -107,6 +134,16 @@ def _write(client: RegistryClient, repository_path: str, tag: str, sent: Sent) -
             status=404,
         )
     return there
+
+
+def stored_manifest(client: RegistryClient, repository_path: str, digest: str) -> Manifest:
+    """Return a manifest that was just stored, which not every server of a registry may know of yet."""
+    try:
+        return client.get_manifest(repository_path, digest, to_push=True)
+    except RegistryError as error:
+        if error.status != _MISSING or client.await_manifest(repository_path, digest) is None:
+            raise
+    return client.get_manifest(repository_path, digest, to_push=True)
 
 
 def _put(client: RegistryClient, repository_path: str, tag: str, sent: Sent) -> None:
