@@ -265,13 +265,28 @@ def test_grants_that_are_not_known_yet_are_made_later(plugin: Plugin, monitor: M
     assert [request.type for request in monitor.registered] == [ASSET, IMAGE]
 
 
-def test_wrong_inputs_are_told_by_property_and_nothing_is_registered(plugin: Plugin, monitor: Monitor) -> None:
+def test_wrong_inputs_of_a_repository_are_told_by_property_and_nothing_is_registered(
+    plugin: Plugin, monitor: Monitor
+) -> None:
     with pytest.raises(RefusedError) as caught:
-        construct(plugin, monitor, ASSET, {**GOOD, "colour": "red", "pullPrincipals": [{}]})
+        construct(plugin, monitor, IMAGES, {"colour": "red", "pullPrincipals": [{}]})
     assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
     details = dict(caught.value.__cause__.trailing_metadata())["grpc-status-details-bin"]  # type: ignore[union-attr]
     assert b"colour" in details
     assert monitor.registered == []
+
+
+def test_wrong_inputs_of_an_asset_are_all_told_by_its_image_before_anything_else_is_made(
+    plugin: Plugin, monitor: Monitor
+) -> None:
+    monitor.refused[IMAGE] = (grpc.StatusCode.UNKNOWN, "refused")
+    with pytest.raises(RefusedError):
+        construct(plugin, monitor, ASSET, {"directory": "gone", "colour": "red", "pullPrincipals": [{}]})
+    assert [request.type for request in monitor.registered] == [ASSET]
+    checked, failures = plugin.check({"directory": "gone", "colour": "red"}, urn(IMAGE, "api", urn(ASSET, "api")))
+    assert checked == {}
+    told = " ".join((*failures, *failures.values()))
+    assert all(part in told for part in ("directory", "colour", "pullPrincipals[0].name"))
 
 
 def test_what_the_engine_refuses_is_told_with_its_text(plugin: Plugin, monitor: Monitor) -> None:

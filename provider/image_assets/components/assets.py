@@ -24,8 +24,14 @@ IMAGE_OUTPUTS = (
 )
 
 
-async def make_asset(new: Component, given: Mapping[str, Output]) -> Component:
+async def make_asset(new: Component, given: Mapping[str, Output], *, is_sound: bool = True) -> Component:
     """Make a source an image in a registry; the source's kind is told by the inputs.
+
+    Args:
+        new: The component to make.
+        given: Its inputs.
+        is_sound: Whether nothing is wrong with the inputs. If something is, the image comes first, so that the engine
+            lets it tell that before anything else is made; in a destroy or a refresh the engine does not ask it.
 
     Raises:
         InputError: With every problem of the declared grants that are known.
@@ -34,6 +40,7 @@ async def make_asset(new: Component, given: Mapping[str, Output]) -> Component:
     twins = take_twins(inputs)
     asset = await new.registered()
     request = asset.child(IMAGE, asset.name)
+    image = None if is_sound else await asset.make(request, inputs)
     own = None
     if inputs.get("repository", Output()).value is None:
         own = await repository.make_repository(asset.within(repository.TOKEN, asset.name), {})
@@ -41,7 +48,8 @@ async def make_asset(new: Component, given: Mapping[str, Output]) -> Component:
         request.dependencies.extend(sorted(own.resources))
     else:
         inputs["repository"] = asset.deployment.behind(inputs["repository"])
-    image = await asset.make(request, {**inputs, "aws": asset.deployment.aws_input})
+    if image is None:
+        image = await asset.make(request, {**inputs, "aws": asset.deployment.aws_input})
     outputs = {name: image.output(name) for name in IMAGE_OUTPUTS}
     if own:
         # An emulator's host does not tell the ARN, but whoever made the repository knows it.

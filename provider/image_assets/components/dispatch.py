@@ -1,28 +1,49 @@
 """From a type or method token to what answers it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from image_assets.components import assets, repository
 from image_assets.components.component import OWN_PACKAGE, Component
 from image_assets.components.deployment import Deployment
+from image_assets.components.grant_checks import TWINS, twin_problems
 from image_assets.components.grants import call_method
 from image_assets.components.options import Options
+from image_assets.errors import Problem
 from image_assets.protocol.messages import provider_pb2 as pb
 from image_assets.protocol.outputs import Output
 from image_assets.protocol.wire import decode_outputs
 from image_assets.values import reveal
 
-Maker = Callable[[Component, Mapping[str, Output]], Awaitable[Component]]
-
-MAKERS: Mapping[str, Maker] = {
-    f"{OWN_PACKAGE}DockerImageAsset": assets.make_asset,
-    f"{OWN_PACKAGE}TarballImageAsset": assets.make_asset,
-    repository.TOKEN: repository.make_repository,
-}
+ASSETS = (f"{OWN_PACKAGE}DockerImageAsset", f"{OWN_PACKAGE}TarballImageAsset")
 
 
-async def construct(request: pb.ConstructRequest, deployment: Deployment) -> Component:
+def asset_problems(request: pb.ConstructRequest, inputs: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """Return what is wrong with an asset's inputs that its image does not have."""
+    declared = {key: inputs[key] for key in TWINS if inputs.get(key) is not None}
+    return tuple(twin_problems(declared)) if request.type in ASSETS else ()
+
+
+def image_urn(request: pb.ConstructRequest) -> str:
+    """Return the URN of the image that an asset makes."""
+    parents, mark, name = component_urn(request).rpartition("::")
+    return f"{parents}${assets.IMAGE}{mark}{name}"
+
+
+def component_urn(request: pb.ConstructRequest) -> str:
+    """Return the URN that the engine gives a component (Pulumi: `urn:pulumi:STACK::PROJECT::PARENTS$TYPE::NAME`)."""
+    parents = request.parent.split("::")[2] if request.parent else "pulumi:pulumi:Stack"
+    kind = request.type if parents == "pulumi:pulumi:Stack" else f"{parents}${request.type}"
+    return f"urn:pulumi:{request.stack}::{request.project}::{kind}::{request.name}"
+
+
+async def construct(request: pb.ConstructRequest, deployment: Deployment, *, is_sound: bool) -> Component:
     """Make a component.
+
+    Args:
+        request: What the program declares.
+        deployment: Where.
+        is_sound: Whether nothing is wrong with an asset's inputs; if something is, its image tells it.
 
     Raises:
         InputError: With every problem of the inputs.
@@ -31,7 +52,9 @@ async def construct(request: pb.ConstructRequest, deployment: Deployment) -> Com
     """
     inputs = decode_outputs(request.inputs, request.inputDependencies)
     new = Component(deployment, request.type, request.name, options=Options(request))
-    return await MAKERS[request.type](new, inputs)
+    if request.type == repository.TOKEN:
+        return await repository.make_repository(new, inputs)
+    return await assets.make_asset(new, inputs, is_sound=is_sound)
 
 
 async def call(request: pb.CallRequest, deployment: Deployment) -> dict[str, Output]:

@@ -55,15 +55,9 @@ async def call_method(component: Component, method: str, args: Mapping[str, Outp
 
 
 def take_twins(inputs: dict[str, Output]) -> dict[str, Output]:
-    """Take the grants out of a component's inputs, before anything is made.
-
-    Raises:
-        InputError: With every problem of the grants that are known.
-    """
+    """Take the grants out of a component's inputs."""
     taken = {key: inputs.pop(key, Output()) for key in TWINS}
-    twins = {key: output for key, output in taken.items() if output.value is not None}
-    refuse(twin_problems({key: output.value for key, output in twins.items()}))
-    return twins
+    return {key: output for key, output in taken.items() if output.value is not None}
 
 
 async def declared_grants(component: Component, url: Output, twins: Mapping[str, Output]) -> None:

@@ -52,6 +52,7 @@ class PublishedImage:
         self.ledger = Ledger()
         self.lookups = Lookups()
         self.gone: set[str] = set()
+        self.refused: dict[str, tuple[Problem, ...]] = {}
         self.given = GivenLogins()
         self._publisher: Publisher | None = None
         self._lock = threading.Lock()
@@ -72,22 +73,34 @@ class PublishedImage:
         """Return checked inputs, their paths absolute."""
         return locate(parse_stored(values), self.base)
 
-    def begin(self, kind: str, values: Values, task: Task) -> None:
-        """Check the inputs of an asset component, and start reading what its image's `check` will ask for.
+    def begin(self, urn: str, kind: str, values: Values, task: Task, more: tuple[Problem, ...] = ()) -> bool:
+        """Look at the inputs of an asset component, and start reading what its image's `check` will ask for.
 
-        Nothing is reported through the task before that.
+        What is wrong is told by that `check`, and so only where the image would be made: a component that fails by
+        itself leaves its program with an exception, and its files need not be there to destroy or refresh it.
 
-        Raises:
-            InputError: With every problem, on the component where the user made them.
+        Args:
+            urn: The image's URN.
+            kind: The component's type.
+            values: The component's inputs.
+            task: Nothing is reported through it before the image's `check`.
+            more: What else is wrong with the component.
+
+        Returns:
+            Whether nothing is wrong.
         """
-        if kind in ASSET_FIELDS:
-            refuse((*asset_problems(kind, values), *location_problems(values, self.settings, self.base)))
+        if kind not in ASSET_FIELDS:
+            return True
+        found = (*asset_problems(kind, values), *more, *location_problems(values, self.settings, self.base))
+        self.refused[urn] = found
+        if not found:
             inputs = self.inputs_of(values)
             # Its image's `check` may come after another image needs the login.
             self.given.enter(str(inputs.repository), inputs.destination, inputs.registry_auth)
             begun = self.fingerprints.begin(inputs, task)
             if begun and self.settings.check_published == "always":
                 begun.add_done_callback(partial(self.begin_lookup, inputs, task))
+        return not found
 
     def begin_lookup(self, inputs: Inputs, task: Task, taken: "Future[Taken]") -> None:
         """Start asking the registry whether it has the image, which `diff` will want to know."""
@@ -102,6 +115,7 @@ class PublishedImage:
 
     def check(self, job: Job, olds: Values, news: Values) -> Values:  # noqa: ARG002 - the protocol's parameter
         """Return the inputs to store: the program's own without secret values, the fingerprint and its outline."""
+        refuse(self.refused.get(job.urn, ()))
         refuse((*input_problems(news), *location_problems(news, self.settings, self.base)))
         inputs = self.inputs_of(news)
         self.handover.keep(job.urn, inputs)

@@ -171,7 +171,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     async def Construct(self, request: pb.ConstructRequest, context: Any) -> pb.ConstructResponse:
         """Make a component; its content is read meanwhile, so that many assets are read side by side."""
         self.secrets.add(secret_config(request))
-        inputs, nothing = self.received(request.inputs), pb.ConstructResponse(urn=component_urn(request))
+        inputs, nothing = self.received(request.inputs), pb.ConstructResponse(urn=dispatch.component_urn(request))
         return await self.composed(context, self._construct(request, inputs), inputs, nothing)
 
     async def Call(self, request: pb.CallRequest, context: Any) -> pb.CallResponse:
@@ -182,8 +182,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     async def _construct(self, request: pb.ConstructRequest, inputs: Mapping[str, Any]) -> pb.ConstructResponse:
         task = Task(cancelled=self.reporter.cancelled, secrets=self.secrets)
-        await self.offload(self.images.begin, request.type, inputs, task)
-        made = await dispatch.construct(request, self.deployment(request))
+        more = dispatch.asset_problems(request, inputs)
+        urn = dispatch.image_urn(request)
+        is_sound = await self.offload(self.images.begin, urn, request.type, inputs, task, more)
+        made = await dispatch.construct(request, self.deployment(request), is_sound=is_sound)
         dependencies = {
             name: pb.ConstructResponse.PropertyDependencies(urns=sorted(output.dependencies))
             for name, output in made.outputs.items()
@@ -354,13 +356,6 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         except Exception as error:
             await context.abort(*status_of(error, self.secrets))
             raise
-
-
-def component_urn(request: pb.ConstructRequest) -> str:
-    """Return the URN that the engine gives a component (Pulumi: `urn:pulumi:STACK::PROJECT::PARENTS$TYPE::NAME`)."""
-    parents = request.parent.split("::")[2] if request.parent else "pulumi:pulumi:Stack"
-    kind = request.type if parents == "pulumi:pulumi:Stack" else f"{parents}${request.type}"
-    return f"urn:pulumi:{request.stack}::{request.project}::{kind}::{request.name}"
 
 
 def encoded(outputs: Mapping[str, Output]) -> struct_pb2.Struct:
