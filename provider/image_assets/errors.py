@@ -88,5 +88,9 @@ class CloudError(AssetError):
     """AWS refused or could not be reached; names the action and, where known, the ARN."""
 
 
+class TimedOutError(AssetError):
+    """The time that the program gave a resource is over."""
+
+
 class CancelledByUserError(AssetError):
     """The deployment was cancelled while this was running."""

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from image_assets.errors import CancelledByUserError
 from image_assets.secrets import Secrets
@@ -22,7 +22,8 @@ class Task:
         info: Leaves a permanent line.
         warn: Leaves a permanent warning.
         debug: Leaves a line that only `--debug` shows.
-        cancelled: Set once the user interrupts the deployment.
+        cancelled: Set once the user interrupts the deployment, or the time for this job is over.
+        deployment_cancelled: Set once the user interrupts the deployment; what several jobs share ends with it alone.
         secrets: What must not be seen in anything that is shown or kept.
     """
 
@@ -33,11 +34,16 @@ class Task:
     cancelled: threading.Event = field(default_factory=threading.Event)
     live: Callable[[str], None] = _drop
     secrets: Secrets = field(default_factory=Secrets, repr=False)
+    deployment_cancelled: threading.Event | None = None
 
     def __post_init__(self) -> None:
         """Let everything be a status where nothing else is asked for."""
         if self.live is _drop:
             object.__setattr__(self, "live", self.status)
+
+    def of_deployment(self) -> "Task":
+        """Return the task for what this job makes for others, too: it is cancelled with the deployment alone."""
+        return replace(self, cancelled=self.deployment_cancelled or self.cancelled)
 
     def check(self) -> None:
         """Stop here if the user has cancelled.

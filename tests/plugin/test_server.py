@@ -1,6 +1,7 @@
 """The plugin process: every failure is a proper status or Check failure, and the answers come in time."""
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -258,3 +259,93 @@ def test_windows_is_told_where_it_runs() -> None:
     assert "Windows Subsystem for Linux" in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(("argument", "part"), [("--help", "usage:"), ("--version", __version__)])
+def test_a_person_who_starts_it_is_answered(argument: str, part: str) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", "from image_assets.plugin.server import main; main()", argument],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert part in answer.stdout
+
+
+def test_the_plugin_starts_without_the_sdks() -> None:
+    """Each would cost more time than all the rest."""
+    program = "import sys, image_assets.plugin.server; print({'pulumi', 'pulumi_aws', 'botocore'} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert answer.stdout.strip() == "set()"
+
+
+def test_every_failure_has_its_text(plugin: Plugin, program: Path) -> None:
+    """The engine prints nothing else of it."""
+    inputs, _ = plugin.check(GOOD)
+    (program / "app" / "Dockerfile").unlink()
+    with pytest.raises(RefusedError, match="repository:tag"):
+        plugin.call("Read", pb.ReadRequest(id="Bad Id", urn=URN))
+    with pytest.raises(RefusedError, match="REPOSITORY_URL#SID"):
+        plugin.call("Read", pb.ReadRequest(id="x", urn=URN.replace("PublishedImage", "RepositoryPolicyStatement")))
+    with pytest.raises(RefusedError, match=r"\w+ .*\w+"):
+        plugin.call("Create", pb.CreateRequest(urn=URN, properties=wire.encode(inputs)))
+    with pytest.raises(RefusedError, match="maxConcurrentBuilds"):
+        plugin.configure(maxConcurrentBuilds="0")
+    with pytest.raises(RefusedError, match="there is no resource type"):
+        plugin.call("Create", pb.CreateRequest(urn=URN.replace("PublishedImage", "Other")))
+
+
+def test_a_job_must_end_in_its_time(program: Path) -> None:
+    """`customTimeouts`."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf, plugins.running(program) as plugin:
+        plugin.configure()
+        inputs, _ = plugin.check({**GOOD, "repository": f"127.0.0.1:{deaf.getsockname()[1]}/x"})
+        began = time.monotonic()
+        with pytest.raises(RefusedError, match="within 1 s, the time that `customTimeouts`") as caught:
+            plugin.call("Create", pb.CreateRequest(urn=URN, properties=wire.encode(inputs), timeout=1))
+        assert caught.value.code is grpc.StatusCode.FAILED_PRECONDITION
+        assert time.monotonic() - began < 8
+        # What several share goes on: only the deployment's own end stops it.
+        with pytest.raises(RefusedError, match="within 2 s"):
+            plugin.call("Create", pb.CreateRequest(urn=URN, properties=wire.encode(inputs), timeout=2))
+
+
+def test_ignored_content_is_kept_and_not_even_read(plugin: Plugin, program: Path) -> None:
+    """`ignoreChanges: ["*"]`: the engine puts every old input into the new ones, the fingerprint among them."""
+    inputs, _ = plugin.check(GOOD)
+    shutil.rmtree(program / "app")
+    again, failures = plugin.check(inputs)
+    assert failures == {}
+    assert again == inputs
+
+
+@pytest.mark.parametrize(
+    ("ignored", "changed"),
+    [
+        ([], ["buildArgs.A", "buildArgs.B", "fingerprint"]),
+        (["*"], []),
+        (["buildArgs"], ["fingerprint"]),
+        (["buildArgs.A", "fingerprint"], ["buildArgs.B"]),
+    ],
+)
+def test_a_diff_leaves_out_what_is_ignored(plugin: Plugin, ignored: list[str], changed: list[str]) -> None:
+    olds, _ = plugin.check({**GOOD, "buildArgs": {"A": "1", "B": "1"}})
+    news, _ = plugin.check({**GOOD, "buildArgs": {"A": "2", "B": "2"}})
+    request = pb.DiffRequest(
+        urn=URN, old_inputs=wire.encode(olds), news=wire.encode(news), olds=wire.encode({}), ignoreChanges=ignored
+    )
+    answer = plugin.call("Diff", request)
+    assert sorted(answer.detailedDiff) == changed
+    assert (answer.changes == pb.DiffResponse.DIFF_NONE) == (not changed)
+
+
+def test_outputs_that_the_program_makes_secret_stay_so(plugin: Plugin) -> None:
+    """`additionalSecretOutputs`: they come back secret, and a read must not show them."""
+    inputs, _ = plugin.check(GOOD)
+    plain = {**plugin.create(GOOD, preview=True), "imageDigest": "sha256:1", "imageDigestUri": "x@sha256:1"}
+    outputs = {name: Secret(value) for name, value in plain.items()}
+    request = pb.ReadRequest(id="x:y", urn=URN, inputs=wire.encode(inputs), properties=wire.encode(outputs))
+    found = wire.decode(plugin.call("Read", request).properties)
+    assert found == outputs
+    assert plugin.diff(inputs, inputs, outputs) == []

@@ -17,7 +17,15 @@ from image_assets.errors import AssetError, InputError, Problem
 from image_assets.image.diff import changes, option_names
 from image_assets.image.handover import Handover
 from image_assets.image.outputs import BUILD_KEY, forecast, published, repository_outputs, written_tags
-from image_assets.inputs.image import ASSET_FIELDS, IMAGE_FIELDS, Inputs, asset_problems, input_problems, parse_stored
+from image_assets.inputs.image import (
+    ASSET_FIELDS,
+    COMPUTED,
+    IMAGE_FIELDS,
+    Inputs,
+    asset_problems,
+    input_problems,
+    parse_stored,
+)
 from image_assets.inputs.in_memory import secret_texts, without_secrets
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import SOURCE_FIELDS
@@ -113,8 +121,10 @@ class PublishedImage:
         """Ask the registry for a tag."""
         return self.publisher.digest_of(target, task, login) is not None
 
-    def check(self, job: Job, olds: Values, news: Values) -> Values:  # noqa: ARG002 - the protocol's parameter
+    def check(self, job: Job, olds: Values, news: Values) -> Values:
         """Return the inputs to store: the program's own without secret values, the fingerprint and its outline."""
+        if "fingerprint" in news:
+            return self.check_ignored(job, olds, news)
         refuse(self.refused.get(job.urn, ()))
         refuse((*input_problems(news), *location_problems(news, self.settings, self.base)))
         inputs = self.inputs_of(news)
@@ -124,10 +134,25 @@ class PublishedImage:
         if taken is None:
             return {**without_secrets(IMAGE_FIELDS, news), "fingerprint": UNKNOWN, "files": UNKNOWN}
         taken.report(job.task)
-        target = known_target(inputs, taken.fingerprint.digest)
+        self.need(job, inputs, taken.fingerprint.digest)
+        return {**without_secrets(IMAGE_FIELDS, news), **taken.as_inputs()}
+
+    def need(self, job: Job, inputs: Inputs, fingerprint: Any) -> None:
+        """Note which tags the program uses: no resource of it may delete them."""
+        target = known_target(inputs, plain(fingerprint))
         if target:
             self.ledger.need(job.urn, target.repository, (target.tag, *inputs.extra_tags))
-        return {**without_secrets(IMAGE_FIELDS, news), **taken.as_inputs()}
+
+    def check_ignored(self, job: Job, olds: Values, news: Values) -> Values:
+        """Return the inputs with the content that they had: only `ignoreChanges` can have put its fingerprint there."""
+        refuse(tuple(input_problems(news)))
+        inputs = self.inputs_of(news)
+        self.handover.keep(job.urn, inputs)
+        self.given.enter(job.urn, inputs.destination, inputs.registry_auth)
+        computed = {name: news.get(name, olds.get(name)) for name in COMPUTED}
+        self.need(job, inputs, computed["fingerprint"])
+        kept = {name: value for name, value in computed.items() if value is not None}
+        return {**without_secrets(IMAGE_FIELDS, news), **kept}
 
     def diff(self, job: Job, old: State, news: Values) -> tuple[Change, ...]:
         """Compare inputs, and if so configured ask whether the image is still there."""

@@ -27,9 +27,10 @@ class Registries:
 
     def client(self, repository: Repository, task: Task, login: Login) -> RegistryClient:
         """Return a client for one repository's registry."""
-        keychain = self.logins.keychain(login, task)
+        keychain = self.logins.keychain(login, task.of_deployment())
         key = (repository.registry, keychain.ecr, frozenset(keychain.own.items()))
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = RegistryClient(repository.registry, keychain, task, insecure=self._insecure)
+                shared = task.of_deployment()
+                self._clients[key] = RegistryClient(repository.registry, keychain, shared, insecure=self._insecure)
             return self._clients[key].of(task)

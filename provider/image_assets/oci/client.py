@@ -75,7 +75,7 @@ class RegistryClient:
     def of(self, task: Task) -> "RegistryClient":
         """Return the same client (connections, logins, tokens, what is known of the registry) for another task.
 
-        Both must be cancelled together.
+        Both must be cancelled together, or the other one before this one.
         """
         other = copy.copy(self)
         other._session = self._session.of(task)  # noqa: SLF001 - the copy is of this class

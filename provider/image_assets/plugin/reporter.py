@@ -1,12 +1,12 @@
 """The engine's log: status lines in a resource's row, and permanent lines."""
 
 import os
-import threading
 from collections.abc import Callable
 from functools import partial
 
 import grpc
 
+from image_assets.plugin.cancellation import Cancellation
 from image_assets.plugin.display import redraws_rows
 from image_assets.plugin.newest import Newest
 from image_assets.protocol.messages import CHANNEL_OPTIONS, engine_pb2, engine_pb2_grpc
@@ -25,7 +25,7 @@ class Reporter:
 
     def __init__(self, engine_address: str, secrets: Secrets) -> None:
         self.secrets = secrets
-        self.cancelled = threading.Event()
+        self.cancellation = Cancellation()
         self.newest = Newest(self.show)
         self.redraws: bool | None = None
         self.connect(engine_address)
@@ -50,7 +50,8 @@ class Reporter:
             info=partial(self.lasting, rows, INFO),
             warn=partial(self.lasting, rows, WARNING),
             debug=lambda text: self.send(urn, DEBUG, text),
-            cancelled=self.cancelled,
+            cancelled=self.cancellation.of_job(),
+            deployment_cancelled=self.cancellation.deployment,
             secrets=self.secrets,
         )
 

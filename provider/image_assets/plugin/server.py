@@ -24,12 +24,13 @@ from image_assets import __version__
 from image_assets.components import dispatch
 from image_assets.components.deployment import Deployment, Instance
 from image_assets.custom_resource import Change, CustomResource, Job, Kind, State
-from image_assets.errors import InputError
+from image_assets.errors import InputError, TimedOutError
 from image_assets.image.resource import PublishedImage
 from image_assets.inputs.image import secret_inputs
 from image_assets.inputs.settings import Settings, parse_settings, secret_settings
 from image_assets.own_folder import sweep_folders
 from image_assets.plugin.lifeline import watch_engine
+from image_assets.plugin.property_path import is_covered
 from image_assets.plugin.reporter import WARNING, Reporter
 from image_assets.plugin.rpc_errors import property_details, status_of, told
 from image_assets.protocol import wire
@@ -40,7 +41,7 @@ from image_assets.protocol.outputs import Output
 from image_assets.repository_policy.resource import RepositoryPolicyStatement
 from image_assets.secrets import Secrets
 from image_assets.task import Task
-from image_assets.values import reveal
+from image_assets.values import Secret, has_secret, reveal
 
 T = TypeVar("T")
 
@@ -110,7 +111,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def begin(self) -> None:
         """Serve a new deployment: nothing of it is cancelled."""
-        self.reporter.cancelled.clear()
+        self.reporter.cancellation.begin()
         self.over.clear()
 
     async def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
@@ -127,7 +128,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     async def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:
         """Stop what is running; the engine sends this on Ctrl-C and at every end, and disconnects after the answer."""
-        self.reporter.cancelled.set()
+        self.reporter.cancellation.cancel()
         self.over.set()
         if self.composing:
             await asyncio.wait(self.composing, timeout=SECONDS_TO_CLEAN_UP)
@@ -181,7 +182,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return await self.composed(context, self._call(request), args, pb.CallResponse())
 
     async def _construct(self, request: pb.ConstructRequest, inputs: Mapping[str, Any]) -> pb.ConstructResponse:
-        task = Task(cancelled=self.reporter.cancelled, secrets=self.secrets)
+        task = Task(cancelled=self.reporter.cancellation.deployment, secrets=self.secrets)
         more = dispatch.asset_problems(request, inputs)
         urn = dispatch.image_urn(request)
         is_sound = await self.offload(self.images.begin, urn, request.type, inputs, task, more)
@@ -272,36 +273,40 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     async def Diff(self, request: pb.DiffRequest, context: Any) -> pb.DiffResponse:
         """Say what an update would change."""
         resource, job = await self.target(context, request)
-        old = State(request.id, self.received(request.old_inputs), self.received(request.olds))
-        return diff_response(await self.run(context, resource.diff, job, old, self.received(request.news)))
+        old = State(request.id, self.received(request.old_inputs), reveal(self.received(request.olds)))
+        changes = await self.run(context, resource.diff, job, old, self.received(request.news))
+        return diff_response(tuple(one for one in changes if not is_covered(one.path, request.ignoreChanges)))
 
     async def Create(self, request: pb.CreateRequest, context: Any) -> pb.CreateResponse:
         """Make a resource, or foretell it."""
         resource, job = await self.target(context, request, preview=request.preview)
-        made = await self.run(context, resource.create, job, self.received(request.properties))
+        made = await self.timed(context, request.timeout, resource.create, job, self.received(request.properties))
         return pb.CreateResponse(id=made.id, properties=wire.encode(made.outputs))
 
     async def Read(self, request: pb.ReadRequest, context: Any) -> pb.ReadResponse:
         """Say how a resource is now; an empty id says that it is gone."""
         resource, job = await self.target(context, request)
-        old = State(request.id, self.received(request.inputs), self.received(request.properties))
+        outputs = self.received(request.properties)
+        old = State(request.id, self.received(request.inputs), reveal(outputs))
         found = await self.run(context, resource.read, job, old)
         if found is None:
             return pb.ReadResponse()
-        return pb.ReadResponse(id=found.id, inputs=wire.encode(found.inputs), properties=wire.encode(found.outputs))
+        told = still_secret(found.outputs, outputs)
+        return pb.ReadResponse(id=found.id, inputs=wire.encode(found.inputs), properties=wire.encode(told))
 
     async def Update(self, request: pb.UpdateRequest, context: Any) -> pb.UpdateResponse:
         """Change a resource in place, or foretell it."""
         resource, job = await self.target(context, request, preview=request.preview, is_update=True)
-        old = State(request.id, self.received(request.old_inputs), self.received(request.olds))
-        outputs = await self.run(context, resource.update, job, old, self.received(request.news))
-        return pb.UpdateResponse(properties=wire.encode(outputs))
+        before = self.received(request.olds)
+        old = State(request.id, self.received(request.old_inputs), reveal(before))
+        outputs = await self.timed(context, request.timeout, resource.update, job, old, self.received(request.news))
+        return pb.UpdateResponse(properties=wire.encode(still_secret(outputs, before)))
 
     async def Delete(self, request: pb.DeleteRequest, context: Any) -> empty_pb2.Empty:
         """Remove a resource."""
         resource, job = await self.target(context, request)
-        old = State(request.id, self.received(request.old_inputs), self.received(request.properties))
-        await self.run(context, resource.delete, job, old)
+        old = State(request.id, self.received(request.old_inputs), reveal(self.received(request.properties)))
+        await self.timed(context, request.timeout, resource.delete, job, old)
         return empty_pb2.Empty()
 
     # --- secrets ---
@@ -339,7 +344,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     async def wind_down(self, seconds: float) -> None:
         """Stop what is running, and wait a little for it to clean up."""
-        self.reporter.cancelled.set()
+        self.reporter.cancellation.cancel()
         for _ in range(round(seconds / POLL_SECONDS)):
             if not self.jobs:
                 return
@@ -348,6 +353,22 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     async def run(self, context: Any, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking function; a failure becomes a status."""
         return await self.answered(context, self.offload(function, *args))
+
+    async def timed(self, context: Any, seconds: float, function: Callable[..., T], job: Job, *args: Any) -> T:
+        """Run a blocking function on a resource; it must end in the time that the program gave it, if it gave any."""
+        return await self.answered(context, self.in_time(seconds, job, self.offload(function, job, *args)))
+
+    async def in_time(self, seconds: float, job: Job, work: Coroutine[Any, Any, T]) -> T:
+        """Await work, and cancel its job when the time is over; 0 seconds mean any time."""
+        running = asyncio.create_task(work)
+        await asyncio.wait({running}, timeout=seconds or None)
+        if running.done():
+            return running.result()
+        job.task.cancelled.set()
+        await asyncio.wait({running}, timeout=SECONDS_TO_CLEAN_UP)
+        # Whatever it ends with, and when: it came too late.
+        running.add_done_callback(lambda ended: ended.exception())
+        raise TimedOutError(f"this was not done within {seconds:g} s, the time that `customTimeouts` gives it")
 
     async def answered(self, context: Any, answer: Awaitable[T]) -> T:
         """Await an answer; a failure becomes a status."""
@@ -361,6 +382,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 def encoded(outputs: Mapping[str, Output]) -> struct_pb2.Struct:
     """Turn outputs into wire values; those without a value are left out."""
     return wire.encode({name: output.value for name, output in outputs.items() if output.value is not None})
+
+
+def still_secret(outputs: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return outputs with the marks of those that were secret before (`additionalSecretOutputs`)."""
+    return {
+        name: Secret(value) if has_secret(before.get(name)) and not has_secret(value) else value
+        for name, value in outputs.items()
+    }
 
 
 def secret_config(request: pb.ConstructRequest | pb.CallRequest) -> Iterator[str]:
@@ -424,8 +453,25 @@ async def serve(address: str) -> None:
     os._exit(0)
 
 
+USAGE = """\
+pulumi-resource-image-assets: the Pulumi provider image-assets. Pulumi starts it; there is nothing to do by hand.
+
+usage: pulumi-resource-image-assets [--help | --version | ENGINE_ADDRESS]
+"""
+
+
+def answer_people(arguments: list[str]) -> str | None:
+    """Return what a person asks for, who has started the plugin by hand."""
+    if {"--help", "-h", "help"} & set(arguments):
+        return USAGE
+    return f"{__version__}\n" if {"--version", "version"} & set(arguments) else None
+
+
 def main() -> None:
     """Run the plugin: `pulumi-resource-image-assets [flags] ENGINE_ADDRESS`."""
+    if text := answer_people(sys.argv[1:]):
+        sys.stdout.write(text)
+        return
     if sys.getfilesystemencoding() != "utf-8":
         # Patterns and names of files must mean the same everywhere, whatever the locale is (PEP 540).
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - no shell is wanted

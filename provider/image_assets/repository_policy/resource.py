@@ -212,7 +212,7 @@ class RepositoryPolicyStatement:
     def _arn(self, job: Job, inputs: Values) -> RepositoryArn:
         repository = Repository.parse(_url(inputs))
         aws = self._aws(inputs)
-        keychain = self._keychains.setdefault(aws, EcrKeychain(aws, job.task))
+        keychain = self._keychains.setdefault(aws, EcrKeychain(aws, job.task.of_deployment()))
         arn = keychain.arn(repository.registry, repository.path)
         if arn is None:
             raise InputError.single("repositoryUrl", f'"{repository}" {NOT_ECR}')
