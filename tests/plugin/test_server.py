@@ -331,9 +331,10 @@ def test_ignored_content_is_kept_and_not_even_read(plugin: Plugin, program: Path
 )
 def test_a_diff_leaves_out_what_is_ignored(plugin: Plugin, ignored: list[str], changed: list[str]) -> None:
     olds, _ = plugin.check({**GOOD, "buildArgs": {"A": "1", "B": "1"}})
+    outputs = plugin.create({**GOOD, "buildArgs": {"A": "1", "B": "1"}}, preview=True)
     news, _ = plugin.check({**GOOD, "buildArgs": {"A": "2", "B": "2"}})
     request = pb.DiffRequest(
-        urn=URN, old_inputs=wire.encode(olds), news=wire.encode(news), olds=wire.encode({}), ignoreChanges=ignored
+        urn=URN, old_inputs=wire.encode(olds), news=wire.encode(news), olds=wire.encode(outputs), ignoreChanges=ignored
     )
     answer = plugin.call("Diff", request)
     assert sorted(answer.detailedDiff) == changed
