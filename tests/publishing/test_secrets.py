@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from image_assets.docker import SecretSource
+from image_assets.docker import CacheOption, SecretSource
 from image_assets.errors import BuildError
 from image_assets.publishing.build import StoredImage
 from image_assets.reference import Repository
 from image_assets.task import Task
-from tests.publishing.conftest import BASE, Heard, built, spec_for
+from tests.publishing.conftest import BASE, Heard, NewFlavour, built, spec_for
 from tests.publishing.test_failures import log_of
 from tests.publishing.test_images import publish
 from tests.support.builders import Flavour
@@ -140,6 +140,87 @@ def watch_arguments(seen: list[str], stop: threading.Event) -> None:
             except OSError:
                 continue
         time.sleep(0.02)
+
+
+NAMED_LIKE_WHAT_DOCKER_OBEYS = (
+    "AWS_SECRET_ACCESS_KEY",
+    "DOCKER_AUTH_CONFIG",
+    "DOCKER_HOST",
+    "HOME",
+    "PATH",
+    "CI_TOKEN",
+)
+
+
+@pytest.mark.parametrize("name", ["buildx", "remote"])
+def test_secret_options_reach_the_build_and_neither_arguments_nor_helpers(
+    name: str, new_flavour: NewFlavour, context: Path, tmp_path: Path, destination: Repository
+) -> None:
+    """Whatever the environment has: here all the arguments' names stand in it, as in CI."""
+    flavour = new_flavour(name)
+    secrets = {arg: f"argument-{index}-it's ${{x}} %{{y}}" for index, arg in enumerate(NAMED_LIKE_WHAT_DOCKER_OBEYS)}
+    notes = tmp_path / "helper.notes"
+    helper = tmp_path / "bin" / "docker-credential-noting"
+    helper.parent.mkdir()
+    helper.write_text(f"#!/bin/sh\nenv >> {notes}\necho 'credentials not found in native keychain'\nexit 1\n")
+    helper.chmod(0o755)
+    config = (
+        json.loads((flavour.config / "config.json").read_text()) if (flavour.config / "config.json").exists() else {}
+    )
+    (flavour.config / "config.json").write_text(json.dumps({**config, "credsStore": "noting"}))
+    path = f"{helper.parent}{os.pathsep}{flavour.environ['PATH']}"
+    environ = {**flavour.environ, "AWS_SECRET_ACCESS_KEY": "of the machine", "CI_TOKEN": "of the CI", "PATH": path}
+    flavour = replace(flavour, environ=environ)
+    checks = [f'RUN busybox test "${arg}" = "{text.replace("$", chr(92) + "$")}"' for arg, text in secrets.items()]
+    arguments = "".join(f"ARG {arg}\n" for arg in secrets if arg != "PATH")
+    script = "\n".join(arguments.splitlines() + [line for line in checks if "$PATH" not in line])
+    (context / "Dockerfile").write_text(f"{BASE}{script}\nRUN busybox sleep 0.7 && : {uuid.uuid4()}\n")
+    label, parameter = "label-5e1f08a2", "parameter-90ab12cd"
+    spec = spec_for(
+        flavour,
+        context,
+        build_args=secrets,
+        labels={"l": label},
+        cache_from=(CacheOption("local", {"src": str(tmp_path / parameter)}),),
+        hidden=(*secrets.values(), label, parameter),
+    )
+    seen: list[str] = []
+    stop = threading.Event()
+    watcher = threading.Thread(target=watch_arguments, args=(seen, stop))
+    watcher.start()
+    try:
+        image = built(flavour, spec, destination, Task())
+    finally:
+        stop.set()
+        watcher.join()
+    image.discard()
+    assert any("bake" in line for line in seen), "the watcher saw no build"
+    for text in (*secrets.values(), label, parameter):
+        assert not [line for line in seen if text in line]
+        assert text not in (notes.read_text() if notes.exists() else "")
+
+
+@pytest.mark.parametrize("name", ["embedded", "podman"])
+def test_a_program_without_another_way_is_refused_a_secret_argument_that_it_would_obey(
+    name: str, new_flavour: NewFlavour, context: Path, destination: Repository
+) -> None:
+    flavour = new_flavour(name)
+    spec = spec_for(flavour, context, build_args={"HOME": HIDDEN_ARGUMENT}, hidden=(HIDDEN_ARGUMENT,))
+    with pytest.raises(BuildError) as caught:
+        built(flavour, spec, destination, Task())
+    assert "`HOME=[secret]`" in str(caught.value)
+    assert "buildSecrets" in str(caught.value)
+    assert HIDDEN_ARGUMENT not in str(caught.value)
+
+
+def test_a_flag_that_cannot_be_hidden_beside_a_secret_is_named(
+    new_flavour: NewFlavour, context: Path, destination: Repository
+) -> None:
+    flavour = new_flavour("buildx")
+    flags = ("--isolation", "default")
+    spec = spec_for(flavour, context, labels={"l": HIDDEN_ARGUMENT}, build_flags=flags, hidden=(HIDDEN_ARGUMENT,))
+    with pytest.raises(BuildError, match="`--isolation` in `buildFlags`"):
+        built(flavour, spec, destination, Task())
 
 
 @pytest.mark.parametrize(

@@ -12,17 +12,18 @@ from image_assets.command import Command, LocalRunner
 from image_assets.context import folder_outside
 from image_assets.context.habits import habits_of
 from image_assets.docker.argv import Arguments, Output, ToNowhere, build_argv
-from image_assets.docker.dialect import Feature
+from image_assets.docker.definition import ENVIRONMENT, UndefinableError, defined
+from image_assets.docker.dialect import BUILDX, Feature
 from image_assets.docker.failure import Failure, by_hand
 from image_assets.docker.folders import folders_of, hand_over
 from image_assets.docker.log import BuildLog, BuildReport
 from image_assets.docker.overlay import Overlay, overlay
 from image_assets.docker.probe import Engine
 from image_assets.docker.progress import BuildKitProgress, BuildProgress, PodmanProgress
-from image_assets.docker.secrets import Placed, place_secrets
+from image_assets.docker.secrets import Placed, place_secrets, write_private
 from image_assets.docker.spec import BuildSpec
 from image_assets.errors import BuildError
-from image_assets.secrets import MASK
+from image_assets.secrets import MASK, Secrets
 from image_assets.task import Task
 
 _LONGEST_STATUS: Final = 160
@@ -57,11 +58,9 @@ class BuildRun:
 
     def run(self, output: Output) -> BuildReport:
         """Build."""
-        placed = place_secrets(self._spec, self._engine.environment, self.directory)
-        command = Command(
-            self._argv(self._handed.spec, placed.flags, placed, output), environment=self._environment(placed)
-        )
+        placed = place_secrets(self._spec, self._engine.program.dialect, self._engine.environment, self.directory)
         self._task.secrets.add(placed.values)
+        command = self._command(placed, output)
         log = BuildLog(self._task.secrets.mask, self._folder)
         progress = self._progress()
         started = time.monotonic()
@@ -76,6 +75,41 @@ class BuildRun:
         for warning in progress.warnings():
             self._task.warn(warning)
         return BuildReport(_summary(progress, time.monotonic() - started), log.text())
+
+    def _command(self, placed: Placed, output: Output) -> Command:
+        """Return the command, with no secret among its arguments.
+
+        Raises:
+            BuildError: The program takes one of the secrets as an argument only.
+        """
+        argv = self._argv(self._handed.spec, placed.flags, placed, output)
+        exposed = [word for word in argv if self._task.secrets.mask(word) != word]
+        if not exposed or not self._is_secret(exposed):
+            return Command(argv, environment=self._environment(placed))
+        program = self._engine.program
+        if program.dialect is not BUILDX:
+            raise BuildError(self._refusal(exposed, program.dialect.title, program.dialect.remedy))
+        try:
+            words, definition = defined(argv[len(program.build) :])
+        except UndefinableError as flag:
+            raise BuildError(self._refusal(exposed, f"`{flag}` in `buildFlags`", "leave it out")) from None
+        file = self.directory / "build.json"
+        write_private(file, definition)
+        return Command(
+            (*program.buildx, "bake", *words, str(file)), environment={**self._environment(placed), **ENVIRONMENT}
+        )
+
+    def _is_secret(self, words: list[str]) -> bool:
+        """Say whether words hold what is secret in this build; others may be secret elsewhere, and of the same text."""
+        own, none = Secrets(self._spec.hidden), Secrets()
+        return any(own.mask(word) != none.mask(word) for word in words)
+
+    def _refusal(self, exposed: list[str], reason: str, remedy: str) -> str:
+        shown = ", ".join(f"`{self._task.secrets.mask(word)}`" for word in exposed)
+        return (
+            f"a secret would stand in the argument list, where every user of the machine can read it: {shown}; "
+            f"{reason} takes it in no other way: {remedy}, or hand it over in `buildSecrets`"
+        )
 
     def _follow(self, command: Command, log: BuildLog, progress: BuildProgress) -> int:
         def take(line: str) -> None:

@@ -1,12 +1,14 @@
 """Bringing build secrets to the program: by its environment, or by files that only we can read."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from image_assets.docker.argv import csv_field
+from image_assets.docker.dialect import BUILDX, Dialect
 from image_assets.docker.spec import BuildSpec, SecretSource
 from image_assets.errors import BuildError
 from image_assets.secrets import MASK, login_texts
@@ -14,8 +16,14 @@ from image_assets.secrets import MASK, login_texts
 _LONGEST_VARIABLE: Final = 64 << 10
 """Linux takes 128 KiB for one variable (execve(2), `MAX_ARG_STRLEN`)."""
 _LONGEST_HIDDEN_FILE: Final = 256 << 10
-_STEERING: Final = ("BUILDKIT_", "BUILDX_", "DOCKER_", "DYLD_", "GO", "LD_", "REGISTRY_", "SSH_", "STORAGE_")
-"""Variables that programs of this kind obey: a build arg of such a name is passed as an argument."""
+_STEERING: Final = re.compile(
+    "(ACTIONS|ALIBABA|ALICLOUD|AWS|AZURE|BUILDAH|BUILDKIT|BUILDX|CLOUDSDK|COMPOSE|CONTAINERS?|DBUS|DIGITALOCEAN|DOCKER|DYLD|"
+    "GCLOUD|GH|GIT|GITHUB|GITLAB|GOOGLE|GPG|LC|LD|NERDCTL|OCI|OTEL|PODMAN|PULUMI|PYTHON|REGISTRY|SSH|SSL|STORAGE|TMP|"
+    "VAULT|XDG)_.*|GO.*|.*_PROXY|GNUPGHOME|HOME|HOSTNAME|IFS|LANG|LANGUAGE|LOGNAME|PATH|PWD|SHELL|TEMP|TMP|TMPDIR|TZ|USER|"
+    "BASH_ENV|ENV",
+    re.IGNORECASE,
+)
+"""Variables that programs of this kind and their helpers obey: a build argument of such a name cannot travel so."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Placed:
     values: tuple[str, ...] = field(default=(), repr=False)
 
 
-def place_secrets(spec: BuildSpec, environ: Mapping[str, str], directory: Path) -> Placed:
+def place_secrets(spec: BuildSpec, dialect: Dialect, environ: Mapping[str, str], directory: Path) -> Placed:
     """Put the secrets where the program finds them; those that fit no variable go to files in `directory`.
 
     Raises:
@@ -47,7 +55,8 @@ def place_secrets(spec: BuildSpec, environ: Mapping[str, str], directory: Path) 
     environment: dict[str, str] = {}
     for index, source in enumerate(spec.secrets):
         flags.append(_place(source, f"IMAGE_ASSETS_SECRET_{index}", environ, environment, directory))
-    arguments = _hidden_arguments(spec, environ)
+    # Buildx has a better way (`definition`).
+    arguments = {} if dialect is BUILDX else _hidden_arguments(spec, environ)
     return Placed(
         flags=tuple(flags),
         environment=environment | arguments,
@@ -71,7 +80,7 @@ def _place(
     if "\0" not in value and len(value.encode()) <= _LONGEST_VARIABLE:
         environment[name] = value
         return csv_field([("id", source.id), ("env", name)])
-    return csv_field([("id", source.id), ("src", str(_write(directory / name, value)))])
+    return csv_field([("id", source.id), ("src", str(write_private(directory / name, value)))])
 
 
 def _shown(source: SecretSource, flag: str) -> str:
@@ -94,7 +103,8 @@ def _plain_path(file: Path, link: Path) -> str:
     return str(link)
 
 
-def _write(path: Path, value: str) -> Path:
+def write_private(path: Path, value: str) -> Path:
+    """Write a file that only we can read."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(value.encode())
     return path
@@ -114,12 +124,9 @@ def _hidden_arguments(spec: BuildSpec, environ: Mapping[str, str]) -> dict[str, 
     return {
         name: value
         for name, value in spec.build_args.items()
-        if value in spec.hidden and name not in environ and _is_harmless(name) and "\0" not in value
+        if value in spec.hidden and "\0" not in value
+        if environ.get(name) == value or not _STEERING.fullmatch(name)
     }
-
-
-def _is_harmless(name: str) -> bool:
-    return not name.upper().startswith(_STEERING) and not name.upper().endswith("_PROXY")
 
 
 def _passwords(spec: BuildSpec) -> list[str]:

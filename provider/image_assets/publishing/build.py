@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from image_assets import platforms
 from image_assets.docker.argv import ToNowhere, ToRegistry, ToStore
+from image_assets.docker.definition import TARGET
 from image_assets.docker.dialect import Feature
 from image_assets.docker.log import BuildReport
 from image_assets.docker.probe import Engine, probe
@@ -160,7 +161,8 @@ def _build_and_push(spec: BuildSpec, name: str, engine: Engine, task: Task) -> P
 def _metadata(file: Path, engine: Engine) -> dict[str, Any]:
     """Read what the builder told of the image (`docker buildx build --metadata-file`)."""
     try:
-        metadata = json.loads(file.read_text(encoding="utf-8"))
+        written = json.loads(file.read_text(encoding="utf-8"))
+        metadata = written.get(TARGET, written)
         digest = metadata["containerimage.digest"]
     except (OSError, ValueError, KeyError, TypeError):
         digest = ""
