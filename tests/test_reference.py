@@ -1,5 +1,6 @@
 """Names of repositories and images, and what is said about wrong ones."""
 
+import re
 import string
 
 import pytest
@@ -75,6 +76,28 @@ def test_a_wrong_repository_is_refused_with_what_to_write(text: str, words: str)
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the words are compared below
         Repository.parse(text)
     assert words in str(caught.value)
+
+
+@given(
+    st.one_of(
+        st.text(alphabet=string.printable, max_size=60),
+        st.text(alphabet="aZ9._-/:@ ü", max_size=20).map("https://Ghcr.io/Me/{0}:v1@x".format),
+        st.text(alphabet="aZ9._-/:@ ü", max_size=20),
+        st.from_regex(r"(localhost|ghcr\.io|r)(:5000)?(/[A-Za-z._-]*){0,3}(:v1)?", fullmatch=True),
+    )
+)
+def test_what_is_to_be_written_instead_is_a_repository(text: str) -> None:
+    try:
+        Repository.parse(text)
+    except ValueError as error:
+        found = re.search(r'(?:write|for instance),? "([^"]*)"$', str(error))
+        if found and not found[1].endswith("/NAME"):
+            Repository.parse(found[1])
+
+
+def test_a_port_alone_is_no_tag() -> None:
+    with pytest.raises(ValueError, match='names only a registry: write "localhost:5000/NAME"'):
+        Repository.parse("localhost:5000")
 
 
 @given(st.text(alphabet=string.printable, max_size=60))

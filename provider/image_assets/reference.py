@@ -19,6 +19,8 @@ _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::(?P<port
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_SAMPLE_REGISTRY = "ghcr.io"
+_SAMPLE_NAME = "app"
 
 
 def api_host(registry: str) -> str:
@@ -145,9 +147,9 @@ def _refuse_wrapping(text: str) -> None:
     if not text.strip():
         raise ValueError('the repository is empty: write, for instance, "ghcr.io/me/app"')
     if text != text.strip():
-        raise ValueError(f'"{text}" has blanks around it: write "{text.strip()}"')
-    if match := _SCHEME.match(text):
-        raise ValueError(f'"{text}" is a URL, not a repository: write "{text[match.end() :].rstrip("/")}"')
+        raise ValueError(f'"{text}" has blanks around it: write "{_suggested(text)}"')
+    if _SCHEME.match(text):
+        raise ValueError(f'"{text}" is a URL, not a repository: write "{_suggested(text)}"')
 
 
 def _refuse_version(text: str) -> None:
@@ -155,9 +157,13 @@ def _refuse_version(text: str) -> None:
     name, at, _ = text.partition("@")
     bare, colon, tag = _cut_tag(name)
     if colon and "/" not in bare and tag.isdigit() and _is_registry(f"{bare}:"):
-        raise ValueError(f'"{text}" may be a registry, or a repository with a tag: write "{text}/NAME" or "{bare}"')
+        if _is_registry(bare):
+            raise ValueError(f'"{text}" names only a registry: write "{text}/NAME"')
+        ours = _suggested(bare)
+        raise ValueError(f'"{text}" may be a registry, or a repository with a tag: write "{text}/NAME" or "{ours}"')
     if at or colon:
-        raise ValueError(f'"{text}" holds a {"digest" if at else "tag"}, and a repository has none: write "{bare}"')
+        kind = "digest" if at else "tag"
+        raise ValueError(f'"{text}" holds a {kind}, and a repository has none: write "{_suggested(text)}"')
 
 
 def _cut_tag(name: str) -> tuple[str, str, str]:
@@ -194,11 +200,31 @@ def _check_host(registry: str, text: str) -> None:
 def _check_path(path: str, text: str) -> None:
     """Refuse a path that breaks the spec's grammar."""
     if path != path.lower():
-        wrong, right = path, path.lower()
-        raise ValueError(f'"{text}" has capital letters: write "{text.removesuffix(wrong)}{right}"')
+        raise ValueError(f'"{text}" has capital letters: write "{_suggested(text)}"')
     for component in path.split("/"):
         if not _COMPONENT.fullmatch(component):
             raise ValueError(
                 f'"{text}" is not a repository because of "{component}": each part between slashes is made '
-                'of a-z and 0-9, and between those ".", "_", "__" or "-"'
+                'of a-z and 0-9, and between those ".", "_", "__" or "-"; for instance '
+                f'"{_suggested(text)}"'
             )
+
+
+def _suggested(text: str) -> str:
+    """Return the repository that was probably meant by a text which is none."""
+    bare = _SCHEME.sub("", text.strip()).partition("@")[0]
+    name = _cut_tag(bare)[0].rstrip("/")
+    first, _, rest = name.partition("/")
+    has_registry = _is_registry(first)
+    registry = first.lower() if has_registry and host_problem(first) is None else _SAMPLE_REGISTRY
+    path = "/".join(filter(None, map(_clean, (rest if has_registry else name).lower().split("/"))))
+    # What stood behind a slash may look like a registry once it stands first.
+    shown = f"{registry}/" if has_registry or _is_registry(path.partition("/")[0]) else ""
+    return f"{shown}{path[: _LONGEST_NAME - len(shown)].rstrip('/._-') or _SAMPLE_NAME}"
+
+
+def _clean(component: str) -> str:
+    """Return a part of a path without what may not be in it."""
+    if _COMPONENT.fullmatch(component):
+        return component
+    return re.sub(r"[^a-z0-9]*[^a-z0-9._-][^a-z0-9]*|[._-]{2,}", "-", component).strip("._-")
