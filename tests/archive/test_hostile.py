@@ -57,6 +57,12 @@ def with_pax(name: str, headers: dict[str, str]) -> bytes:
     return tar_of_members([*(member_of(*item) for item in SAVED.items()), (info, b"")])
 
 
+def with_raw_pax(content: bytes) -> bytes:
+    info = tarfile.TarInfo("pax")
+    info.type, info.size = tarfile.XGLTYPE, len(content)
+    return info.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512)
+
+
 def saved_with(**files: bytes) -> bytes:
     return tar_of({**SAVED, **files})
 
@@ -87,6 +93,22 @@ def nested_index(levels: int) -> bytes:
         content, kind = encoded({"schemaVersion": 2, "manifests": [described(content, kind)]}), OCI_INDEX
         blobs.append(content)
     return layout_of(described(content, kind), blobs=tuple(blobs))
+
+
+def multiplied_index(times: int) -> bytes:
+    """Each index lists the one below many times over: few bytes, and countless manifests."""
+    listed, blobs = described(MANIFEST, OCI_MANIFEST), []
+    for _ in range(4):
+        content = encoded({"schemaVersion": 2, "manifests": [listed] * times})
+        listed = described(content, OCI_INDEX)
+        blobs.append(content)
+    return layout_of(listed, blobs=tuple(blobs))
+
+
+def large_manifests() -> bytes:
+    """Manifests of 4 MB each."""
+    made = [encoded({**json.loads(MANIFEST), "x": f"{at}" + "x" * 4_000_000}) for at in range(5)]
+    return layout_of(*(described(one, OCI_MANIFEST, f"a:{at}") for at, one in enumerate(made)), blobs=tuple(made))
 
 
 def index_and_image_at_once() -> bytes:
@@ -129,6 +151,14 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "impossible size": (lambda: with_pax("s", {"size": "-1"}), "impossible size"),
     "size with a million digits": (lambda: with_pax("s", {"size": "9" * 1_000_000}), "impossible size"),
     "huge name": (lambda: with_pax("s", {"path": "a" * 2_000_000}), "extended header"),
+    "pax record of no length": (lambda: with_raw_pax(b"0 path=x\n") + tar_of(SAVED), "damaged pax header"),
+    "pax record that is too long": (lambda: with_raw_pax(b"99 path=x\n") + tar_of(SAVED), "damaged pax header"),
+    "pax record without its end": (lambda: with_raw_pax(b"9 path=xx") + tar_of(SAVED), "damaged pax header"),
+    "pax record of a huge length": (lambda: with_raw_pax(b"9" * 30 + b" a=b\n") + tar_of(SAVED), "damaged pax header"),
+    "headers that belong to nothing": (
+        lambda: with_raw_pax(b"1000000 a=" + b"b" * 999_989 + b"\n") * 70,
+        "of extended headers",
+    ),
     "unknown type": (lambda: with_member(b"Z", "z"), "unknown type"),
     "other content under one name": (lambda: twice(LAYER, b"other"), "appears twice"),
     "other manifest.json": (lambda: twice("manifest.json", b"[]"), "appears twice"),
@@ -170,6 +200,8 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "index and image at once": (index_and_image_at_once, "but is something else"),
     "descriptor lies about the kind": (lying_media_type, "but is something else"),
     "unknown media type": (lambda: layout_of(described(MANIFEST, "text/html")), "no image manifest"),
+    "indexes that multiply": (lambda: multiplied_index(4000), "more than 1,000 manifests"),
+    "large manifests": (large_manifests, "more than 16 MiB of manifests"),
     "indexes in indexes": (lambda: nested_index(50), "nested in more than"),
     "descriptor without a digest": (lambda: layout_of({"mediaType": OCI_MANIFEST, "size": 1}), "digest"),
     "descriptor with a path": (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NewProject
-from tests.fakes.images import an_image, docker_save, oci_index, oci_layout, packed
+from tests.fakes.images import MadeImage, an_image, docker_save, oci_index, oci_layout, packed, unpack_layout
 from tests.support.contexts import write_files
 from tests.support.project import Project
 from tests.support.registry import Registry
@@ -150,3 +150,38 @@ def test_the_archives_place_does_not_count(
     (project.folder / "image.tar").rename(moved)
     project.write(program(registry, repository_name).replace("image.tar", str(moved)))
     assert project.preview(expect_no_changes=True).outputs["imageUri"] == uri
+
+
+@pytest.mark.parametrize("platform", [{"os": "", "architecture": ""}, {"os": None, "architecture": None}])
+def test_an_image_of_no_platform_is_published(
+    project: Project, registry: Registry, repository_name: str, platform: dict[str, str | None]
+) -> None:
+    """N63: artifacts, buildpacks and `crane append` say none."""
+    image = MadeImage((), extra=platform)
+    (project.folder / "image.tar").write_bytes(docker_save(image))
+    assert project.preview().outputs["platforms"] == []
+    made = project.up()
+    assert made.outputs["platforms"] == []
+    assert registry.manifest(repository_name, made.outputs["imageUri"].rpartition(":")[2])["layers"] == []
+    project.up(expect_no_changes=True)
+    project.refresh(expect_no_changes=True)
+
+
+def test_a_directory_of_a_layout_is_published_like_its_tar(
+    project: Project, registry: Registry, repository_name: str
+) -> None:
+    """N45: as rules_oci, ko, kaniko and buildx leave it."""
+    file = project.folder / "image.tar"
+    content = oci_index({"linux/amd64": an_image("g"), "linux/arm64": an_image("h", architecture="arm64")})
+    unpack_layout(content, file)
+    made = project.up()
+    file.rename(project.folder / "directory")
+    file.write_bytes(content)
+    assert project.up(expect_no_changes=True).outputs == made.outputs
+    project.write(program(registry, f"{repository_name}-tar"))
+    other = project.up().outputs
+    assert (other["imageDigest"], other["platforms"]) == (made.outputs["imageDigest"], made.outputs["platforms"])
+    file.unlink()
+    file.mkdir()
+    failed = project.preview(check=False)
+    assert "is a directory without index.json" in failed.messages("error")

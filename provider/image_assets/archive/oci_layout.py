@@ -30,7 +30,10 @@ _REFERRERS_TAG = re.compile(r"sha256-[0-9a-f]{64}")
 #: BuildKit's attestations stand in the index under this platform.
 _NO_PLATFORM = "unknown/unknown"
 _MAX_DEPTH = 4
+#: However often one is named: an index that lists itself many times over multiplies.
 _MAX_MANIFESTS = 1000
+#: All of them together; a manifest has some kilobytes.
+_MAX_MANIFEST_BYTES = 16 << 20
 _CONFIGS = frozenset(
     {"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"},
 )
@@ -85,9 +88,8 @@ def read(contents: Contents, index: Member) -> Layout:
     """
     _check_version(contents)
     document = documents.parse_object(contents.document(index), INDEX)
-    tops = tuple(_node(contents, one, 0) for one in documents.descriptors(document, "manifests", INDEX))
-    if sum(1 for _ in _all(tops)) > _MAX_MANIFESTS:
-        raise refuse(f"leads to more than {_MAX_MANIFESTS:,} manifests", INDEX)
+    reader = _Reader(contents)
+    tops = tuple(reader.node(one, 0) for one in documents.descriptors(document, "manifests", INDEX))
     return Layout(tops, tuple(node for node in _all(tops) if _subject(node)))
 
 
@@ -128,16 +130,46 @@ def _candidate(top: Node, layout: Layout, contents: Contents) -> Candidate[Layou
     return Candidate(_names(top), digests, image)
 
 
-def _node(contents: Contents, descriptor: Descriptor, depth: int) -> Node:
-    """Read a manifest or index, and everything below it."""
-    member = _find(contents, descriptor)
-    content = check(contents.document(member), descriptor.digest, member.name)
-    document = documents.parse_object(content, member.name)
-    media_type = _media_type(descriptor, document, member.name)
-    manifest = Manifest(replace(descriptor, media_type=media_type), content)
-    if media_type in INDEXES:
-        return Node(manifest, document, _children(contents, document, member.name, depth + 1), ())
-    return Node(manifest, document, (), _blobs(contents, document, member.name))
+class _Reader:
+    """Reads manifests, each once however often it is named, and not more than any layout has."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self._content: dict[str, tuple[bytes, Document]] = {}
+        self._blobs: dict[str, tuple[Blob, ...]] = {}
+        self._nodes = 0
+        self._bytes = 0
+
+    def node(self, descriptor: Descriptor, depth: int) -> Node:
+        """Read a manifest or index, and everything below it."""
+        self._nodes += 1
+        if self._nodes > _MAX_MANIFESTS:
+            raise refuse(f"leads to more than {_MAX_MANIFESTS:,} manifests", INDEX)
+        member = _find(self._contents, descriptor)
+        content, document = self._document(descriptor, member)
+        media_type = _media_type(descriptor, document, member.name)
+        manifest = Manifest(replace(descriptor, media_type=media_type), content)
+        if media_type in INDEXES:
+            return Node(manifest, document, self._children(document, member.name, depth + 1), ())
+        if descriptor.digest not in self._blobs:
+            self._blobs[descriptor.digest] = _blobs(self._contents, document, member.name)
+        return Node(manifest, document, (), self._blobs[descriptor.digest])
+
+    def _document(self, descriptor: Descriptor, member: Member) -> tuple[bytes, Document]:
+        """Return a document, and the same parsed."""
+        if descriptor.digest not in self._content:
+            self._bytes += member.size
+            if self._bytes > _MAX_MANIFEST_BYTES:
+                raise refuse(f"leads to more than {_MAX_MANIFEST_BYTES >> 20} MiB of manifests", INDEX)
+            content = check(self._contents.document(member), descriptor.digest, member.name)
+            self._content[descriptor.digest] = content, documents.parse_object(content, member.name)
+        return self._content[descriptor.digest]
+
+    def _children(self, document: Document, name: str, depth: int) -> tuple[Node, ...]:
+        """Read what an index lists."""
+        if depth > _MAX_DEPTH:
+            raise refuse(f"is nested in more than {_MAX_DEPTH} indexes", name)
+        return tuple(self.node(one, depth) for one in documents.descriptors(document, "manifests", name))
 
 
 def _media_type(descriptor: Descriptor, document: Document, name: str) -> str:
@@ -150,13 +182,6 @@ def _media_type(descriptor: Descriptor, document: Document, name: str) -> str:
     if said not in ("", media_type) or any(key in document for key in unexpected):
         raise refuse(f"is called {media_type!r} by its descriptor, but is something else", name)
     return media_type
-
-
-def _children(contents: Contents, document: Document, name: str, depth: int) -> tuple[Node, ...]:
-    """Read what an index lists."""
-    if depth > _MAX_DEPTH:
-        raise refuse(f"is nested in more than {_MAX_DEPTH} indexes", name)
-    return tuple(_node(contents, one, depth) for one in documents.descriptors(document, "manifests", name))
 
 
 def _blobs(contents: Contents, document: Document, name: str) -> tuple[Blob, ...]:

@@ -39,7 +39,8 @@ def choose(candidates: Sequence[Candidate[T_co]], image: str | None) -> T_co:
     """
     found = [one for one in candidates if image is None or _is_called(one, image)]
     if not found:
-        raise InputError.single(_PROPERTY, f"the archive holds no image {image!r}; it holds {_listing(candidates)}")
+        called = "" if image is None else f" {quoted(image)}"
+        raise InputError.single(_PROPERTY, f"the archive holds no image{called}; it holds {_listing(candidates)}")
     if len({one.digests[0] for one in found}) > 1:
         raise InputError.single(_PROPERTY, f"the archive holds several images, choose one of {_listing(found)}")
     return found[0].value

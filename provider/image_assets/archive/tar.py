@@ -18,6 +18,8 @@ from image_assets.archive.stream import TarBytes, truncated
 BLOCK_BYTES = 512
 #: A longer extended header (a name, or pax records) is an attack: PATH_MAX is 4 KiB on every system.
 _MAX_EXTENDED_BYTES = 1 << 20
+#: All of them together: some hundred bytes for each member are usual.
+_MAX_ALL_EXTENDED_BYTES = 64 << 20
 #: An image has a few members per layer, and 127 layers at most in Docker; several hundred images fit into this.
 _MAX_MEMBERS = 100_000
 
@@ -74,9 +76,9 @@ def members(source: TarBytes) -> Iterator[Member]:
     Raises:
         ArchiveError: It is no tar, is damaged or truncated, or holds a member that no image archive has.
     """
-    shared: dict[str, str] = {}
+    headers = _Headers(source)
     for _ in range(_MAX_MEMBERS):
-        found = _next_member(source, shared)
+        found = headers.next_member()
         if found is None:
             return
         yield found
@@ -96,19 +98,41 @@ def normalised(name: str, member: str = "") -> str:
     return "" if path == "." else path
 
 
-def _next_member(source: TarBytes, shared: dict[str, str]) -> Member | None:
-    """Read headers up to and including the next real member's; None at the end."""
-    own: dict[str, str] = {}
-    while (header := _header(source)) is not None:
-        if header.type in _LONG_FIELDS:
-            own[_LONG_FIELDS[header.type]] = _text(_extended(source, header).rstrip(b"\0"))
-        elif header.type == tarfile.XHDTYPE:
-            own |= _records(_extended(source, header))
-        elif header.type == tarfile.XGLTYPE:
-            shared |= _records(_extended(source, header))
-        else:
-            return _member(header, shared | own, source.position)
-    return None
+class _Headers:
+    """Reads headers one after the other, and not more than an image archive has."""
+
+    def __init__(self, source: TarBytes) -> None:
+        self._source = source
+        self._shared: dict[str, str] = {}
+        self._extended_bytes = 0
+
+    def next_member(self) -> Member | None:
+        """Read headers up to and including the next real member's; None at the end."""
+        own: dict[str, str] = {}
+        while (header := _header(self._source)) is not None:
+            if header.type in _LONG_FIELDS:
+                own[_LONG_FIELDS[header.type]] = _text(self._extended(header).rstrip(b"\0"))
+            elif header.type == tarfile.XHDTYPE:
+                own |= _records(self._extended(header))
+            elif header.type == tarfile.XGLTYPE:
+                self._shared |= _records(self._extended(header))
+            else:
+                return _member(header, self._shared | own, self._source.position)
+        return None
+
+    def _extended(self, header: tarfile.TarInfo) -> bytes:
+        """Read the content of a header that belongs to the next one."""
+        if not 0 <= header.size <= _MAX_EXTENDED_BYTES:
+            raise refuse(f"has an extended header of {header.size:,} bytes", header.name)
+        self._extended_bytes += BLOCK_BYTES + header.size
+        if self._extended_bytes > _MAX_ALL_EXTENDED_BYTES:
+            raise refuse(f"has more than {_MAX_ALL_EXTENDED_BYTES >> 20} MiB of extended headers", header.name)
+        start = self._source.position
+        content = self._source.read(header.size)
+        if len(content) < header.size:
+            raise truncated(self._source.position)
+        self._source.skip_to(_after(start, header.size))
+        return content
 
 
 def _header(source: TarBytes) -> tarfile.TarInfo | None:
@@ -130,22 +154,10 @@ def _header(source: TarBytes) -> tarfile.TarInfo | None:
 def _bad_header(block: bytes, position: int, *, at_start: bool) -> Exception:
     """Say why a block is no header."""
     if at_start:
-        return refuse("is not a tar archive, nor a gzip or zstd of one")
+        return refuse("is not a tar archive, nor a packed one (gzip, zstd, xz, bzip2)")
     if len(block) < BLOCK_BYTES:
         return truncated(position)
     return refuse(f"is damaged: byte {position - BLOCK_BYTES:,} of the tar should start a header")
-
-
-def _extended(source: TarBytes, header: tarfile.TarInfo) -> bytes:
-    """Read the content of a header that belongs to the next one."""
-    if not 0 <= header.size <= _MAX_EXTENDED_BYTES:
-        raise refuse(f"has an extended header of {header.size:,} bytes", header.name)
-    start = source.position
-    content = source.read(header.size)
-    if len(content) < header.size:
-        raise truncated(source.position)
-    source.skip_to(_after(start, header.size))
-    return content
 
 
 def _records(content: bytes) -> dict[str, str]:
@@ -154,8 +166,9 @@ def _records(content: bytes) -> dict[str, str]:
     while start < len(content):
         digits, _, _ = content[start : start + 20].partition(b" ")
         length = int(digits) if digits.isdigit() else 0
-        key, separator, value = content[start + len(digits) + 1 : start + length - 1].partition(b"=")
-        if not separator or start + length > len(content):
+        record = content[start : start + length]
+        key, separator, value = record[len(digits) + 1 : -1].partition(b"=")
+        if not separator or len(record) < length or not record.endswith(b"\n"):
             raise refuse("has a damaged pax header")
         found[_text(key)] = _text(value)
         start += length
