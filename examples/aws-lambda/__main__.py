@@ -28,11 +28,10 @@ role = aws.iam.Role(
 function = aws.lambda_.Function(
     "greeter",
     package_type="Image",
-    image_uri=image.image_uri,
+    # The address as the grant returns it: the function waits for the image and for the permission.
+    image_uri=grant.image_uri,
     role=role.arn,
     timeout=10,
-    # The image's address makes it wait for the image, this for the grant.
-    opts=pulumi.ResourceOptions(depends_on=[grant.grant_id.apply(lambda _: image)]),
 )
 
 pulumi.export("imageUri", image.image_uri)

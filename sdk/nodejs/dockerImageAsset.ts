@@ -351,6 +351,14 @@ export namespace DockerImageAsset {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly imageUri: string;
+        /**
+         * The repository, `registry/path`. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
     /**
@@ -391,6 +399,14 @@ export namespace DockerImageAsset {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly imageUri: string;
+        /**
+         * The repository, `registry/path`. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
     /**
@@ -427,6 +443,14 @@ export namespace DockerImageAsset {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly imageUri: string;
+        /**
+         * The repository, `registry/path`. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
     /**
@@ -463,6 +487,14 @@ export namespace DockerImageAsset {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly imageUri: string;
+        /**
+         * The repository, `registry/path`. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
     /**
@@ -499,6 +531,14 @@ export namespace DockerImageAsset {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly imageUri: string;
+        /**
+         * The repository, `registry/path`. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
 }

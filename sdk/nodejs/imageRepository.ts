@@ -198,6 +198,10 @@ export namespace ImageRepository {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
     /**
@@ -238,6 +242,10 @@ export namespace ImageRepository {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
     /**
@@ -274,6 +282,10 @@ export namespace ImageRepository {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
     /**
@@ -310,6 +322,10 @@ export namespace ImageRepository {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
     /**
@@ -346,6 +362,10 @@ export namespace ImageRepository {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
 }

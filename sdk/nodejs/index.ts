@@ -8,6 +8,11 @@ import * as utilities from "./utilities";
 export * from "./dockerImageAsset";
 import { DockerImageAsset } from "./dockerImageAsset";
 
+export { GetImageArgs, GetImageResult, GetImageOutputArgs } from "./getImage";
+export const getImage: typeof import("./getImage").getImage = null as any;
+export const getImageOutput: typeof import("./getImage").getImageOutput = null as any;
+utilities.lazyLoad(exports, ["getImage","getImageOutput"], () => require("./getImage"));
+
 export * from "./imageRepository";
 import { ImageRepository } from "./imageRepository";
 

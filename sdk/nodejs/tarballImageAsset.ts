@@ -243,6 +243,14 @@ export namespace TarballImageAsset {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly imageUri: string;
+        /**
+         * The repository, `registry/path`. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
     /**
@@ -283,6 +291,14 @@ export namespace TarballImageAsset {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly imageUri: string;
+        /**
+         * The repository, `registry/path`. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
     /**
@@ -319,6 +335,14 @@ export namespace TarballImageAsset {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly imageUri: string;
+        /**
+         * The repository, `registry/path`. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
     /**
@@ -355,6 +379,14 @@ export namespace TarballImageAsset {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly imageUri: string;
+        /**
+         * The repository, `registry/path`. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
     /**
@@ -391,6 +423,14 @@ export namespace TarballImageAsset {
          * The id of the policy that was made.
          */
         readonly grantId: string;
+        /**
+         * The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+         */
+        readonly imageUri: string;
+        /**
+         * The repository, `registry/path`. Whoever uses it here waits for the grant.
+         */
+        readonly repositoryUrl: string;
     }
 
 }

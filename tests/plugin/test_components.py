@@ -245,7 +245,9 @@ def test_a_method_is_answered_by_what_its_component_registered(plugin: Plugin, m
     sent = monitor.one(STATEMENT)
     assert sent.parent == component
     assert monitor.inputs(STATEMENT)["repositoryUrl"] == f"{HOST}/x"
-    assert returned(answer) == {"grantId": "id-of-api-lambda"}
+    chained = {"imageUri": f"{HOST}/x:1", "repositoryUrl": f"{HOST}/x"}
+    assert returned(answer) == {"grantId": "id-of-api-lambda", **chained}
+    assert urn(STATEMENT, "api-lambda", component) in answer.returnDependencies["imageUri"].urns
     assert list(answer.returnDependencies["grantId"].urns) == [urn(STATEMENT, "api-lambda", component)]
 
 
@@ -256,7 +258,8 @@ def test_a_secret_or_unknown_grantee_stays_so(plugin: Plugin, monitor: Monitor) 
     monitor.preview = True
     answer = call(plugin, monitor, "grantPull", {"name": "b", "arn": UNKNOWN}, component)
     assert monitor.inputs(STATEMENT)["statement"] is UNKNOWN
-    assert returned(answer) == {"grantId": UNKNOWN}
+    assert returned(answer)["grantId"] is UNKNOWN
+    assert returned(answer)["imageUri"] == f"{HOST}/x:1"
 
 
 def test_grants_that_are_not_known_yet_are_made_later(plugin: Plugin, monitor: Monitor) -> None:

@@ -34,6 +34,9 @@ ACTIONS = {
     "grantPullPush": rules.PULL_PUSH_ACTIONS,
 }
 
+#: The outputs of a component that a method returns again, so that what needs the grant can be given them.
+CHAINED = ("imageUri", "repositoryUrl")
+
 #: A child of a grant has none of the component's properties.
 _NO_PROPERTIES: Mapping[str, str] = {}
 
@@ -42,7 +45,7 @@ async def call_method(component: Component, method: str, args: Mapping[str, Outp
     """Answer a method call on an asset or a repository.
 
     Returns:
-        An output of the child: whoever waits for the call waits for the child.
+        An output of the child, and what the component is known by: whoever uses one of them waits for the child.
 
     Raises:
         InputError: With every problem of the arguments that are known.
@@ -51,7 +54,10 @@ async def call_method(component: Component, method: str, args: Mapping[str, Outp
     refuse(grant_problems(method, values, ""))
     grant = Output(values, frozenset().union(*(output.dependencies for output in args.values())))
     made = await make_grant(component, component.outputs["repositoryUrl"], method, grant)
-    return {"grantId": made.id_output}
+    chained = {name: component.outputs[name] for name in CHAINED if name in component.outputs}
+    return {"grantId": made.id_output} | {
+        name: output.depending_on(made.id_output.dependencies) for name, output in chained.items()
+    }
 
 
 def take_twins(inputs: dict[str, Output]) -> dict[str, Output]:

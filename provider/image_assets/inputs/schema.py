@@ -10,6 +10,7 @@ from typing import Any
 
 from image_assets import HOME, __version__
 from image_assets.inputs.field import Field
+from image_assets.inputs.function_fields import FUNCTION_FIELDS, FUNCTIONS, Function
 from image_assets.inputs.grant_fields import GRANT_METHODS, GRANTS_FIELDS, POLICY_STATEMENT_FIELDS
 from image_assets.inputs.image import DOCKER_ASSET_FIELDS, IMAGE_FIELDS, TARBALL_ASSET_FIELDS
 from image_assets.inputs.repository_fields import IMAGE_REPOSITORY_FIELDS
@@ -35,6 +36,9 @@ REPOSITORY_PROPERTIES: Mapping[str, str] = {
     "repositoryName": "The repository's name.",
     "repositoryArn": "The repository's ARN.",
 }
+
+#: The outputs that a method returns again.
+CHAINED = ("imageUri", "repositoryUrl")
 
 #: Outputs that a resource may lack.
 OPTIONAL_PROPERTIES = frozenset({"repositoryArn"})
@@ -141,24 +145,38 @@ def output(name: str, doc: str) -> dict[str, Any]:
 
 
 def functions() -> dict[str, Any]:
-    """Return the methods of the components."""
-    made = {}
+    """Return the functions, and the methods of the components."""
+    made = {token(name): function(described) for name, described in FUNCTIONS.items()}
     for owner in ("DockerImageAsset", "TarballImageAsset", "ImageRepository"):
         for name, (doc, fields) in GRANT_METHODS.items():
             made[f"{token(owner)}/{name}"] = method(token(owner), doc, fields)
     return made
 
 
+def function(described: Function) -> dict[str, Any]:
+    """Return one function."""
+    return {
+        "description": described.doc,
+        "inputs": {"properties": properties(described.arguments), "required": required_of(described.arguments)},
+        "outputs": {"properties": dict(described.results), "required": list(described.results)},
+    }
+
+
 def method(owner: str, doc: str, fields: tuple[Field, ...]) -> dict[str, Any]:
     """Return one method."""
     inputs = {"__self__": {"$ref": f"#/resources/{owner}"}, **properties(fields)}
     inputs["name"]["plain"] = True
+    results = {"grantId": {"type": "string", "description": "The id of the policy that was made."}} | {
+        name: {"type": "string", "description": f"{text.rstrip('.')}. Whoever uses it here waits for the grant."}
+        for name, text in (REPOSITORY_PROPERTIES if owner == token("ImageRepository") else IMAGE_PROPERTIES).items()
+        if name in CHAINED
+    }
     return {
         "description": doc,
         "inputs": {"properties": inputs, "required": ["__self__", *required_of(fields)]},
         "outputs": {
-            "properties": {"grantId": {"type": "string", "description": "The id of the policy that was made."}},
-            "required": ["grantId"],
+            "properties": results,
+            "required": list(results),
         },
     }
 
@@ -171,6 +189,7 @@ def types() -> dict[str, Any]:
         POLICY_STATEMENT_FIELDS,
         GRANTS_FIELDS,
         SETTINGS.members,
+        FUNCTION_FIELDS,
     ]
     named = {made.name: made for table in tables for row in table for made in named_types(row.shape)}
     return {
@@ -232,7 +251,7 @@ def token(name: str) -> str:
 
 def with_methods(schema: dict[str, Any]) -> dict[str, Any]:
     """Name in each component the functions that are its methods."""
-    for name in schema["functions"]:
+    for name in filter(lambda one: "/" in one, schema["functions"]):
         owner, _, short = name.rpartition("/")
         schema["resources"][owner].setdefault("methods", {})[short] = name
     return schema

@@ -309,6 +309,26 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         await self.timed(context, request.timeout, resource.delete, job, old)
         return empty_pb2.Empty()
 
+    # --- functions ---
+
+    async def Invoke(self, request: pb.InvokeRequest, context: Any) -> pb.InvokeResponse:
+        """Answer a function's question."""
+        from image_assets.image.functions import FUNCTIONS  # noqa: PLC0415 - few programs ask
+
+        if request.tok not in FUNCTIONS:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"there is no function {request.tok} in this package")
+        arguments, response = self.received(request.args), pb.InvokeResponse()
+        task = Task(cancelled=self.reporter.cancelled, secrets=self.secrets)
+        try:
+            answer = await self.offload(FUNCTIONS[request.tok], self.images, arguments, task)
+        except InputError as error:
+            return pb.InvokeResponse(failures=self.failures_of(error, arguments))
+        except Exception as error:
+            await context.abort(*status_of(error, self.secrets))
+            raise
+        getattr(response, "return").CopyFrom(wire.encode(answer))
+        return response
+
     # --- secrets ---
 
     def received(self, struct: struct_pb2.Struct) -> dict[str, Any]:

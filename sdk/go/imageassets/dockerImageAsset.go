@@ -224,6 +224,10 @@ func (DockerImageAssetAddToResourcePolicyArgs) ElementType() reflect.Type {
 type DockerImageAssetAddToResourcePolicyResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+	ImageUri string `pulumi:"imageUri"`
+	// The repository, `registry/path`. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type DockerImageAssetAddToResourcePolicyResultOutput struct{ *pulumi.OutputState }
@@ -235,6 +239,16 @@ func (DockerImageAssetAddToResourcePolicyResultOutput) ElementType() reflect.Typ
 // The id of the policy that was made.
 func (o DockerImageAssetAddToResourcePolicyResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v DockerImageAssetAddToResourcePolicyResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+func (o DockerImageAssetAddToResourcePolicyResultOutput) ImageUri() pulumi.StringOutput {
+	return o.ApplyT(func(v DockerImageAssetAddToResourcePolicyResult) string { return v.ImageUri }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`. Whoever uses it here waits for the grant.
+func (o DockerImageAssetAddToResourcePolicyResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v DockerImageAssetAddToResourcePolicyResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 // Let somebody do the actions that are named.
@@ -284,6 +298,10 @@ func (DockerImageAssetGrantArgs) ElementType() reflect.Type {
 type DockerImageAssetGrantResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+	ImageUri string `pulumi:"imageUri"`
+	// The repository, `registry/path`. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type DockerImageAssetGrantResultOutput struct{ *pulumi.OutputState }
@@ -295,6 +313,16 @@ func (DockerImageAssetGrantResultOutput) ElementType() reflect.Type {
 // The id of the policy that was made.
 func (o DockerImageAssetGrantResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v DockerImageAssetGrantResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+func (o DockerImageAssetGrantResultOutput) ImageUri() pulumi.StringOutput {
+	return o.ApplyT(func(v DockerImageAssetGrantResult) string { return v.ImageUri }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`. Whoever uses it here waits for the grant.
+func (o DockerImageAssetGrantResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v DockerImageAssetGrantResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 // Let somebody pull.
@@ -340,6 +368,10 @@ func (DockerImageAssetGrantPullArgs) ElementType() reflect.Type {
 type DockerImageAssetGrantPullResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+	ImageUri string `pulumi:"imageUri"`
+	// The repository, `registry/path`. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type DockerImageAssetGrantPullResultOutput struct{ *pulumi.OutputState }
@@ -351,6 +383,16 @@ func (DockerImageAssetGrantPullResultOutput) ElementType() reflect.Type {
 // The id of the policy that was made.
 func (o DockerImageAssetGrantPullResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v DockerImageAssetGrantPullResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+func (o DockerImageAssetGrantPullResultOutput) ImageUri() pulumi.StringOutput {
+	return o.ApplyT(func(v DockerImageAssetGrantPullResult) string { return v.ImageUri }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`. Whoever uses it here waits for the grant.
+func (o DockerImageAssetGrantPullResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v DockerImageAssetGrantPullResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 // Let somebody pull and push.
@@ -396,6 +438,10 @@ func (DockerImageAssetGrantPullPushArgs) ElementType() reflect.Type {
 type DockerImageAssetGrantPullPushResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+	ImageUri string `pulumi:"imageUri"`
+	// The repository, `registry/path`. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type DockerImageAssetGrantPullPushResultOutput struct{ *pulumi.OutputState }
@@ -407,6 +453,16 @@ func (DockerImageAssetGrantPullPushResultOutput) ElementType() reflect.Type {
 // The id of the policy that was made.
 func (o DockerImageAssetGrantPullPushResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v DockerImageAssetGrantPullPushResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+func (o DockerImageAssetGrantPullPushResultOutput) ImageUri() pulumi.StringOutput {
+	return o.ApplyT(func(v DockerImageAssetGrantPullPushResult) string { return v.ImageUri }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`. Whoever uses it here waits for the grant.
+func (o DockerImageAssetGrantPullPushResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v DockerImageAssetGrantPullPushResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 // Let somebody push.
@@ -452,6 +508,10 @@ func (DockerImageAssetGrantPushArgs) ElementType() reflect.Type {
 type DockerImageAssetGrantPushResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+	ImageUri string `pulumi:"imageUri"`
+	// The repository, `registry/path`. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type DockerImageAssetGrantPushResultOutput struct{ *pulumi.OutputState }
@@ -463,6 +523,16 @@ func (DockerImageAssetGrantPushResultOutput) ElementType() reflect.Type {
 // The id of the policy that was made.
 func (o DockerImageAssetGrantPushResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v DockerImageAssetGrantPushResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+func (o DockerImageAssetGrantPushResultOutput) ImageUri() pulumi.StringOutput {
+	return o.ApplyT(func(v DockerImageAssetGrantPushResult) string { return v.ImageUri }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`. Whoever uses it here waits for the grant.
+func (o DockerImageAssetGrantPushResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v DockerImageAssetGrantPushResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 type DockerImageAssetInput interface {

@@ -113,6 +113,8 @@ func (ImageRepositoryAddToResourcePolicyArgs) ElementType() reflect.Type {
 type ImageRepositoryAddToResourcePolicyResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type ImageRepositoryAddToResourcePolicyResultOutput struct{ *pulumi.OutputState }
@@ -124,6 +126,11 @@ func (ImageRepositoryAddToResourcePolicyResultOutput) ElementType() reflect.Type
 // The id of the policy that was made.
 func (o ImageRepositoryAddToResourcePolicyResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v ImageRepositoryAddToResourcePolicyResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+func (o ImageRepositoryAddToResourcePolicyResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v ImageRepositoryAddToResourcePolicyResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 // Let somebody do the actions that are named.
@@ -173,6 +180,8 @@ func (ImageRepositoryGrantArgs) ElementType() reflect.Type {
 type ImageRepositoryGrantResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type ImageRepositoryGrantResultOutput struct{ *pulumi.OutputState }
@@ -184,6 +193,11 @@ func (ImageRepositoryGrantResultOutput) ElementType() reflect.Type {
 // The id of the policy that was made.
 func (o ImageRepositoryGrantResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v ImageRepositoryGrantResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+func (o ImageRepositoryGrantResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v ImageRepositoryGrantResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 // Let somebody pull.
@@ -229,6 +243,8 @@ func (ImageRepositoryGrantPullArgs) ElementType() reflect.Type {
 type ImageRepositoryGrantPullResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type ImageRepositoryGrantPullResultOutput struct{ *pulumi.OutputState }
@@ -240,6 +256,11 @@ func (ImageRepositoryGrantPullResultOutput) ElementType() reflect.Type {
 // The id of the policy that was made.
 func (o ImageRepositoryGrantPullResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v ImageRepositoryGrantPullResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+func (o ImageRepositoryGrantPullResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v ImageRepositoryGrantPullResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 // Let somebody pull and push.
@@ -285,6 +306,8 @@ func (ImageRepositoryGrantPullPushArgs) ElementType() reflect.Type {
 type ImageRepositoryGrantPullPushResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type ImageRepositoryGrantPullPushResultOutput struct{ *pulumi.OutputState }
@@ -296,6 +319,11 @@ func (ImageRepositoryGrantPullPushResultOutput) ElementType() reflect.Type {
 // The id of the policy that was made.
 func (o ImageRepositoryGrantPullPushResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v ImageRepositoryGrantPullPushResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+func (o ImageRepositoryGrantPullPushResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v ImageRepositoryGrantPullPushResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 // Let somebody push.
@@ -341,6 +369,8 @@ func (ImageRepositoryGrantPushArgs) ElementType() reflect.Type {
 type ImageRepositoryGrantPushResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type ImageRepositoryGrantPushResultOutput struct{ *pulumi.OutputState }
@@ -352,6 +382,11 @@ func (ImageRepositoryGrantPushResultOutput) ElementType() reflect.Type {
 // The id of the policy that was made.
 func (o ImageRepositoryGrantPushResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v ImageRepositoryGrantPushResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+func (o ImageRepositoryGrantPushResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v ImageRepositoryGrantPushResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 type ImageRepositoryInput interface {

@@ -136,6 +136,10 @@ func (TarballImageAssetAddToResourcePolicyArgs) ElementType() reflect.Type {
 type TarballImageAssetAddToResourcePolicyResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+	ImageUri string `pulumi:"imageUri"`
+	// The repository, `registry/path`. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type TarballImageAssetAddToResourcePolicyResultOutput struct{ *pulumi.OutputState }
@@ -147,6 +151,16 @@ func (TarballImageAssetAddToResourcePolicyResultOutput) ElementType() reflect.Ty
 // The id of the policy that was made.
 func (o TarballImageAssetAddToResourcePolicyResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v TarballImageAssetAddToResourcePolicyResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+func (o TarballImageAssetAddToResourcePolicyResultOutput) ImageUri() pulumi.StringOutput {
+	return o.ApplyT(func(v TarballImageAssetAddToResourcePolicyResult) string { return v.ImageUri }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`. Whoever uses it here waits for the grant.
+func (o TarballImageAssetAddToResourcePolicyResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v TarballImageAssetAddToResourcePolicyResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 // Let somebody do the actions that are named.
@@ -196,6 +210,10 @@ func (TarballImageAssetGrantArgs) ElementType() reflect.Type {
 type TarballImageAssetGrantResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+	ImageUri string `pulumi:"imageUri"`
+	// The repository, `registry/path`. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type TarballImageAssetGrantResultOutput struct{ *pulumi.OutputState }
@@ -207,6 +225,16 @@ func (TarballImageAssetGrantResultOutput) ElementType() reflect.Type {
 // The id of the policy that was made.
 func (o TarballImageAssetGrantResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v TarballImageAssetGrantResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+func (o TarballImageAssetGrantResultOutput) ImageUri() pulumi.StringOutput {
+	return o.ApplyT(func(v TarballImageAssetGrantResult) string { return v.ImageUri }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`. Whoever uses it here waits for the grant.
+func (o TarballImageAssetGrantResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v TarballImageAssetGrantResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 // Let somebody pull.
@@ -252,6 +280,10 @@ func (TarballImageAssetGrantPullArgs) ElementType() reflect.Type {
 type TarballImageAssetGrantPullResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+	ImageUri string `pulumi:"imageUri"`
+	// The repository, `registry/path`. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type TarballImageAssetGrantPullResultOutput struct{ *pulumi.OutputState }
@@ -263,6 +295,16 @@ func (TarballImageAssetGrantPullResultOutput) ElementType() reflect.Type {
 // The id of the policy that was made.
 func (o TarballImageAssetGrantPullResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v TarballImageAssetGrantPullResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+func (o TarballImageAssetGrantPullResultOutput) ImageUri() pulumi.StringOutput {
+	return o.ApplyT(func(v TarballImageAssetGrantPullResult) string { return v.ImageUri }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`. Whoever uses it here waits for the grant.
+func (o TarballImageAssetGrantPullResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v TarballImageAssetGrantPullResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 // Let somebody pull and push.
@@ -308,6 +350,10 @@ func (TarballImageAssetGrantPullPushArgs) ElementType() reflect.Type {
 type TarballImageAssetGrantPullPushResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+	ImageUri string `pulumi:"imageUri"`
+	// The repository, `registry/path`. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type TarballImageAssetGrantPullPushResultOutput struct{ *pulumi.OutputState }
@@ -319,6 +365,16 @@ func (TarballImageAssetGrantPullPushResultOutput) ElementType() reflect.Type {
 // The id of the policy that was made.
 func (o TarballImageAssetGrantPullPushResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v TarballImageAssetGrantPullPushResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+func (o TarballImageAssetGrantPullPushResultOutput) ImageUri() pulumi.StringOutput {
+	return o.ApplyT(func(v TarballImageAssetGrantPullPushResult) string { return v.ImageUri }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`. Whoever uses it here waits for the grant.
+func (o TarballImageAssetGrantPullPushResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v TarballImageAssetGrantPullPushResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 // Let somebody push.
@@ -364,6 +420,10 @@ func (TarballImageAssetGrantPushArgs) ElementType() reflect.Type {
 type TarballImageAssetGrantPushResult struct {
 	// The id of the policy that was made.
 	GrantId string `pulumi:"grantId"`
+	// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+	ImageUri string `pulumi:"imageUri"`
+	// The repository, `registry/path`. Whoever uses it here waits for the grant.
+	RepositoryUrl string `pulumi:"repositoryUrl"`
 }
 
 type TarballImageAssetGrantPushResultOutput struct{ *pulumi.OutputState }
@@ -375,6 +435,16 @@ func (TarballImageAssetGrantPushResultOutput) ElementType() reflect.Type {
 // The id of the policy that was made.
 func (o TarballImageAssetGrantPushResultOutput) GrantId() pulumi.StringOutput {
 	return o.ApplyT(func(v TarballImageAssetGrantPushResult) string { return v.GrantId }).(pulumi.StringOutput)
+}
+
+// The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+func (o TarballImageAssetGrantPushResultOutput) ImageUri() pulumi.StringOutput {
+	return o.ApplyT(func(v TarballImageAssetGrantPushResult) string { return v.ImageUri }).(pulumi.StringOutput)
+}
+
+// The repository, `registry/path`. Whoever uses it here waits for the grant.
+func (o TarballImageAssetGrantPushResultOutput) RepositoryUrl() pulumi.StringOutput {
+	return o.ApplyT(func(v TarballImageAssetGrantPushResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
 type TarballImageAssetInput interface {

@@ -181,6 +181,20 @@ export interface PullPrincipalArgs {
 /**
  * A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
  */
+export interface RegistryAuth {
+    /**
+     * The password or token.
+     */
+    password: string;
+    /**
+     * The user's name.
+     */
+    username: string;
+}
+
+/**
+ * A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+ */
 export interface RegistryAuthArgs {
     /**
      * The password or token.

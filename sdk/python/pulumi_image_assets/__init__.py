@@ -8,6 +8,7 @@ import typing
 # Export this package's modules as members:
 from ._enums import *
 from .docker_image_asset import *
+from .get_image import *
 from .image_repository import *
 from .provider import *
 from .published_image import *

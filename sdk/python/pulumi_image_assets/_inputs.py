@@ -32,6 +32,8 @@ __all__ = [
     'NamedStatementArgsDict',
     'PullPrincipalArgs',
     'PullPrincipalArgsDict',
+    'RegistryAuth',
+    'RegistryAuthDict',
     'RegistryAuthArgs',
     'RegistryAuthArgsDict',
     'RegistryLoginArgs',
@@ -765,6 +767,58 @@ class PullPrincipalArgs:
     @service.setter
     def service(self, value: pulumi.Input[Optional[_builtins.str]]):
         pulumi.set(self, "service", value)
+
+
+class RegistryAuthDict(TypedDict):
+    """
+    A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+    """
+    password: _builtins.str
+    """
+    The password or token.
+    """
+    username: _builtins.str
+    """
+    The user's name.
+    """
+
+@pulumi.input_type
+class RegistryAuth:
+    def __init__(__self__, *,
+                 password: _builtins.str,
+                 username: _builtins.str):
+        """
+        A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+
+        :param _builtins.str password: The password or token.
+        :param _builtins.str username: The user's name.
+        """
+        pulumi.set(__self__, "password", password)
+        pulumi.set(__self__, "username", username)
+
+    @_builtins.property
+    @pulumi.getter
+    def password(self) -> _builtins.str:
+        """
+        The password or token.
+        """
+        return pulumi.get(self, "password")
+
+    @password.setter
+    def password(self, value: _builtins.str):
+        pulumi.set(self, "password", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def username(self) -> _builtins.str:
+        """
+        The user's name.
+        """
+        return pulumi.get(self, "username")
+
+    @username.setter
+    def username(self, value: _builtins.str):
+        pulumi.set(self, "username", value)
 
 
 class RegistryAuthArgsDict(TypedDict):

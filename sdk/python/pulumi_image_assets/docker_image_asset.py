@@ -784,10 +784,16 @@ class DockerImageAsset(pulumi.ComponentResource):
 
     @pulumi.output_type
     class AddToResourcePolicyResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, image_uri=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if image_uri and not isinstance(image_uri, str):
+                raise TypeError("Expected argument 'image_uri' to be a str")
+            pulumi.set(__self__, "image_uri", image_uri)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -796,6 +802,22 @@ class DockerImageAsset(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="imageUri")
+        def image_uri(self) -> _builtins.str:
+            """
+            The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "image_uri")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def add_to_resource_policy(__self__, *,
                                name: _builtins.str,
@@ -814,10 +836,16 @@ class DockerImageAsset(pulumi.ComponentResource):
 
     @pulumi.output_type
     class GrantResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, image_uri=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if image_uri and not isinstance(image_uri, str):
+                raise TypeError("Expected argument 'image_uri' to be a str")
+            pulumi.set(__self__, "image_uri", image_uri)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -826,6 +854,22 @@ class DockerImageAsset(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="imageUri")
+        def image_uri(self) -> _builtins.str:
+            """
+            The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "image_uri")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def grant(__self__, *,
               actions: pulumi.Input[Sequence[pulumi.Input[_builtins.str]]],
@@ -856,10 +900,16 @@ class DockerImageAsset(pulumi.ComponentResource):
 
     @pulumi.output_type
     class GrantPullResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, image_uri=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if image_uri and not isinstance(image_uri, str):
+                raise TypeError("Expected argument 'image_uri' to be a str")
+            pulumi.set(__self__, "image_uri", image_uri)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -868,6 +918,22 @@ class DockerImageAsset(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="imageUri")
+        def image_uri(self) -> _builtins.str:
+            """
+            The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "image_uri")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def grant_pull(__self__, *,
                    name: _builtins.str,
@@ -895,10 +961,16 @@ class DockerImageAsset(pulumi.ComponentResource):
 
     @pulumi.output_type
     class GrantPullPushResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, image_uri=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if image_uri and not isinstance(image_uri, str):
+                raise TypeError("Expected argument 'image_uri' to be a str")
+            pulumi.set(__self__, "image_uri", image_uri)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -907,6 +979,22 @@ class DockerImageAsset(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="imageUri")
+        def image_uri(self) -> _builtins.str:
+            """
+            The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "image_uri")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def grant_pull_push(__self__, *,
                         name: _builtins.str,
@@ -934,10 +1022,16 @@ class DockerImageAsset(pulumi.ComponentResource):
 
     @pulumi.output_type
     class GrantPushResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, image_uri=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if image_uri and not isinstance(image_uri, str):
+                raise TypeError("Expected argument 'image_uri' to be a str")
+            pulumi.set(__self__, "image_uri", image_uri)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -946,6 +1040,22 @@ class DockerImageAsset(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="imageUri")
+        def image_uri(self) -> _builtins.str:
+            """
+            The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "image_uri")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def grant_push(__self__, *,
                    name: _builtins.str,

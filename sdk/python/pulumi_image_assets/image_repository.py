@@ -270,10 +270,13 @@ class ImageRepository(pulumi.ComponentResource):
 
     @pulumi.output_type
     class AddToResourcePolicyResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -282,6 +285,14 @@ class ImageRepository(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def add_to_resource_policy(__self__, *,
                                name: _builtins.str,
@@ -300,10 +311,13 @@ class ImageRepository(pulumi.ComponentResource):
 
     @pulumi.output_type
     class GrantResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -312,6 +326,14 @@ class ImageRepository(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def grant(__self__, *,
               actions: pulumi.Input[Sequence[pulumi.Input[_builtins.str]]],
@@ -342,10 +364,13 @@ class ImageRepository(pulumi.ComponentResource):
 
     @pulumi.output_type
     class GrantPullResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -354,6 +379,14 @@ class ImageRepository(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def grant_pull(__self__, *,
                    name: _builtins.str,
@@ -381,10 +414,13 @@ class ImageRepository(pulumi.ComponentResource):
 
     @pulumi.output_type
     class GrantPullPushResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -393,6 +429,14 @@ class ImageRepository(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def grant_pull_push(__self__, *,
                         name: _builtins.str,
@@ -420,10 +464,13 @@ class ImageRepository(pulumi.ComponentResource):
 
     @pulumi.output_type
     class GrantPushResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -432,6 +479,14 @@ class ImageRepository(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def grant_push(__self__, *,
                    name: _builtins.str,

@@ -345,10 +345,16 @@ class TarballImageAsset(pulumi.ComponentResource):
 
     @pulumi.output_type
     class AddToResourcePolicyResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, image_uri=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if image_uri and not isinstance(image_uri, str):
+                raise TypeError("Expected argument 'image_uri' to be a str")
+            pulumi.set(__self__, "image_uri", image_uri)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -357,6 +363,22 @@ class TarballImageAsset(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="imageUri")
+        def image_uri(self) -> _builtins.str:
+            """
+            The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "image_uri")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def add_to_resource_policy(__self__, *,
                                name: _builtins.str,
@@ -375,10 +397,16 @@ class TarballImageAsset(pulumi.ComponentResource):
 
     @pulumi.output_type
     class GrantResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, image_uri=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if image_uri and not isinstance(image_uri, str):
+                raise TypeError("Expected argument 'image_uri' to be a str")
+            pulumi.set(__self__, "image_uri", image_uri)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -387,6 +415,22 @@ class TarballImageAsset(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="imageUri")
+        def image_uri(self) -> _builtins.str:
+            """
+            The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "image_uri")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def grant(__self__, *,
               actions: pulumi.Input[Sequence[pulumi.Input[_builtins.str]]],
@@ -417,10 +461,16 @@ class TarballImageAsset(pulumi.ComponentResource):
 
     @pulumi.output_type
     class GrantPullResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, image_uri=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if image_uri and not isinstance(image_uri, str):
+                raise TypeError("Expected argument 'image_uri' to be a str")
+            pulumi.set(__self__, "image_uri", image_uri)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -429,6 +479,22 @@ class TarballImageAsset(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="imageUri")
+        def image_uri(self) -> _builtins.str:
+            """
+            The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "image_uri")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def grant_pull(__self__, *,
                    name: _builtins.str,
@@ -456,10 +522,16 @@ class TarballImageAsset(pulumi.ComponentResource):
 
     @pulumi.output_type
     class GrantPullPushResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, image_uri=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if image_uri and not isinstance(image_uri, str):
+                raise TypeError("Expected argument 'image_uri' to be a str")
+            pulumi.set(__self__, "image_uri", image_uri)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -468,6 +540,22 @@ class TarballImageAsset(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="imageUri")
+        def image_uri(self) -> _builtins.str:
+            """
+            The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "image_uri")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def grant_pull_push(__self__, *,
                         name: _builtins.str,
@@ -495,10 +583,16 @@ class TarballImageAsset(pulumi.ComponentResource):
 
     @pulumi.output_type
     class GrantPushResult:
-        def __init__(__self__, grant_id=None):
+        def __init__(__self__, grant_id=None, image_uri=None, repository_url=None):
             if grant_id and not isinstance(grant_id, str):
                 raise TypeError("Expected argument 'grant_id' to be a str")
             pulumi.set(__self__, "grant_id", grant_id)
+            if image_uri and not isinstance(image_uri, str):
+                raise TypeError("Expected argument 'image_uri' to be a str")
+            pulumi.set(__self__, "image_uri", image_uri)
+            if repository_url and not isinstance(repository_url, str):
+                raise TypeError("Expected argument 'repository_url' to be a str")
+            pulumi.set(__self__, "repository_url", repository_url)
 
         @_builtins.property
         @pulumi.getter(name="grantId")
@@ -507,6 +601,22 @@ class TarballImageAsset(pulumi.ComponentResource):
             The id of the policy that was made.
             """
             return pulumi.get(self, "grant_id")
+
+        @_builtins.property
+        @pulumi.getter(name="imageUri")
+        def image_uri(self) -> _builtins.str:
+            """
+            The image's address, `repository:tag`; known in the first preview. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "image_uri")
+
+        @_builtins.property
+        @pulumi.getter(name="repositoryUrl")
+        def repository_url(self) -> _builtins.str:
+            """
+            The repository, `registry/path`. Whoever uses it here waits for the grant.
+            """
+            return pulumi.get(self, "repository_url")
 
     def grant_push(__self__, *,
                    name: _builtins.str,
