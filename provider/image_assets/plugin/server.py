@@ -318,7 +318,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if request.tok not in FUNCTIONS:
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"there is no function {request.tok} in this package")
         arguments, response = self.received(request.args), pb.InvokeResponse()
-        task = Task(cancelled=self.reporter.cancelled, secrets=self.secrets)
+        task = Task(cancelled=self.reporter.cancellation.deployment, secrets=self.secrets)
         try:
             answer = await self.offload(FUNCTIONS[request.tok], self.images, arguments, task)
         except InputError as error:
