@@ -108,7 +108,7 @@ DAMAGES: dict[str, Callable[[bytearray, random.Random], None]] = {
 
 
 @pytest.mark.parametrize("shape", WHOLE)
-@pytest.mark.parametrize("pack", ["plain", "gzip", "zstd"])
+@pytest.mark.parametrize("pack", ["plain", "gzip", "zstd", "xz", "bzip2"])
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_bytes_give_our_errors_only(tmp_path: Path, shape: str, pack: str, damage: str) -> None:
     whole = packed(WHOLE[shape], pack)

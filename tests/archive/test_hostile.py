@@ -169,6 +169,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "JSON that is no text": (lambda: saved_with(**{"manifest.json": b"\xff\xfe["}), "not valid JSON"),
     "NUL in a name": (lambda: listing([{"Config": "a\0b", "Layers": []}]), "does not hold"),
     "empty list": (lambda: listing([]), "does not list"),
+    "manifest of skopeo's dir:": (lambda: listing(json.loads(MANIFEST)), "as skopeo's `dir:` writes it"),
     "no list": (lambda: listing({"Config": CONFIG}), "does not list"),
     "item is no object": (lambda: listing(["x"]), "is not a JSON object"),
     "layers are no list": (lambda: listing([{"Config": CONFIG, "Layers": {"a": 1}}]), "Layers is not a list"),

@@ -37,10 +37,11 @@ SHAPES: dict[str, Callable[[MadeImage], bytes]] = {
     "blobs": docker_save_blobs,
     "gzip layers": lambda image: docker_save(image, pack="gzip"),
     "zstd layers": lambda image: docker_save(image, pack="zstd"),
+    "xz layers": lambda image: docker_save(image, pack="xz"),
 }
 
 
-@pytest.mark.parametrize("pack", ["plain", "gzip", "zstd"])
+@pytest.mark.parametrize("pack", ["plain", "gzip", "zstd", "xz"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_layer_arrives_whole_and_without_a_tag(
     publisher: Publisher, registry: Registry, repository_name: str, shape: str, pack: str
@@ -201,3 +202,15 @@ def test_an_archive_that_is_cut_while_it_is_sent_is_refused(
     assert [
         one for one in registry.requests(repository_name) if one.method == "PUT" and "/manifests/" in one.path
     ] == []
+
+
+@pytest.mark.parametrize("pack", ["plain", "xz", "bzip2"])
+def test_what_no_runtime_unpacks_is_packed_anew(
+    publisher: Publisher, registry: Registry, repository_name: str, pack: str
+) -> None:
+    """A layer in xz is the same layer, and the same blob, as the plain one."""
+    image = an_image("anew")
+    sent = publisher.send(docker_save(image, pack=pack), repository_name)
+    assert sent.manifest == publisher.send(docker_save(image), f"{repository_name}-plain").manifest
+    manifest = registry.manifest(repository_name, digest(sent))
+    assert {layer["mediaType"].rpartition(".")[2] for layer in manifest["layers"]} == {"gzip"}

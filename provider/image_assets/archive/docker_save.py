@@ -32,6 +32,10 @@ def candidates(contents: Contents, manifest: Member) -> list[Candidate[SavedImag
         ArchiveError: A document is damaged, or a config or layer is missing.
     """
     items = documents.parse(contents.document(manifest), MANIFEST)
+    if isinstance(items, dict) and "schemaVersion" in items:
+        raise refuse(
+            "is one image's manifest, as skopeo's `dir:` writes it; write `oci:` or `docker-archive:`", MANIFEST
+        )
     if not (isinstance(items, list) and 0 < len(items) <= _MAX_IMAGES):
         raise refuse(f"does not list between 1 and {_MAX_IMAGES} images", MANIFEST)
     return [_candidate(contents, documents.as_object(item, MANIFEST, f"[{at}]")) for at, item in enumerate(items)]
