@@ -11,7 +11,8 @@ from urllib.parse import parse_qs
 
 from tests.fakes.registry_store import NAME, Call, RefusedError, Reply
 
-_ACTIONS = {"GET": {"pull"}, "HEAD": {"pull"}, "DELETE": {"delete"}}
+_ACTIONS = {"GET": frozenset({"pull"}), "HEAD": frozenset({"pull"})}
+_WRITING = frozenset({"pull", "push"})
 _PATH = re.compile(rf"/v2/({NAME})/(?:blobs|manifests|tags)/")
 
 
@@ -38,6 +39,10 @@ class Auth:
         uses: Requests that a token is good for, or None.
         readers: Users who may only pull; `""` stands for those without a credential.
         challenge: Another header than the right one.
+        made_by_push: Whether a repository is there only once somebody got a token for pushing to it (Quay).
+        refused_actions: What the token server answers to a scope with an action, by action.
+        delete_needs: What a token must be good for where something is deleted.
+        expired: Status, code and message for a token that is no longer good; without, a challenge.
     """
 
     kind: str = "none"
@@ -49,6 +54,11 @@ class Auth:
     uses: int | None = None
     readers: frozenset[str] = frozenset()
     challenge: str = ""
+    made_by_push: bool = False
+    refused_actions: Mapping[str, int] = field(default_factory=dict)
+    delete_needs: frozenset[str] = frozenset({"delete"})
+    expired: tuple[int, str, str] | None = None
+    made: set[str] = field(init=False, default_factory=set)
     tokens: dict[str, Token] = field(init=False, default_factory=dict)
 
     def check(self, call: Call) -> None:
@@ -57,6 +67,8 @@ class Auth:
             return
         scheme, _, value = call.headers.get("authorization", "").partition(" ")
         allowed = {"basic": self._by_password, "bearer": self._by_token}[self.kind]
+        if self.expired and scheme.lower() == "bearer" and value not in self.tokens:
+            raise RefusedError(*self.expired)
         if scheme.lower() != self.kind or not allowed(call, value):
             raise RefusedError(401, "UNAUTHORIZED", "authentication required", WWW_Authenticate=self._challenge(call))
 
@@ -79,6 +91,9 @@ class Auth:
         for scope in scopes:
             _, path, actions = scope.split(":")
             wanted = set(actions.split(","))
+            for action in wanted & self.refused_actions.keys():
+                raise RefusedError(self.refused_actions[action], "DENIED", f"no {action} for you")
+            self.made |= {path} if "push" in wanted else set()
             granted[path] = wanted & {"pull"} if user in self.readers else wanted
         text = uuid.uuid4().hex
         self.tokens[text] = Token(granted, time.monotonic() + self.life, self.uses)
@@ -105,7 +120,13 @@ class Auth:
         if token.uses is not None:
             token.uses -= 1
         match = _PATH.match(call.path)
-        return match is None or _needed(call) <= token.scopes.get(match[1], set())
+        if match is None:
+            return True
+        is_made = not self.made_by_push or match[1] in self.made
+        return is_made and self._needed(call) <= token.scopes.get(match[1], set())
+
+    def _needed(self, call: Call) -> frozenset[str]:
+        return self.delete_needs if call.method == "DELETE" else _ACTIONS.get(call.method, _WRITING)
 
     def _challenge(self, call: Call) -> str:
         if self.challenge:
@@ -114,12 +135,8 @@ class Auth:
             return 'Basic realm="registry"'
         realm = self.realm or f"{call.headers['x-origin']}/token"
         match = _PATH.match(call.path)
-        scope = f',scope="repository:{match[1]}:{",".join(sorted(_needed(call)))}"' if match else ""
+        scope = f',scope="repository:{match[1]}:{",".join(sorted(self._needed(call)))}"' if match else ""
         return f'Bearer realm="{realm}",service="fake registry"{scope}'
-
-
-def _needed(call: Call) -> set[str]:
-    return _ACTIONS.get(call.method, {"pull", "push"})
 
 
 def basic_header(username: str, password: str) -> str:

@@ -38,6 +38,7 @@ class Rules:
         streamed: Whether a PATCH may come without Content-Range.
         relative: Whether Location is a path.
         blob_host: Where blobs are really read, as a URL's beginning.
+        head_at_storage: Whether HEAD of a blob is sent there too.
         names_digest: Whether manifests are answered with Docker-Content-Digest.
         heads: Whether HEAD of a manifest is known.
         largest_body: Bytes of the largest body that is let through; 413 above.
@@ -60,6 +61,7 @@ class Rules:
     streamed: bool = True
     relative: bool = False
     blob_host: str = ""
+    head_at_storage: bool = False
     names_digest: bool = True
     heads: bool = True
     largest_body: int | None = None
@@ -142,7 +144,7 @@ class Store:
     def get_blob(self, call: Call, path: str, digest: str) -> Reply:  # end-2
         content = self._blob(path, digest)
         headers = {"Docker-Content-Digest": digest, "Content-Type": "application/octet-stream"}
-        if self.rules.blob_host and call.method == "GET":
+        if self.rules.blob_host and (call.method == "GET" or self.rules.head_at_storage):
             return Reply(307, {"Location": f"{self.rules.blob_host}/data/{digest}?X-Signature=secret"})
         if self.rules.ranges and (start := re.fullmatch(r"bytes=(\d+)-", call.headers.get("range", ""))):
             rest = content[int(start[1]) :]

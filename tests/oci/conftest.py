@@ -73,7 +73,12 @@ def new_client() -> NewClient:
 
 
 # What interrupts is played over TLS too: there, the same break of a connection is another error.
-OVER_TLS = {"tests.oci.test_recovery", "tests.oci.test_giving_up", "tests.oci.test_interruptions"}
+OVER_TLS = {
+    "tests.oci.test_recovery",
+    "tests.oci.test_giving_up",
+    "tests.oci.test_interruptions",
+    "tests.oci.test_manners",
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
