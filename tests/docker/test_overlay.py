@@ -55,15 +55,16 @@ def test_docker_hub_has_the_key_that_docker_gives_it(name: str, tmp_path: Path) 
     assert list(config["auths"]) == ["https://index.docker.io/v1/"]
 
 
-def test_the_variable_that_beats_every_file_keeps_only_what_is_not_ours(tmp_path: Path) -> None:
+def test_the_variable_beats_the_files_and_not_our_logins_whoever_reads_it(tmp_path: Path) -> None:
     """N30: GitLab's runners set it."""
     theirs = {"theirs.example": {"auth": "bWU6dGhlaXJz"}}
     given = {**theirs, "https://Ours.example/v1/": {"auth": "bWU6b2xk"}}
     environ = write_config(tmp_path, {}) | {"DOCKER_AUTH_CONFIG": json.dumps({"auths": given})}
     with overlay(environ, {"ours.example": OURS}, BUILDX) as made:
-        assert json.loads(made.environment["DOCKER_AUTH_CONFIG"]) == {"auths": theirs}
-    with overlay(environ, {"ours.example": OURS, "theirs.example": OURS}, BUILDX) as made:
-        assert made.environment["DOCKER_AUTH_CONFIG"] == ""
+        config = json.loads((made.directory / "config.json").read_text())
+    assert made.environment["DOCKER_AUTH_CONFIG"] == ""
+    logins = {host: basic(entry) for host, entry in config["auths"].items()}
+    assert logins == {"ours.example": "we:our:password", "theirs.example": "me:theirs"}
 
 
 def test_a_token_for_the_registry_itself_stays_where_the_user_has_it(tmp_path: Path) -> None:
@@ -151,3 +152,11 @@ def test_podman_gets_its_own_logins_those_of_docker_and_ours(tmp_path: Path) -> 
     assert {host: basic(entry) for host, entry in auths.items()} == {
         "a.example": "docker", "b.example": "podman", "docker.io": "we:our:password"
     }  # fmt: skip
+
+
+def test_podman_gets_the_logins_of_the_variable_that_it_does_not_read(tmp_path: Path) -> None:
+    variable = json.dumps({"auths": {"a.example": {"auth": "bWU6dGhlaXJz"}}})
+    environ = write_config(tmp_path, {"auths": {"a.example": {"auth": "ZG9ja2Vy"}}, "credHelpers": {"a.example": "x"}})
+    with overlay(environ | {"DOCKER_AUTH_CONFIG": variable}, {}, PODMAN) as made:
+        config = json.loads(Path(made.environment["REGISTRY_AUTH_FILE"]).read_text())
+    assert (basic(config["auths"]["a.example"]), config["credHelpers"]) == ("me:theirs", {})

@@ -99,5 +99,13 @@ def test_a_refusal_names_what_was_looked_at_and_what_helps(tmp_path: Path) -> No
 
 def test_a_builder_gets_the_login_of_each_registry_by_the_image_that_is_named_there() -> None:
     asked = keychain({"a.io/app": "ann", "b.io/team/app": "bob", "b.io/x": "eve"}, {"c.io/deep": "setting"})
-    found = asked.for_builder([("a.io", "app"), ("b.io", "team/base"), ("d.io", "free")])
+    found = asked.for_builder([("a.io", "app"), ("b.io", "team/base"), ("d.io", "free")], ("a.io", "app"))
     assert {host: login.username for host, login in found.items()} == {"a.io": "ann", "b.io": "bob", "c.io": "setting"}
+
+
+def test_a_builder_that_pushes_nothing_gets_the_login_of_the_base_image() -> None:
+    """Builders know one login for a registry: of a base image and a target there, that which it needs."""
+    asked = keychain({"a.io/one/app": "ann", "a.io/two/base": "bob"}, own="ann")
+    base, pushed = ("a.io", "two/base"), ("a.io", "one/app")
+    assert user(asked.for_builder([base, pushed], pushed)["a.io"]) == "bob"
+    assert user(asked.for_builder([pushed, base], pushed)["a.io"]) == "ann"

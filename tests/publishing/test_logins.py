@@ -57,6 +57,29 @@ def test_an_image_goes_to_and_comes_from_a_private_registry_by_the_logins_given(
     assert snapshot(flavour.config) == before
 
 
+def test_a_login_in_the_environment_serves_every_builder_and_beats_no_login_given(
+    flavour: Flavour, context: Path, private: Repository, registry_with_auth: Registry
+) -> None:
+    """N30: GitLab's runners set `DOCKER_AUTH_CONFIG`, which some programs prefer to files and others never read."""
+    logins = {private.registry: right(registry_with_auth)}
+    stale = with_variable(flavour, private.registry, "nobody:old")
+    base = publish(built(stale, spec_for(stale, context, credentials=logins), private, Task()), private)
+    reference = f"{private}@{base}" if ":" in base else f"{private}:{base}"
+    (context / "Dockerfile").write_text(f"FROM {reference}\nCOPY busybox /again\n")
+    fresh = with_variable(flavour, private.registry, f"{registry_with_auth.username}:{registry_with_auth.password}")
+    for chosen, given in ((stale, logins), (fresh, {})):
+        spec = spec_for(chosen, context, credentials=given, build_flags=podman_flags(chosen))
+        name = publish(built(chosen, spec, private, Task()), private)
+        assert registry_with_auth.digest(private.path, name)
+
+
+def with_variable(flavour: Flavour, registry: str, login: str) -> Flavour:
+    """Give the environment a login."""
+    packed = base64.b64encode(login.encode()).decode()
+    variable = json.dumps({"auths": {registry: {"auth": packed}}})
+    return replace(flavour, environ={**flavour.environ, "DOCKER_AUTH_CONFIG": variable})
+
+
 def test_a_wrong_login_is_told_and_the_users_own_does_not_help(
     either: Flavour, context: Path, private: Repository, registry_with_auth: Registry
 ) -> None:

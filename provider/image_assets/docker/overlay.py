@@ -61,7 +61,8 @@ def overlay(
         RegistryError: The user's configuration cannot be read.
     """
     # A token for the registry itself comes from the user's own configuration, and no helper can tell one.
-    ours = {registry: login for registry, login in credentials.items() if not login.registry_token}
+    given = {**_in_variable(environ), **credentials}
+    ours = {registry: login for registry, login in given.items() if not login.registry_token}
     write = _write_auth_file if dialect.can(Feature.OWN_AUTH_FILE) else _write_docker_config
     with own_folder(folder) as directory:
         yield Overlay(directory, write(directory, environ, ours))
@@ -85,6 +86,14 @@ def _write_docker_config(
         # Builders are found by this directory, and buildx keeps its notes there: let it be the user's.
         environment["BUILDX_CONFIG"] = str((user / "buildx").resolve())
     return environment
+
+
+def _in_variable(environ: Mapping[str, str]) -> dict[str, Credential]:
+    """Return the logins of whole registries in the variable, which old versions of docker, and podman, do not read."""
+    found = variable_config(environ)
+    hosts = {host_of(key) for key in found.section("auths")} if found else set()
+    stored = {host: found.written(host, "") for host in hosts} if found else {}
+    return {host: login for host, login in stored.items() if login}
 
 
 def _without_ours(environ: Mapping[str, str], credentials: Mapping[str, Credential]) -> dict[str, str]:

@@ -130,5 +130,5 @@ def _hidden_arguments(spec: BuildSpec, environ: Mapping[str, str]) -> dict[str, 
 
 
 def _passwords(spec: BuildSpec) -> list[str]:
-    logins = spec.credentials.values()
+    logins = (*spec.credentials.values(), *spec.base_credentials.values())
     return [text for one in logins for text in (*one.secrets, *login_texts(one.username, one.password))]

@@ -36,7 +36,8 @@ class BuildSpec(BuildOptions):
         secrets: Never in an argument list, a layer or a log.
         executable: `docker`, or the name or path of a program with the same flags.
         builder: The buildx builder; None for the current one.
-        credentials: By registry as it stands in image names; for base images, caches and the push.
+        credentials: By registry as it stands in image names; for the push, base images and caches.
+        base_credentials: The same where the builder does not push, so that base images come first; empty: the same.
         hidden: Texts that must not be shown, apart from the secrets: values of build args that are secret.
         shown_context: The context to name in messages, where `context` is a temporary copy.
         shown_dockerfile: The Dockerfile to name in messages, where `dockerfile` is a temporary copy.
@@ -49,6 +50,7 @@ class BuildSpec(BuildOptions):
     executable: str = "docker"
     builder: str | None = None
     credentials: Mapping[str, Credential] = field(default_factory=dict, repr=False)
+    base_credentials: Mapping[str, Credential] = field(default_factory=dict, repr=False)
     hidden: tuple[str, ...] = field(default=(), repr=False)
     shown_context: Path | None = None
     shown_dockerfile: Path | None = None

@@ -95,15 +95,14 @@ class ProgramKeychain(Keychain):
         near = self.logins.given.near(registry, repository)
         return self.logins.configured.resolve(registry, repository) or (credential(near, INPUT) if near else None)
 
-    def for_builder(self, images: Iterable[tuple[str, str]]) -> dict[str, Credential]:
+    def for_builder(self, images: Iterable[tuple[str, str]], pushed: tuple[str, str]) -> dict[str, Credential]:
         """Return by registry the logins that a builder needs for images (registry, path), the first of each counting.
 
-        Docker's own are in its configuration already, but for the first image's, which is pushed. One that is missed
-        is the builder's to complain of: its own error tells more.
+        Docker's own are in its configuration already, but for that of the image that is pushed, which may be podman's.
+        One that is missed is the builder's to complain of: its own error tells more.
         """
-        pushed, *others = images
         found: dict[str, Credential] = {}
-        for place in (pushed, *others, *self.logins.places()):
+        for place in (*images, *self.logins.places()):
             if place[0] not in found and (login := self._for_builder(*place, stored=place == pushed)):
                 found[place[0]] = login
         return found

@@ -134,13 +134,18 @@ def try_build(spec: BuildSpec, task: Task, environ: Mapping[str, str] = os.envir
         CancelledByUserError: The user cancelled; the build has ended.
     """
     engine = probe(spec.executable, spec.builder, task, environ)
-    tried = replace(spec, cache_to=())
+    tried = replace(_without_push(spec), cache_to=())
     if engine.program.dialect.can(Feature.BUILD_ONLY):
         with BuildRun(tried, engine, task) as job:
             return job.run(ToNowhere())
     image = _build_here(tried, engine, task)
     image.discard()
     return image.report
+
+
+def _without_push(spec: BuildSpec) -> BuildSpec:
+    """Return what a builder is asked for that pushes nothing."""
+    return replace(spec, credentials=spec.base_credentials or spec.credentials)
 
 
 def _build_and_push(spec: BuildSpec, name: str, engine: Engine, task: Task) -> PushedByDigest:
@@ -185,7 +190,7 @@ def _build_here(spec: BuildSpec, engine: Engine, task: Task) -> StoredImage:
     store.sweep()
     holder = new_holder()
     try:
-        with BuildRun(spec, engine, task) as job:
+        with BuildRun(_without_push(spec), engine, task) as job:
             report = job.run(ToStore(holder))
         facts = _inspect(store, holder)
         _check_platform(spec, facts.platform)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +28,7 @@ def build_spec(request: PublishRequest, context: Staged, settings: Settings, reg
         "platforms": platforms_of(inputs, settings),
         "labels": {**resource_labels(request.job), **inputs.labels},
     }
+    to_push, to_build = credentials(request, tuple(texts_of(inputs, context.dockerfile)), registries)
     return BuildSpec(
         **{option.name: getattr(inputs, option.name) for option in dataclasses.fields(BuildOptions)} | made_here,
         context=context.directory,
@@ -35,7 +36,8 @@ def build_spec(request: PublishRequest, context: Staged, settings: Settings, reg
         secrets=tuple(secret_sources(request.build_secrets)),
         executable=builder.get("executable", "docker"),
         builder=builder.get("name"),
-        credentials=credentials(request, texts_of(inputs, context.dockerfile), registries),
+        credentials=to_push,
+        base_credentials=to_build,
         hidden=request.hidden,
         shown_context=Path(inputs.directory or ""),
         shown_dockerfile=dockerfile_of(inputs, settings),
@@ -54,18 +56,24 @@ def resource_labels(job: Job) -> dict[str, str]:
     return {"io.pulumi.project": job.project, "io.pulumi.stack": job.stack, "io.pulumi.resource": job.name}
 
 
-def credentials(request: PublishRequest, texts: Iterable[str], registries: Registries) -> Mapping[str, Credential]:
-    """Return the logins that the builder needs: to push, for base images and for caches."""
+def credentials(
+    request: PublishRequest, texts: Sequence[str], registries: Registries
+) -> tuple[Mapping[str, Credential], Mapping[str, Credential]]:
+    """Return the logins of a builder for base images, caches and the push, and those of one that pushes nothing.
+
+    Builders know one login for a registry, so it matters which image comes first.
+    """
     logins, target = registries.logins, request.target.repository
-    read = tuple(texts)
     images = [
         (image.repository.registry, image.repository.full_path)
         for host in sorted({host for host, _ in logins.places()})
-        for image in sorted(images_of(host, read), key=str)
+        for image in sorted(images_of(host, texts), key=str)
     ]
-    ecr = [(host, "") for host in sorted(ecr_hosts(read))]
+    ecr = [(host, "") for host in sorted(ecr_hosts(texts))]
+    pushed = (target.registry, target.full_path)
     keychain = logins.keychain(request.login, request.job.task)
-    return keychain.for_builder([(target.registry, target.full_path), *images, *ecr])
+    others = [*images, *ecr]
+    return keychain.for_builder([pushed, *others], pushed), keychain.for_builder([*others, pushed], pushed)
 
 
 def ecr_hosts(texts: Iterable[str]) -> set[str]:
