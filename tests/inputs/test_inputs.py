@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from image_assets.errors import InputError, Problem
-from image_assets.inputs.image import parse, parse_stored
+from image_assets.inputs.image import asset_problems, parse, parse_stored
 from image_assets.inputs.in_memory import IN_MEMORY
 from image_assets.values import UNKNOWN, Secret
 
@@ -121,3 +121,26 @@ def test_the_states_marker_stands_for_nothing() -> None:
 def test_an_archive_has_no_build_options() -> None:
     found = problems_of({"tarballFile": "a.tar", "repository": "r.example/x", "buildArgs": {}})
     assert list(found) == ["buildArgs"]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({}, ("directory", "is missing: write ")),
+        ({"directory": ""}, ("directory", "must not be empty: write ")),
+        ({"directory": None}, ("directory", "is missing: write ")),
+        (
+            {"directory": "a", "registryAuth": {"username": "u"}},
+            ("registryAuth.password", "write the password or token"),
+        ),
+        (
+            {"directory": "a", "registryAuth": {"username": "", "password": "p"}},
+            ("registryAuth.username", "not be empty"),
+        ),
+    ],
+)
+def test_what_must_be_there_is_named_with_what_to_write(given: dict[str, Any], problem: tuple[str, str]) -> None:
+    found = list(asset_problems("image-assets:index:DockerImageAsset", given))
+    assert [one.path for one in found] == [problem[0]]
+    assert problem[1] in found[0].reason
+    assert "leave it out" not in found[0].reason

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from image_assets.errors import InputError, Problem
-from image_assets.inputs.grant_fields import GRANT_METHODS
-from image_assets.inputs.types import nearest
+from image_assets.inputs.grant_fields import GRANT_METHODS, STATEMENT
+from image_assets.inputs.types import describe, missing, nearest
 from image_assets.repository_policy import rules
 from image_assets.values import UNKNOWN, Secret, has_secret, has_unknown
 
@@ -33,7 +33,7 @@ def twin_problems(twins: Mapping[str, Any]) -> Iterator[Problem]:
         if _is_closed(grants):
             continue
         if not isinstance(grants, list):
-            yield Problem(key, "must be a list")
+            yield Problem(key, f"must be a list of grants, not {describe(grants)}")
             continue
         for index, grant in enumerate(grants):
             path = f"{key}[{index}]"
@@ -48,7 +48,7 @@ def twin_problems(twins: Mapping[str, Any]) -> Iterator[Problem]:
 def grant_problems(method: str, args: Any, path: str) -> Iterator[Problem]:
     """Yield everything that is wrong with one grant, as far as it is known."""
     if not isinstance(args, Mapping):
-        yield Problem(path, "must be an object")
+        yield Problem(path, f"must be an object, not {describe(args)}")
         return
     rows = [row.name for row in GRANT_METHODS[method][1]]
     prefix = f"{path}." if path else ""
@@ -112,7 +112,7 @@ def _action_problems(actions: Any, path: str) -> Iterator[Problem]:
 
 def _statement_problems(statement: Any, path: str) -> Iterator[Problem]:
     if statement is None:
-        yield Problem(path, "is missing")
+        yield Problem(path, missing(STATEMENT.doc))
     elif not has_unknown(statement) and not has_secret(statement):
         yield from rules.statement_problems(statement, path)
 

@@ -183,7 +183,11 @@ def _facts(image: Mapping[str, Any]) -> ImageFacts:
 
 
 def _last_line(finished: Finished) -> str:
-    return finished.errors.decode(errors="replace").strip().splitlines()[-1:][0] if finished.errors.strip() else "?"
+    return (
+        finished.errors.decode(errors="replace").strip().splitlines()[-1:][0]
+        if finished.errors.strip()
+        else "it said nothing"
+    )
 
 
 def _is_loopback(reference: str) -> bool:

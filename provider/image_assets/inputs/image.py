@@ -12,7 +12,7 @@ from image_assets.inputs.grant_fields import GRANTS_FIELDS
 from image_assets.inputs.in_memory import is_marker, marker_problems, secret_texts
 from image_assets.inputs.options import BuildOptions
 from image_assets.inputs.source_fields import ARCHIVE_FIELDS, SOURCE_FIELDS
-from image_assets.inputs.types import empty, freeze, join, plain, problems, unknown_names
+from image_assets.inputs.types import empty, freeze, join, lacking, missing, plain, problems, unknown_names
 from image_assets.reference import Repository
 from image_assets.values import UNKNOWN
 
@@ -123,7 +123,7 @@ def attribute(wire_name: str) -> str:
 def input_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield everything that is wrong with an image's inputs, as far as they tell it alone."""
     if values.get("repository") is None:
-        yield Problem("repository", "is missing")
+        yield Problem("repository", missing(next(row.doc for row in fields_of(values) if row.name == "repository")))
     yield from marker_problems(fields_of(values), values)
     yield from row_problems(fields_of(values), values, COMPUTED)
 
@@ -143,8 +143,8 @@ def row_problems(rows: tuple[Field, ...], values: Mapping[str, Any], more: tuple
     yield from unknown_names(values, [*(row.name for row in rows), *more], "")
     for row in rows:
         value = values.get(row.name)
-        if plain(value) is None and row.required:
-            yield Problem(row.name, "is missing")
+        if lack := lacking(row, value):
+            yield Problem(row.name, lack)
         elif plain(value) is not None and not is_marker(row, value):
             yield from problems(row.shape, value, row.name)
     for first, second, reason in CONTRADICTIONS:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from image_assets.errors import Problem
 from image_assets.secrets import MASK, texts_of
@@ -279,11 +279,45 @@ def _of_secret(problem: Problem, value: Any) -> Problem:
 
 def member_problems(member: Property, value: Any, path: str) -> Iterator[Problem]:
     """Yield what is wrong with one member of a record."""
-    if plain(value) is None:
-        if member.required:
-            yield Problem(join(path, member.name), "is missing")
-        return
-    yield from problems(member.shape, value, join(path, member.name))
+    where = join(path, member.name)
+    if lack := lacking(member, value):
+        yield Problem(where, lack)
+    elif plain(value) is not None:
+        yield from problems(member.shape, value, where)
+
+
+class Named(Protocol):
+    """What a program gives under a name."""
+
+    @property
+    def shape(self) -> "Shape":
+        """Its type."""
+
+    @property
+    def doc(self) -> str:
+        """Its documentation."""
+
+    @property
+    def required(self) -> bool:
+        """Whether the program must give it."""
+
+
+def lacking(row: Named, value: Any) -> str | None:
+    """Say what to write for something that must be there and is not, or is empty."""
+    if not row.required or plain(value) not in (None, ""):
+        return None
+    return missing(row.doc) if plain(value) is None else f"must not be empty: {_to_write(row.doc)}"
+
+
+def missing(doc: str) -> str:
+    """Say that something is missing, and what to write, by its documentation."""
+    return f"is missing: {_to_write(doc)}"
+
+
+def _to_write(doc: str) -> str:
+    sentence = re.split(r"\.(?:\s|$)", doc, maxsplit=1)[0]
+    is_name = sentence[:2].isupper()
+    return f"write {sentence if is_name else sentence[:1].lower() + sentence[1:]}"
 
 
 def unknown_names(value: Mapping[str, Any], known: list[str], path: str) -> Iterator[Problem]:

@@ -204,7 +204,7 @@ def _build_here(spec: BuildSpec, engine: Engine, task: Task) -> StoredImage:
 def _inspect(store: Store, name: str) -> ImageFacts:
     facts = store.inspect(name)
     if facts is None:
-        raise BuildError(f"{store.engine.title} built an image that its engine's store does not hold")
+        raise BuildError(f"{store.engine.title} built an image that its engine's store does not hold: run it again")
     return facts
 
 

@@ -18,7 +18,7 @@ from image_assets.aws.settings import AwsSettings
 from image_assets.custom_resource import Change, Job, Kind, State, Values
 from image_assets.errors import CloudError, InputError, Problem
 from image_assets.inputs.grant_fields import POLICY_STATEMENT_FIELDS
-from image_assets.inputs.types import EMPTY, join, plain, problems, unknown_names
+from image_assets.inputs.types import EMPTY, join, missing, plain, problems, unknown_names
 from image_assets.reference import Repository
 from image_assets.repository_policy import document, rules
 from image_assets.repository_policy.ledger import Ledger
@@ -230,7 +230,7 @@ def input_problems(values: Values, *, emulated: bool = False) -> Iterator[Proble
     for field in POLICY_STATEMENT_FIELDS:
         value = values.get(field.name)
         if value is None and field.required:
-            yield Problem(field.name, "is missing")
+            yield Problem(field.name, missing(field.doc))
         elif value is not None and field.name not in ("statement", "sid"):
             yield from problems(field.shape, value, field.name)
     sid, own = plain(values.get("sid")), _own_sid(values)

@@ -141,7 +141,7 @@ def _effect_problems(effect: Any, path: str) -> Iterator[Problem]:
 def _one_of(statement: Statement, one: str, other: str, path: str) -> Iterator[Problem]:
     given = [name for name in (one, other) if statement.get(name) is not None]
     if not given:
-        yield Problem(f"{path}.{one}", "is missing")
+        yield Problem(f"{path}.{one}", f"is missing: write {one} or {other}")
     elif len(given) > 1:
         yield Problem(f"{path}.{other}", f"contradicts {one}: give one of them")
 
