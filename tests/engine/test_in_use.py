@@ -88,6 +88,14 @@ def test_both_of_two_equal_assets_take_the_tag_with_them(
     assert registry.tags(repository_name) == []
 
 
+def test_a_destroy_that_runs_the_program_removes_the_tag(
+    project: Project, registry: Registry, repository_name: str
+) -> None:
+    project.up()
+    project.destroy("--run-program")
+    assert registry.tags(repository_name) == []
+
+
 def test_an_asset_that_is_no_target_keeps_its_tag(
     project: Project, registry: Registry, repository: str, repository_name: str
 ) -> None:

@@ -58,6 +58,7 @@ class PublishedImage:
         self.handover = Handover()
         self.copies = Copies()
         self.ledger = Ledger()
+        self.checked: set[str] = set()
         self.lookups = Lookups()
         self.gone: set[str] = set()
         self.refused: dict[str, tuple[Problem, ...]] = {}
@@ -128,6 +129,7 @@ class PublishedImage:
         refuse(self.refused.get(job.urn, ()))
         refuse((*input_problems(news), *location_problems(news, self.settings, self.base)))
         inputs = self.inputs_of(news)
+        self.checked.add(job.urn)
         self.handover.keep(job.urn, inputs)
         self.given.enter(job.urn, inputs.destination, inputs.registry_auth)
         taken = self.fingerprints.of(inputs, job.task)
@@ -275,9 +277,11 @@ class PublishedImage:
         """
         uri, extra = plain(outputs.get("imageUri")), plain(values.get("extraTags"))
         if isinstance(uri, str) and uri:
-            target = parse_import(uri)
+            image, target = child_urn(urn), parse_import(uri)
             tags = (target.tag, *(tag for tag in (extra if isinstance(extra, list) else ()) if isinstance(tag, str)))
-            self.ledger.leave_with(child_urn(urn), target.repository, tags)
+            # What was not checked is no target of an update, or of a destroy that runs the program.
+            note = self.ledger.leave_with if image in self.checked else self.ledger.need
+            note(image, target.repository, tags)
 
     def note_copy(self, old: State) -> None:
         """Remember where a stored image is, in case the program now wants it in another repository too."""

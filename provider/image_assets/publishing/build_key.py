@@ -9,9 +9,15 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
+from image_assets.inputs.options import BuildOptions
 from image_assets.publishing.request import PublishRequest
+
+#: Options of which the fingerprint knows what reaches the build (directories by content, the default platform), and
+#: caches, which do not change what is built.
+_LEFT_OUT = frozenset({"build_contexts", "platforms", "cache_from", "cache_to"})
 
 
 def build_key(request: PublishRequest, whole_fingerprint: str) -> str:
@@ -21,10 +27,11 @@ def build_key(request: PublishRequest, whole_fingerprint: str) -> str:
         request: What is built.
         whole_fingerprint: The fingerprint of the same inputs without `invalidation`.
     """
-    inputs = request.inputs
+    options = {field.name: getattr(request.inputs, field.name) for field in fields(BuildOptions)}
+    told = {name: value for name, value in options.items() if name not in _LEFT_OUT}
     secrets = {name: secret_digest(source) for name, source in request.build_secrets.items()}
-    parts = (whole_fingerprint, dict(inputs.labels), secrets, inputs.build_ssh, inputs.cache_disabled)
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
+    text = json.dumps((whole_fingerprint, told, secrets), sort_keys=True, default=dict)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def secret_digest(source: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_assets.context import describe_change, staged
-from image_assets.errors import ChangedDuringBuildError, RegistryError
+from image_assets.errors import ChangedDuringBuildError, CloudError, RegistryError
 from image_assets.inputs.settings import Settings
 from image_assets.logins.given import GivenLogins, Login
 from image_assets.logins.registries import Registries
@@ -160,7 +160,9 @@ class Publisher:
             written = write_tag(client, target.repository.full_path, target.tag, sent, task, expected)
         if self.settings.build_output != "quiet":
             task.info(f"published {target} ({written.digest}) in {time.monotonic() - started:.1f} s")
-        return Published(written.digest, (target.tag,))
+        # Somebody else may have been faster; which of two pushes of the engine was, nobody tells.
+        is_ours = sent.manifest is None or sent.manifest.descriptor.digest == written.digest
+        return Published(written.digest, (target.tag,) if is_ours else ())
 
     def sent(self, request: PublishRequest, client: RegistryClient, key: str | None) -> Sending:
         """Send an image without its tag, and keep what writing the tag may still need."""
@@ -177,7 +179,7 @@ class Publisher:
             try:
                 found = Source(source, place.repository.full_path, place.digest or "")
                 return copy(found, client, path, task, self.memory)
-            except RegistryError as error:
+            except (RegistryError, CloudError) as error:
                 task.debug(f"{place} could not be copied: {error}")
         return None
 
