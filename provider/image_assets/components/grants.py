@@ -7,21 +7,15 @@ policy. Which of them is given decides, not its value, so a grant is the same wh
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
-from image_assets.aws.ecr import Aws, EcrKeychain
 from image_assets.aws.names import RepositoryArn, arn_of
-from image_assets.aws.settings import AwsSettings
 from image_assets.components.component import OWN_PACKAGE, Component
 from image_assets.components.grant_checks import GRANTEES, TWINS, account_text, grant_problems, refuse, twin_problems
-from image_assets.errors import InputError
 from image_assets.protocol.monitor import Resource
 from image_assets.protocol.outputs import Output, all_of
 from image_assets.reference import Repository
 from image_assets.repository_policy import rules
-from image_assets.repository_policy.resource import NOT_ECR
-from image_assets.task import Task
 from image_assets.values import Secret, reveal
 
 #: The child that owns one statement; see `repository_policy`.
@@ -167,10 +161,10 @@ async def repository_arn(component: Component, url: Output) -> Output:
     if found.value is not None:
         return found
     # An emulator is asked, since its host does not tell.
-    settings, repository = component.deployment.aws_settings, Repository.parse(reveal(url.value))
-    arn = await asyncio.to_thread(_keychain(settings).arn, repository.registry, repository.path)
-    if arn is None:
-        raise InputError.single("repository", f'"{repository}" {NOT_ECR}')
+    from image_assets.components.emulated import ask_arn  # noqa: PLC0415 - loads the client of ECR
+
+    repository = Repository.parse(reveal(url.value))
+    arn = await asyncio.to_thread(ask_arn, component.deployment.aws_settings, repository)
     return url.map(lambda _: arn)
 
 
@@ -178,8 +172,3 @@ def find_arn(url: str) -> RepositoryArn | None:
     """Return the ARN of a repository that its host tells; None if it does not."""
     repository = Repository.parse(url)
     return arn_of(repository.registry, repository.path)
-
-
-@cache
-def _keychain(settings: AwsSettings) -> EcrKeychain:
-    return EcrKeychain(Aws(settings), Task())

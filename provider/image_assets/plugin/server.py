@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,7 +38,6 @@ from image_assets.protocol.messages import CHANNEL_OPTIONS, plugin_pb2, provider
 from image_assets.protocol.messages import provider_pb2 as pb
 from image_assets.protocol.monitor import Monitor, MonitorGoneError, connect
 from image_assets.protocol.outputs import Output
-from image_assets.repository_policy.resource import RepositoryPolicyStatement
 from image_assets.secrets import Secrets
 from image_assets.task import Task
 from image_assets.values import Secret, has_secret, reveal
@@ -85,9 +84,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def configure(self, settings: Settings) -> None:
         """Serve resources with these settings from now on."""
         self.images = PublishedImage(settings, Path.cwd())
-        self.resources: dict[str, CustomResource] = {
-            "image-assets:index:PublishedImage": self.images,
-            "image-assets:index:RepositoryPolicyStatement": RepositoryPolicyStatement(settings.aws),
+        self.resources: dict[str, Callable[[], CustomResource]] = {
+            "image-assets:index:PublishedImage": lambda: self.images,
+            "image-assets:index:RepositoryPolicyStatement": cache(partial(policy_statements, settings)),
         }
 
     # --- the plugin itself ---
@@ -352,7 +351,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if kind not in self.resources:
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"there is no resource type {kind} in this package")
         task = self.reporter.task(request.urn, is_update=is_update)
-        return self.resources[kind], Job(request.urn, task, preview=preview)
+        return self.resources[kind](), Job(request.urn, task, preview=preview)
 
     async def offload(self, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking function on the resources' own threads."""
@@ -397,6 +396,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         except Exception as error:
             await context.abort(*status_of(error, self.secrets))
             raise
+
+
+def policy_statements(settings: Settings) -> CustomResource:
+    """Return the resource type of policy statements; most programs have none, and its client of AWS takes a moment."""
+    from image_assets.repository_policy.resource import RepositoryPolicyStatement  # noqa: PLC0415 - see above
+
+    return RepositoryPolicyStatement(settings.aws)
 
 
 def encoded(outputs: Mapping[str, Output]) -> struct_pb2.Struct:

@@ -32,8 +32,6 @@ _PRINCIPAL_PAUSE = 3.0
 #: Characters that a policy's text may have (ECR API reference, SetRepositoryPolicy, `policyText`).
 _LONGEST_POLICY = 10240
 
-NOT_ECR = "is not an Amazon ECR repository, and only those have policies: grant access where that registry is run"
-
 
 class RepositoryPolicyStatement:
     """One statement, known by its Sid; see `custom_resource.CustomResource` for the methods.
@@ -215,7 +213,7 @@ class RepositoryPolicyStatement:
         keychain = self._keychains.setdefault(aws, EcrKeychain(aws, job.task.of_deployment()))
         arn = keychain.arn(repository.registry, repository.path)
         if arn is None:
-            raise InputError.single("repositoryUrl", f'"{repository}" {NOT_ECR}')
+            raise InputError.single("repositoryUrl", f'"{repository}" {rules.NOT_ECR}')
         return arn
 
     def _aws(self, inputs: Values) -> Aws:
@@ -251,7 +249,7 @@ def _url_problems(url: Any, *, emulated: bool) -> Iterator[Problem]:
         yield Problem("repositoryUrl", str(error))
         return
     if not emulated and arn_of(repository.registry, repository.path) is None:
-        yield Problem("repositoryUrl", f'"{url}" {NOT_ECR}')
+        yield Problem("repositoryUrl", f'"{url}" {rules.NOT_ECR}')
 
 
 def statement_changes(old: Any, new: Any) -> Iterator[Change]:

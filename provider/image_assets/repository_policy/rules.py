@@ -14,6 +14,8 @@ from typing import Any
 from image_assets.errors import Problem
 from image_assets.values import UNKNOWN, Secret
 
+NOT_ECR = "is not an Amazon ECR repository, and only those have policies: grant access where that registry is run"
+
 Statement = Mapping[str, Any]
 
 #: The actions that AWS CDK grants (aws-cdk-lib, aws-ecr, `RepositoryBase`).

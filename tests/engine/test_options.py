@@ -1,0 +1,150 @@
+"""Pulumi's own options on assets and on their children, and programs whose files are gone."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import NewContext, NewProject
+from tests.support.contexts import write_files
+from tests.support.project import Project
+from tests.support.registry import Registry
+
+pytestmark = pytest.mark.usefixtures("docker_engine")
+
+DOCKERFILE = "FROM scratch\nARG V\nCOPY . /\n"
+
+
+def program(repository: str, options: dict[str, Any] | None = None, name: str = "app", **inputs: Any) -> str:
+    properties = {"directory": "app", "repository": repository, **inputs}
+    asset = {"type": "image-assets:DockerImageAsset", "properties": properties, "options": options or {}}
+    return f"resources: {json.dumps({name: asset})}\noutputs: {{uri: '${{{name}.imageUri}}'}}\n"
+
+
+@pytest.fixture
+def repository(registry: Registry, repository_name: str) -> str:
+    return f"{registry.address}/{repository_name}"
+
+
+def make(new_project: NewProject, text: str) -> Project:
+    project = new_project(text)
+    write_files(project.folder / "app", {"Dockerfile": DOCKERFILE, "a.txt": "one"})
+    return project
+
+
+def image_ops(run: Any) -> list[str]:
+    return [step.op for step in run.steps if step.type.endswith("PublishedImage")]
+
+
+def test_what_is_ignored_changes_nothing(new_project: NewProject, repository: str) -> None:
+    project = make(new_project, program(repository, {"ignoreChanges": ["buildArgs.V"]}, buildArgs={"V": "1"}))
+    project.up()
+    project.write(program(repository, {"ignoreChanges": ["buildArgs.V"]}, buildArgs={"V": "2"}))
+    project.up(expect_no_changes=True)
+    project.write(program(repository, {"ignoreChanges": ["*"]}, buildArgs={"V": "3"}))
+    (project.folder / "app" / "a.txt").write_text("two")
+    project.preview(expect_no_changes=True)
+    project.up(expect_no_changes=True)
+    # What was ignored is not taken for what is there: without the option it is a change.
+    project.write(program(repository, buildArgs={"V": "3"}))
+    assert image_ops(project.up()) == ["update"]
+
+
+def test_a_time_limit_ends_the_build(new_project: NewProject, busybox_context: NewContext, repository: str) -> None:
+    project = new_project(program(repository, {"customTimeouts": {"create": "3s"}}))
+    step = 'FROM scratch\nCOPY . /\nRUN ["/busybox", "sleep", "60"]\n'
+    busybox_context({"unique.txt": repository}, dockerfile=step, folder=project.folder / "app")
+    failed = project.up(check=False)
+    assert failed.code != 0
+    assert "within 3 s, the time that `customTimeouts` gives it" in failed.messages("error")
+    assert failed.seconds < 25
+    busybox_context({"unique.txt": repository}, dockerfile="FROM scratch\nCOPY . /\n", folder=project.folder / "app")
+    project.write(program(repository, {"customTimeouts": {"create": "5m"}}))
+    project.up()
+
+
+def test_outputs_can_be_made_secret(new_project: NewProject, repository: str) -> None:
+    secret = {"additionalSecretOutputs": ["imageUri", "repositoryUrl", "imageDigest"]}
+    project = make(new_project, program(repository, secret))
+    project.up()
+    for type_ending in ("PublishedImage", "DockerImageAsset"):
+        stored = next(r for r in project.state(show_secrets=False) if r["type"].endswith(type_ending))
+        assert all("ciphertext" in stored["outputs"][name] for name in secret["additionalSecretOutputs"])
+    project.up(expect_no_changes=True)
+    project.refresh(expect_no_changes=True)
+    stored = next(r for r in project.state(show_secrets=False) if r["type"].endswith("PublishedImage"))
+    assert "ciphertext" in stored["outputs"]["imageDigest"]
+    (project.folder / "app" / "a.txt").write_text("two")
+    assert image_ops(project.up()) == ["update"]
+    project.up(expect_no_changes=True)
+    project.destroy()
+
+
+def test_replacing_protecting_and_renaming(new_project: NewProject, repository: str) -> None:
+    options: dict[str, Any] = {"replaceOnChanges": ["buildArgs"]}
+    project = make(new_project, program(repository, options, buildArgs={"V": "1"}))
+    project.up()
+    project.write(program(repository, options, buildArgs={"V": "2"}))
+    assert "replace" in image_ops(project.up())
+    project.write(program(repository, {"aliases": [{"name": "app"}], "protect": True}, "renamed", buildArgs={"V": "2"}))
+    assert not {"create", "delete", "replace"} & set(image_ops(project.up()))
+    project.up(expect_no_changes=True)
+    refused = project.destroy(check=False)
+    assert refused.code != 0
+    assert "protect" in refused.text
+    project.write(program(repository, {"aliases": [{"name": "app"}]}, "renamed", buildArgs={"V": "2"}))
+    project.up()
+    project.destroy()
+
+
+def test_a_retained_image_is_not_asked_to_go(
+    new_project: NewProject, repository: str, registry: Registry, repository_name: str
+) -> None:
+    project = make(new_project, program(repository, {"retainOnDelete": True}, retainOnDelete=False))
+    project.up()
+    project.destroy()
+    assert len(registry.tags(repository_name)) == 1
+
+
+@pytest.mark.parametrize("flags", [[], ["--run-program"]])
+def test_a_program_whose_files_are_gone_can_be_refreshed_and_destroyed(
+    new_project: NewProject, repository: str, flags: list[str]
+) -> None:
+    project = make(new_project, program(repository))
+    project.up()
+    shutil.rmtree(project.folder / "app")
+    refused = project.preview(check=False)
+    assert "there is no directory at" in refused.messages("error")
+    project.refresh(*flags)
+    assert len([r for r in project.state() if r["type"].startswith("image-assets:")]) == 2
+    project.destroy(*flags)
+    assert not any(r["type"].startswith("image-assets:") for r in project.state())
+
+
+TRANSFORMED = """
+import pulumi, pulumi_image_assets as assets
+
+def keep(args):
+    if args.type_.endswith("PublishedImage"):
+        opts = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(
+            ignore_changes=["*"], additional_secret_outputs=["imageTag"], protect=True))
+        return pulumi.ResourceTransformResult(args.props, opts)
+    return None
+
+assets.DockerImageAsset("app", directory="app", repository="{repository}",
+    opts=pulumi.ResourceOptions(transforms=[keep]))
+"""
+
+
+def test_transforms_reach_the_image(new_project: NewProject, repository: str) -> None:
+    project: Project = new_project(TRANSFORMED.format(repository=repository), "python")
+    folder: Path = project.folder
+    write_files(folder / "app", {"Dockerfile": DOCKERFILE, "a.txt": "one"})
+    project.up()
+    stored = project.stored("PublishedImage")
+    assert stored["protect"] is True
+    assert stored["additionalSecretOutputs"] == ["imageTag"]
+    (folder / "app" / "a.txt").write_text("two")
+    project.up(expect_no_changes=True)
