@@ -265,3 +265,23 @@ def test_a_base_image_that_needs_a_login_says_what_helps(registry_of: NewRegistr
     write_files(project.folder / "app", {"Dockerfile": f"FROM {theirs.address}/base:1\nCOPY . /\n"})
     failed = project.up(check=False).messages("error")
     assert "run `docker login HOST`, or give the setting `image-assets:registries`" in failed
+
+
+def test_a_base_image_is_pulled_without_a_login_though_the_helper_is_missing(
+    new_project: NewProject, registry: Registry, repository_name: str
+) -> None:
+    """N29: the program that builds gives up where docker's push goes on."""
+    place = f"{registry.address}/{repository_name}"
+    project = new_project(
+        "resources:\n"
+        + asset("base", "base", f"{place}/base")
+        + asset("app", "app", f"{place}/app", buildArgs={"BASE": "${base.imageUri}"})
+    )
+    write_files(project.folder, {"base/Dockerfile": "FROM scratch\nCOPY . /\n"})
+    write_files(project.folder, {"app/Dockerfile": "ARG BASE\nFROM $BASE\nCOPY . /app/\n"})
+    project.pulumi("stack", "ls")
+    config = project.private / "docker" / "config.json"
+    helpers = {"credsStore": "gone", "credHelpers": {registry.address: "lost"}}
+    config.write_text(json.dumps(json.loads(config.read_text()) | helpers))
+    project.up()
+    assert len(registry.tags(f"{repository_name}/app")) == 1
