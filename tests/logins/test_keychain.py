@@ -259,6 +259,15 @@ def test_a_config_that_is_not_json_is_named(home: Home, text: str) -> None:
         home.resolve("r.io")
 
 
+@pytest.mark.parametrize("text", ["/builds/auth.json", "{", "[]"])
+def test_a_variable_that_is_no_configuration_disturbs_nobody_and_is_told(home: Home, text: str) -> None:
+    """As docker has it; variables of GitLab may hold the name of a file."""
+    home.docker(auths={"r.io": login()})
+    home.environ["DOCKER_AUTH_CONFIG"] = text
+    assert home.resolve("r.io") == BOB
+    assert next(iter(home.keychain.looked_at("other.io"))).startswith("DOCKER_AUTH_CONFIG")
+
+
 @pytest.mark.parametrize(
     "config", ["", " \n", "[]", '"x"', '{"auths": []}', '{"auths": {"r.io": "x"}}', '{"credsStore": 5}']
 )

@@ -114,11 +114,15 @@ def configs(environ: Mapping[str, str]) -> Iterator[DockerConfig]:
 def variable_config(environ: Mapping[str, str]) -> DockerConfig | None:
     """Return what stands in `DOCKER_AUTH_CONFIG`, None if nothing does.
 
-    Raises:
-        RegistryError: It is not JSON.
+    What is no JSON holds no login, as for docker: it may be the name of a file, or meant for another program.
     """
     text = environ.get(VARIABLE, "")
-    return _parsed(VARIABLE, text) if text.strip() else None
+    if not text.strip():
+        return None
+    try:
+        return _parsed(VARIABLE, text)
+    except RegistryError:
+        return DockerConfig(f"{VARIABLE} (which is not JSON)", {})
 
 
 def _kept_by_podman(environ: Mapping[str, str]) -> Path:
