@@ -207,7 +207,7 @@ export interface TarballImageAssetArgs {
      */
     resourcePolicyStatements?: pulumi.Input<pulumi.Input<inputs.NamedStatementArgs>[] | undefined>;
     /**
-     * Whether the tag stays in the registry when the resource is deleted. Default: true.
+     * Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
      */
     retainOnDelete?: pulumi.Input<boolean | undefined>;
     /**

@@ -67,7 +67,8 @@ DESTINATION_FIELDS = (
     Field(
         "retainOnDelete",
         Flag(),
-        "Whether the tag stays in the registry when the resource is deleted. Default: true.",
+        "Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and "
+        "that no other asset of the program has. Default: true.",
         change=OnChange.UPDATE,
     ),
 )

@@ -113,7 +113,7 @@ type dockerImageAssetArgs struct {
 	Repository *string `pulumi:"repository"`
 	// Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
 	ResourcePolicyStatements []NamedStatement `pulumi:"resourcePolicyStatements"`
-	// Whether the tag stays in the registry when the resource is deleted. Default: true.
+	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
 	RetainOnDelete *bool `pulumi:"retainOnDelete"`
 	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
 	Scope *string `pulumi:"scope"`
@@ -179,7 +179,7 @@ type DockerImageAssetArgs struct {
 	Repository pulumi.StringPtrInput
 	// Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
 	ResourcePolicyStatements NamedStatementArrayInput
-	// Whether the tag stays in the registry when the resource is deleted. Default: true.
+	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
 	RetainOnDelete pulumi.BoolPtrInput
 	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
 	Scope pulumi.StringPtrInput

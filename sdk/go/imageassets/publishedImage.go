@@ -136,7 +136,7 @@ type publishedImageArgs struct {
 	RegistryAuth *RegistryAuth `pulumi:"registryAuth"`
 	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
 	Repository string `pulumi:"repository"`
-	// Whether the tag stays in the registry when the resource is deleted. Default: true.
+	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
 	RetainOnDelete *bool `pulumi:"retainOnDelete"`
 	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
 	Scope *string `pulumi:"scope"`
@@ -204,7 +204,7 @@ type PublishedImageArgs struct {
 	RegistryAuth RegistryAuthPtrInput
 	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
 	Repository pulumi.StringInput
-	// Whether the tag stays in the registry when the resource is deleted. Default: true.
+	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
 	RetainOnDelete pulumi.BoolPtrInput
 	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
 	Scope pulumi.StringPtrInput

@@ -71,7 +71,7 @@ type tarballImageAssetArgs struct {
 	Repository *string `pulumi:"repository"`
 	// Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
 	ResourcePolicyStatements []NamedStatement `pulumi:"resourcePolicyStatements"`
-	// Whether the tag stays in the registry when the resource is deleted. Default: true.
+	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
 	RetainOnDelete *bool `pulumi:"retainOnDelete"`
 	// What the tag begins with.
 	TagPrefix *string `pulumi:"tagPrefix"`
@@ -93,7 +93,7 @@ type TarballImageAssetArgs struct {
 	Repository pulumi.StringPtrInput
 	// Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
 	ResourcePolicyStatements NamedStatementArrayInput
-	// Whether the tag stays in the registry when the resource is deleted. Default: true.
+	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
 	RetainOnDelete pulumi.BoolPtrInput
 	// What the tag begins with.
 	TagPrefix pulumi.StringPtrInput

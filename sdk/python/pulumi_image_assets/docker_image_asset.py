@@ -82,7 +82,7 @@ class DockerImageAssetArgs:
         :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
         :param pulumi.Input[Sequence[pulumi.Input['NamedStatementArgs']]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
-        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tag stays in the registry when the resource is deleted. Default: true.
+        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] target: The stage to build.
@@ -477,7 +477,7 @@ class DockerImageAssetArgs:
     @pulumi.getter(name="retainOnDelete")
     def retain_on_delete(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether the tag stays in the registry when the resource is deleted. Default: true.
+        Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         """
         return pulumi.get(self, "retain_on_delete")
 
@@ -592,7 +592,7 @@ class DockerImageAsset(pulumi.ComponentResource):
         :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
         :param pulumi.Input[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
-        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tag stays in the registry when the resource is deleted. Default: true.
+        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] target: The stage to build.

@@ -83,7 +83,7 @@ class PublishedImageArgs:
         :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
         :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, published as one index. Their order does not count.
         :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
-        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tag stays in the registry when the resource is deleted. Default: true.
+        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
@@ -481,7 +481,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="retainOnDelete")
     def retain_on_delete(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether the tag stays in the registry when the resource is deleted. Default: true.
+        Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         """
         return pulumi.get(self, "retain_on_delete")
 
@@ -609,7 +609,7 @@ class PublishedImage(pulumi.CustomResource):
         :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, published as one index. Their order does not count.
         :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
-        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tag stays in the registry when the resource is deleted. Default: true.
+        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.

@@ -39,7 +39,7 @@ class TarballImageAssetArgs:
         :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
         :param pulumi.Input[Sequence[pulumi.Input['NamedStatementArgs']]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
-        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tag stays in the registry when the resource is deleted. Default: true.
+        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         """
         pulumi.set(__self__, "tarball_file", tarball_file)
@@ -148,7 +148,7 @@ class TarballImageAssetArgs:
     @pulumi.getter(name="retainOnDelete")
     def retain_on_delete(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether the tag stays in the registry when the resource is deleted. Default: true.
+        Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         """
         return pulumi.get(self, "retain_on_delete")
 
@@ -196,7 +196,7 @@ class TarballImageAsset(pulumi.ComponentResource):
         :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
         :param pulumi.Input[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
-        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tag stays in the registry when the resource is deleted. Default: true.
+        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
         """
