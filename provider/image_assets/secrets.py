@@ -19,7 +19,7 @@ from image_assets.values import Secret, is_list, is_map
 MASK: Final = "[secret]"
 _SHORTEST: Final = 3
 """Shorter texts are in every line; they are hidden only where they stand as a value, or alone."""
-_SHORTEST_LINE: Final = 8
+_SHORTEST_LINE: Final = 5
 """Lines of a longer secret (a key file) are hidden one by one, but not its `{` and `}`."""
 _SHORTEST_ENCODED: Final = 6
 """Characters of Base64 that stand for enough of a secret."""

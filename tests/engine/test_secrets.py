@@ -93,7 +93,7 @@ def texts(*names: str) -> dict[str, str]:
 
 
 IN_MEMORY = texts("build-secret", "password")
-MARKED = texts("argument", "label", "cache", "flag", "hash", "pattern", "context-token")
+MARKED = texts("argument", "other-argument", "label", "cache", "flag", "hash", "pattern", "context-token")
 SETTINGS = texts("other-password")
 EVERY = {**IN_MEMORY, **MARKED, **SETTINGS}
 LOUD = ("--debug", "--logtostderr", "-v=9")
@@ -108,18 +108,19 @@ def sealed(text: str) -> dict[str, str]:
 
 
 def full(repository: str, username: str, password: str, **more: Any) -> str:
-    return "resources:\n" + asset(
-        repository=repository,
-        registryAuth={"username": username, "password": sealed(password)},
-        buildSecrets={"token": {"value": sealed(EVERY["build-secret"])}},
-        buildArgs={"T": sealed(EVERY["argument"])},
-        labels={"l": sealed(EVERY["label"])},
-        cacheFrom=[{"type": "local", "params": {"src": sealed(f"/nowhere/{EVERY['cache']}")}}],
-        buildFlags=["--label", sealed(f"f={EVERY['flag']}")],
-        extraHash=sealed(EVERY["hash"]),
-        exclude=[sealed(EVERY["pattern"])],
+    properties = {
+        "repository": repository,
+        "registryAuth": {"username": username, "password": sealed(password)},
+        "buildSecrets": {"token": {"value": sealed(EVERY["build-secret"])}},
+        "buildArgs": {"T": sealed(EVERY["argument"])},
+        "labels": {"l": sealed(EVERY["label"])},
+        "cacheFrom": [{"type": "local", "params": {"src": sealed(f"/nowhere/{EVERY['cache']}")}}],
+        "buildFlags": ["--label", sealed(f"f={EVERY['flag']}")],
+        "extraHash": sealed(EVERY["hash"]),
+        "exclude": [sealed(EVERY["pattern"])],
         **more,
-    )
+    }
+    return f"resources:\n{asset(**properties)}outputs: {{uri: '${{app.imageUri}}', platforms: '${{app.platforms}}'}}\n"
 
 
 class Watch:
@@ -189,16 +190,20 @@ def test_no_secret_is_anywhere_in_the_life_of_a_program(
     busybox_context({"unique": repository_name}, dockerfile=SHOWING.format(end="true"), folder=project.folder / "app")
     watch = Watch(project, tmp_path)
     watch.run("preview")
-    watch.run("up")
+    made = watch.run("up")
+    assert made.outputs["uri"].startswith(repository)
+    assert made.outputs["platforms"] == ["linux/amd64"]
     stored = json.dumps(project.stored("PublishedImage"))
     assert not [name for name, text in IN_MEMORY.items() if text in stored]
     hidden = next(r for r in project.state(show_secrets=False) if r["type"].endswith("PublishedImage"))
-    assert "ciphertext" not in json.dumps({key: hidden["outputs"][key] for key in ("imageUri", "imageDigest")})
+    assert "ciphertext" not in json.dumps(hidden["outputs"])
     assert (
         registry_with_auth.config(repository_name, registry_with_auth.tags(repository_name)[0])["config"]["Labels"]["l"]
         == EVERY["label"]
     )
     watch.run("refresh")
+    project.write(full(repository, USER, PASSWORD, buildArgs={"T": sealed(EVERY["other-argument"])}))
+    assert "buildArgs" in watch.run("preview").stdout
     (project.folder / "app" / "Dockerfile").write_text(SHOWING.format(end="/busybox false"))
     failed = watch.run("up", fails=True)
     assert "To repeat it:" in failed.messages("error")

@@ -16,6 +16,7 @@ from image_assets.logins.addresses import HUB, address_of
 from image_assets.logins.given import Auth, GivenLogins, Login
 from image_assets.logins.keychain import DockerConfigKeychain, StaticKeychain
 from image_assets.oci.keychain import Credential, Keychain
+from image_assets.secrets import Secrets, login_texts
 from image_assets.task import Task
 
 INPUT: Final = "registryAuth"
@@ -42,7 +43,7 @@ class Logins:
 
     def keychain(self, login: Login, task: Task) -> "ProgramKeychain":
         """Return the logins as a resource sees them: what it was itself given for its repository comes first there."""
-        return ProgramKeychain(self, self.ecr(login.aws, task), login.auth)
+        return ProgramKeychain(self, self.ecr(login.aws, task), login.auth, task.secrets)
 
     def ecr(self, aws: Mapping[str, str], task: Task) -> EcrKeychain:
         """Return the one keychain of each way to reach AWS, so that its tokens serve every image."""
@@ -66,6 +67,7 @@ class ProgramKeychain(Keychain):
     logins: Logins
     ecr: EcrKeychain
     own: Auth = field(default_factory=empty, repr=False)
+    secrets: Secrets = field(default_factory=Secrets, repr=False, compare=False)
 
     def resolve(self, registry: str, repository: str) -> Credential | None:
         """Return the first login there is.
@@ -74,7 +76,11 @@ class ProgramKeychain(Keychain):
             CloudError: The registry is ECR's, AWS gives no login, and docker has none either.
             RegistryError: A configuration of docker's cannot be read.
         """
-        return self.given(registry, repository) or self._elsewhere(registry, repository)
+        found = self.given(registry, repository) or self._elsewhere(registry, repository)
+        if found:
+            # What a registry answers may hold the login that it was sent.
+            self.secrets.add((*found.secrets, *login_texts(found.username, found.password)))
+        return found
 
     def forget(self, registry: str, refused: Credential) -> None:
         """Look a login that was refused up anew, where it may have changed."""
