@@ -20,8 +20,6 @@ from image_assets.archive.stream import CHUNK_BYTES
 
 #: Enough of some content to recognise its packing: one block of a tar.
 START_BYTES = tarfile.BLOCKSIZE
-#: What a machine bears to unpack whatever it is: some seconds, in constant memory and without any disk.
-_MOST_BYTES = 8 << 30
 #: More than that is unpacked only in proportion to what was really stored: real layers pack 2 to 10 times.
 _MOST_RATIO = 200
 #: What `zstd -d` takes without `--long`: 128 MiB.
@@ -44,6 +42,15 @@ class Packing(Enum):
         """Whether registries and runtimes know layers that are packed so (OCI image spec, "Media Types")."""
         return self in (Packing.GZIP, Packing.ZSTD)
 
+
+#: What a machine bears to unpack whatever it is: some seconds, in constant memory and without any disk.
+_MOST_BYTES = {
+    Packing.PLAIN: 1 << 63,
+    Packing.GZIP: 8 << 30,
+    Packing.ZSTD: 8 << 30,
+    Packing.XZ: 2 << 30,
+    Packing.BZIP2: 2 << 30,
+}
 
 _MAGIC = (
     (re.compile(rb"\x1f\x8b"), Packing.GZIP),
@@ -78,7 +85,7 @@ def is_tar_header(start: bytes) -> bool:
 
 
 def unpacked(
-    packing: Packing, packed: Iterator[bytes], member: str = "", most_bytes: int = _MOST_BYTES
+    packing: Packing, packed: Iterator[bytes], member: str = "", most_bytes: int | None = None
 ) -> Iterator[bytes]:
     """Yield what the packed chunks hold, in chunks of at most `CHUNK_BYTES`.
 
@@ -86,11 +93,12 @@ def unpacked(
         packing: How they are packed.
         packed: The chunks.
         member: What messages call the content.
-        most_bytes: How much may come out, whatever went in; beyond it, only in proportion to that.
+        most_bytes: How much may come out, whatever went in, if not the usual; beyond it, only in proportion to that.
 
     Raises:
         ArchiveError: The packing is damaged or truncated, needs too much memory, or unpacks to far more than any image.
     """
+    most_bytes = most_bytes or _MOST_BYTES[packing]
     source = _ChunkFile(packed)
     reader = _READERS[packing](source)
     total = 0
