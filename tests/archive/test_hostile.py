@@ -83,6 +83,15 @@ def without(name: str) -> bytes:
     return tar_of({key: value for key, value in SAVED.items() if key != name})
 
 
+def many_images(images: int, config_bytes: int, layers: int) -> bytes:
+    """Images whose parts are the same file each time."""
+    layer = IMAGE.layers[0]
+    config = encoded({"x": "x" * config_bytes, "rootfs": {"diff_ids": [sha256(layer)] * layers}})
+    names = [f"c{at}" for at in range(images)] if config_bytes else ["c"] * images
+    items = [{"Config": name, "Layers": ["l"] * layers} for name in names]
+    return tar_of({"l": layer, **dict.fromkeys(names, config), "manifest.json": encoded(items)})
+
+
 def deep(levels: int) -> bytes:
     return b"[" * levels + b"]" * levels
 
@@ -174,6 +183,8 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "item is no object": (lambda: listing(["x"]), "is not a JSON object"),
     "layers are no list": (lambda: listing([{"Config": CONFIG, "Layers": {"a": 1}}]), "Layers is not a list"),
     "too few layers": (lambda: listing([{"Config": CONFIG, "Layers": [LAYER]}]), "lists 1 layers"),
+    "many images of large configs": (lambda: many_images(6, 3_000_000, 1), "more than 16 MiB of configs"),
+    "many images of many layers": (lambda: many_images(150, 0, 1000), "more than 100,000 layers"),
     "config leads out": (lambda: listing([{"Config": "../c.json", "Layers": []}]), "leads out of the archive"),
     "layer leads out": (lambda: listing([{"Config": CONFIG, "Layers": ["/etc/passwd", LAYER]}]), "leads out"),
     "layer is missing": (lambda: without(LAYER), "does not hold"),

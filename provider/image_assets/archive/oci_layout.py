@@ -6,7 +6,8 @@ once, or whose `mediaType` is not what its descriptor says, is refused: differen
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from image_assets.archive import documents
@@ -73,11 +74,11 @@ class Layout:
 
     Attributes:
         tops: What `index.json` lists.
-        referrers: The manifests anywhere in it that have a `subject`.
+        referrers: The manifests anywhere in it that have a `subject`, by its digest.
     """
 
     tops: tuple[Node, ...]
-    referrers: tuple[Node, ...]
+    referrers: Mapping[str, Sequence[Node]]
 
 
 def read(contents: Contents, index: Member) -> Layout:
@@ -90,7 +91,11 @@ def read(contents: Contents, index: Member) -> Layout:
     document = documents.parse_object(contents.document(index), INDEX)
     reader = _Reader(contents)
     tops = tuple(reader.node(one, 0) for one in documents.descriptors(document, "manifests", INDEX))
-    return Layout(tops, tuple(node for node in _all(tops) if _subject(node)))
+    referrers: dict[str, list[Node]] = {}
+    for node in _all(tops):
+        if subject := _subject(node):
+            referrers.setdefault(subject, []).append(node)
+    return Layout(tops, referrers)
 
 
 def _check_version(contents: Contents) -> None:
@@ -106,16 +111,18 @@ def _check_version(contents: Contents) -> None:
 def candidates(layout: Layout, contents: Contents) -> list[Candidate[LayoutImage]]:
     """Return the images that the layout lists."""
     tops = [top for top in layout.tops if not _subject(top) and not _lists_referrers(top)]
-    return [_candidate(top, layout, contents) for top in tops]
+    platforms = _Platforms(contents)
+    return [_candidate(top, layout, platforms) for top in tops]
 
 
 def nested(layout: Layout, contents: Contents) -> list[Candidate[LayoutImage]]:
     """Return the images inside the layout's indexes: they have no names, so only a digest selects them."""
     inner = [node for top in layout.tops for node in top.below()]
-    return [replace(_candidate(node, layout, contents), names=()) for node in inner]
+    platforms = _Platforms(contents)
+    return [replace(_candidate(node, layout, platforms), names=()) for node in inner]
 
 
-def _candidate(top: Node, layout: Layout, contents: Contents) -> Candidate[LayoutImage]:
+def _candidate(top: Node, layout: Layout, platforms: "_Platforms") -> Candidate[LayoutImage]:
     """Join an image with everything that must be sent with it."""
     nodes = (*top.below(), top)
     referrers = _referrers(nodes, layout.referrers)
@@ -124,7 +131,7 @@ def _candidate(top: Node, layout: Layout, contents: Contents) -> Candidate[Layou
         children=_manifests(top.below()),
         referrers=_manifests(referrers),
         blobs=_once(blob for node in (*nodes, *referrers) for blob in node.blobs),
-        platforms=tuple(dict.fromkeys(one for node in nodes for one in _platform(node, contents))),
+        platforms=tuple(dict.fromkeys(one for node in nodes for one in platforms.of(node))),
     )
     digests = (top.digest, *(blob.descriptor.digest for blob in top.blobs[:1]))
     return Candidate(_names(top), digests, image)
@@ -230,33 +237,45 @@ def _lists_referrers(top: Node) -> bool:
     return any(_REFERRERS_TAG.fullmatch(name) for name in _names(top))
 
 
-def _referrers(nodes: Iterable[Node], all_referrers: Iterable[Node]) -> list[Node]:
+def _referrers(nodes: Iterable[Node], by_subject: Mapping[str, Sequence[Node]]) -> list[Node]:
     """Return what refers to these nodes, and what refers to that, in the order in which a registry takes it."""
-    digests, found = {node.digest for node in nodes}, dict[str, Node]()
-    waiting = [node for node in all_referrers if node.digest not in digests]
-    while new := [node for node in waiting if _subject(node) in digests and node.digest not in found]:
-        for node in new:
-            found |= {one.digest: one for one in (*node.below(), node)}
-        digests |= found.keys()
+    own = dict.fromkeys(node.digest for node in nodes)
+    found, waiting = dict[str, Node](), deque(own)
+    while waiting:
+        for node in by_subject.get(waiting.popleft(), ()):
+            for one in (*node.below(), node):
+                if one.digest not in own and one.digest not in found:
+                    found[one.digest] = one
+                    waiting.append(one.digest)
     return list(found.values())
 
 
-def _platform(node: Node, contents: Contents) -> Iterator[str]:
-    """Yield an image's platform, from its descriptor or else from its config; attestations have none."""
-    if node.children or _subject(node):
-        return
-    platform = node.manifest.descriptor.platform or _configured_platform(node, contents)
-    if platform and platform != _NO_PLATFORM:
-        yield platform
+class _Platforms:
+    """Tells the platforms of images; each config is read once."""
 
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self._configured: dict[str, str | None] = {}
 
-def _configured_platform(node: Node, contents: Contents) -> str | None:
-    """Read the platform from an image's config."""
-    config = node.blobs[0] if node.blobs else None
-    if config is None or config.descriptor.media_type not in _CONFIGS:
-        return None
-    content = check(contents.document(config.member), config.descriptor.digest, config.member.name)
-    return documents.platform_of(documents.parse_object(content, config.member.name), config.member.name)
+    def of(self, node: Node) -> Iterator[str]:
+        """Yield an image's platform, from its descriptor or else from its config; attestations have none."""
+        if node.children or _subject(node):
+            return
+        platform = node.manifest.descriptor.platform or self._from_config(node)
+        if platform and platform != _NO_PLATFORM:
+            yield platform
+
+    def _from_config(self, node: Node) -> str | None:
+        """Return the platform that an image's config says."""
+        config = node.blobs[0] if node.blobs else None
+        if config is None or config.descriptor.media_type not in _CONFIGS:
+            return None
+        digest = config.descriptor.digest
+        if digest not in self._configured:
+            content = check(self._contents.document(config.member), digest, config.member.name)
+            document = documents.parse_object(content, config.member.name)
+            self._configured[digest] = documents.platform_of(document, config.member.name)
+        return self._configured[digest]
 
 
 def _manifests(nodes: Iterable[Node]) -> tuple[Manifest, ...]:
