@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from image_assets.context import ContextSpec, staged
-from image_assets.context.habits import PODMAN
+from image_assets.context.habits import PODMAN, dockerfile_in
 from image_assets.publishing.build import StoredImage
 from image_assets.reference import Repository
 from image_assets.task import Task
@@ -79,3 +79,14 @@ def test_podmans_ignore_file_does_not_count_for_docker(tmp_path: Path) -> None:
     docker, podman = (ContextSpec(tmp_path, tmp_path / "Dockerfile"), ContextSpec(tmp_path, None, habits=PODMAN))
     assert "a" in fingerprint_of(docker).outline
     assert "a" not in fingerprint_of(podman).outline
+
+
+def test_a_containerfile_and_its_own_ignore_file_are_taken(
+    new_flavour: NewFlavour, tmp_path: Path, destination: Repository
+) -> None:
+    """Podman looks for a Containerfile first."""
+    root = tmp_path / "context"
+    write_files(root, {**FILES, "Containerfile": "FROM scratch\nCOPY a b /\n", "Containerfile.containerignore": "c\n"})
+    spec = ContextSpec(root, dockerfile_in(root, None, PODMAN), habits=PODMAN)
+    assert "c" not in counted(spec)
+    assert sent(new_flavour, spec, destination) == {"a", "b"}
