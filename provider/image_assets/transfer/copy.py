@@ -71,7 +71,7 @@ def copy_blob(source: Source, destination: Destination, blob: Mapping[str, Any],
     report = progress.counter()
     if not destination.has(blob["digest"], blob["size"]):
         read = partial(source.client.get_blob, source.path, blob["digest"], blob["size"])
-        with destination.alone(blob["digest"]) as waited:
-            if not (waited and destination.has(blob["digest"], blob["size"])):
+        with destination.alone(blob["digest"]) as sent_before:
+            if not (sent_before and destination.has(blob["digest"], blob["size"])):
                 destination.upload(Content(read, blob["digest"], blob["size"]))
     report(blob["size"])

@@ -62,8 +62,8 @@ class Destination:
     def alone(self, *contents: str) -> AbstractContextManager[bool]:
         """Hold everybody else in this process who sends one of these contents to the registry.
 
-        It does not matter to which repository: whoever waited can have it from there. The value says whether somebody
-        was waited for, so that some of it may be there now.
+        It does not matter to which repository: whoever comes later can have it from there. The value says whether
+        somebody came before, so that some of it may be there now.
         """
         return one_at_a_time((f"{self.client.registry} {content}" for content in contents), self.jobs.check)
 

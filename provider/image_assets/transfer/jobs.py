@@ -97,25 +97,26 @@ def jobs_of(task: Task) -> Iterator[Jobs]:
 
 
 _LOCKS: dict[str, threading.Lock] = {}
+_DONE: set[str] = set()
 _LOCKS_LOCK = threading.Lock()
 
 
 @contextmanager
 def one_at_a_time(keys: Iterable[str], check: Callable[[], None]) -> Iterator[bool]:
-    """Hold everybody else in this process who does any of the same; say whether somebody did.
+    """Hold everybody else in this process who does any of the same; say whether somebody did some of it before.
 
-    Then some of it may be done. Who asks for several keys gets them in one order, so that nobody waits in a circle.
+    Who asks for several keys gets them in one order, so that nobody waits in a circle.
     """
-    waited = False
+    wanted = sorted(set(keys))
     with ExitStack() as held:
-        for key in sorted(set(keys)):
+        for key in wanted:
             with _LOCKS_LOCK:
                 lock = _LOCKS.setdefault(key, threading.Lock())
-            while not lock.acquire(timeout=0.2 if waited else 0):
-                waited = True
+            while not lock.acquire(timeout=0.2):
                 check()
             held.callback(lock.release)
-        yield waited
+        yield not _DONE.isdisjoint(wanted)
+        _DONE.update(wanted)
 
 
 @contextmanager

@@ -134,8 +134,8 @@ class _Sender:
             passing = Passing([descriptor.digest], blob.member.name)
             return counted(passing.through(read()), report, self._jobs.check)
 
-        with self._destination.alone(descriptor.digest) as waited:
-            if not (waited and self._has(blob)):
+        with self._destination.alone(descriptor.digest) as sent_before:
+            if not (sent_before and self._has(blob)):
                 self._destination.upload(Content(opened, descriptor.digest, descriptor.size))
 
     def _raw(self, layer: Layer, read: Read | None = None) -> Raw:
