@@ -1,6 +1,6 @@
 """How long publishing an archive takes, beside `skopeo copy` and `docker load` with `docker push`, in the same run.
 
-python -m tests.bench.publish [--megabytes 900] [--docker] [--only-docker] [--images 20] [--huge 5000]
+python -m tests.bench.publish [--megabytes 900] [--docker] [--only-docker] [--images 20] [--base 100] [--huge 5000]
 
 The archive is made of real files of this machine. The registry is a real one, on this machine. Prints a table of
 seconds, megabytes of memory and ratios.
@@ -15,13 +15,16 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from image_assets.archive import open_archive
-from image_assets.oci import NoKeychain, RegistryClient
+from image_assets.oci import NoKeychain, RegistryClient, Uploaded
 from image_assets.task import Task
 from image_assets.transfer import BlobMemory, send, send_local, write_tag
 from tests.fakes.cli_image import CliImage, docker
@@ -30,6 +33,7 @@ from tools.kit import registry as local_registry
 
 SHARES = (0.6, 0.25, 0.1, 0.05)
 ROOT = Path("/usr")
+LARGEST_ON_BASE = 100_000
 #: Where skopeo run by root remembers which plain layer became which blob.
 SKOPEO_MEMORY = Path("/var/lib/containers/cache/blob-info-cache-v1.boltdb")
 
@@ -102,11 +106,41 @@ def publish_many(archives: list[Path], registry: str, memory: Path) -> float:
     return time.monotonic() - started
 
 
+class CountingClient(RegistryClient):
+    """A client that adds up what it sends."""
+
+    sent = 0
+    lock = threading.Lock()
+
+    def upload_blob(self, *args: Any, **options: Any) -> Uploaded:
+        uploaded = super().upload_blob(*args, **options)
+        with self.lock:
+            CountingClient.sent += uploaded.sent
+        return uploaded
+
+
+def publish_on_base(archives: list[Path], registry: str, memory: Path) -> float:
+    """Publish several images at once as one program does: with one memory."""
+    known, task = BlobMemory(memory), Task()
+
+    def run(number: int, archive: Path) -> None:
+        client = CountingClient(registry, NoKeychain(), task)
+        with open_archive(archive) as opened:
+            sent = send(opened, client, f"{memory.name}/{number}", task, known)
+            write_tag(client, f"{memory.name}/{number}", "1", sent, task)
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(len(archives)) as pool:
+        list(pool.map(run, range(len(archives)), archives))
+    return time.monotonic() - started
+
+
 def in_child(*arguments: str) -> tuple[float, int]:
     """Run this file in a process of its own; return its seconds and its peak of memory in megabytes."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.publish", "--child", *arguments], check=True, capture_output=True, text=True
     )
+    sys.stderr.write(f"{int(done.stderr) / 1e6:58.0f} MB sent\n" if done.stderr.strip().isdecimal() else "")
     seconds, memory = done.stdout.split()
     return float(seconds), int(memory)
 
@@ -114,7 +148,10 @@ def in_child(*arguments: str) -> tuple[float, int]:
 def child(arguments: list[str]) -> None:
     """Publish one archive to some repositories, or several at once; print the last time and the peak of memory."""
     first, registry, memory, *others = arguments
-    if first == "many":
+    if first == "base":
+        seconds = publish_on_base(list(map(Path, others)), registry, Path(memory))
+        print(CountingClient.sent, file=sys.stderr)
+    elif first == "many":
         seconds = publish_many(list(map(Path, others)), registry, Path(memory))
     else:
         seconds = [publish(Path(first), registry, repository, Path(memory)) for repository in others][-1]
@@ -247,6 +284,33 @@ def many(folder: Path, registry: str, images: int) -> None:
     row(f"provider, {images} images of 30 MB at once", at_once, one, peak)
 
 
+def files_on_base(megabytes: int, number: int) -> Iterator[Path]:
+    """Yield the same files for a base of that size, and then others for each number."""
+    files, size = (file for file in real_files(ROOT) if file.stat().st_size < LARGEST_ON_BASE), 0
+    for file in files:
+        yield file
+        # What has too long a name for the layer is not in it, and the layer must not need more.
+        size += file.stat().st_size if len(str(file)) < 100 else 0
+        if size > megabytes * 1e6:
+            break
+    yield from islice(files, number * 100, None)
+
+
+def on_base(folder: Path, registry: str, megabytes: int) -> None:
+    """Print what four images cost whose base the registry lacks; its bytes should be sent once."""
+    archives = []
+    for at in range(4):
+        (folder / f"base-{at}").mkdir()
+        shares = (1.0, 0.1)
+        archives.append(
+            make_archive(folder / f"base-{at}", megabytes, f"on base {at}", shares, files_on_base(megabytes, at))
+        )
+    one, _ = in_child("base", registry, str(folder / "memory-one"), str(archives[0]))
+    four, peak = in_child("base", registry, str(folder / "memory-four"), *map(str, archives))
+    row(f"provider, one image on a new base of {megabytes} MB", one)
+    row("provider, four images on it", four, one, peak)
+
+
 def huge(folder: Path, registry: str, megabytes: int) -> None:
     """Print the memory that a very large archive takes."""
     archive = make_archive(folder, megabytes)
@@ -261,6 +325,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="how often what is new is published; the best counts")
     parser.add_argument("--docker", action="store_true", help="compare with docker load and push too (slow)")
     parser.add_argument("--images", type=int, default=0, help="publish so many images at once too")
+    parser.add_argument("--base", type=int, default=100, help="publish four images on one base of so many megabytes")
     parser.add_argument("--huge", type=int, default=0, help="publish an archive of so many megabytes too")
     parser.add_argument("--only-docker", action="store_true", help="measure only images of the docker engine")
     parser.add_argument("--child", nargs="*", help=argparse.SUPPRESS)
@@ -277,6 +342,8 @@ def main() -> None:
             if options.docker or options.only_docker:
                 with docker_engine.running():
                     engine(folder, running.address, options.megabytes)
+            if options.base:
+                on_base(folder, running.address, options.base)
             if options.images:
                 many(folder, running.address, options.images)
             if options.huge:
