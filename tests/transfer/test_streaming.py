@@ -1,5 +1,6 @@
 """Parts of one stream are sent several at once, in bounded memory; progress is told seldom."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from image_assets.errors import CancelledByUserError
 from image_assets.task import Task
 from image_assets.transfer.jobs import jobs_of
 from image_assets.transfer.progress import Progress
-from image_assets.transfer.streaming import send_while_reading
+from image_assets.transfer.streaming import Pipe, held, send_while_reading
 
 MB = 1_000_000
 Read = Callable[[], Iterator[bytes]]
@@ -137,3 +138,27 @@ def test_a_part_that_starts_again_is_not_counted_twice() -> None:
     now[0] = 1
     report(0)
     assert lines == ["pushing 8/10 MB", "pushing 0/10 MB"]
+
+
+class _FullError(Exception):
+    """A pipe would wait now."""
+
+
+def test_many_blobs_that_wait_for_few_transfers_hold_little_together() -> None:
+    """Each fits into its own pipe, and all of them would be hundreds of megabytes."""
+
+    def full() -> None:
+        raise _FullError
+
+    before, pipes, waiting = held.size, [Pipe(full, unread) for _ in range(100)], 0
+    for pipe in pipes:
+        with contextlib.suppress(_FullError):
+            pipe.fill([bytes(MB)] * 7, lambda: False)
+            continue
+        waiting += 1
+    assert waiting > 80
+    # Every blob may go on with one chunk, or a transfer that has begun would wait for those that have not.
+    assert held.size - before < 96 * 2**20 + 100 * MB
+    for pipe in pipes:
+        pipe.close()
+    assert held.size == before

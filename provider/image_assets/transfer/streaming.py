@@ -11,8 +11,27 @@ from image_assets.transfer.jobs import Jobs
 #: What one blob may be ahead of its upload. Small layers fit whole, so the next ones start meanwhile.
 _HELD_BYTES = 8 << 20
 
+#: What all blobs of the process may be ahead of their uploads: many images wait for few transfers.
+_ALL_HELD_BYTES = 96 << 20
+
 T = TypeVar("T")
 Read = Callable[[], Iterator[bytes]]
+
+
+class _Held:
+    """The bytes in all pipes together."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.size = 0
+
+    def add(self, size: int) -> None:
+        """Count bytes that came, or went."""
+        with self._lock:
+            self.size += size
+
+
+held = _Held()
 
 
 class Pipe:
@@ -55,16 +74,35 @@ class Pipe:
     def _put(self, chunk: bytes, done: Callable[[], bool]) -> bool:
         """Add a chunk when there is room."""
         with self._moved:
-            while self._held_bytes > _HELD_BYTES and not (self._left or done()):
+            while self._is_full() and not (self._left or done()):
                 self._moved.wait(0.1)
                 self._check()
             if self._left or done():
-                self._held.clear()
+                self._drop()
                 return False
             self._held.append(chunk)
-            self._held_bytes += len(chunk)
+            self._count(len(chunk))
             self._moved.notify_all()
         return True
+
+    def close(self) -> None:
+        """Let go of what nobody will take out."""
+        with self._moved:
+            self._left = True
+            self._drop()
+            self._moved.notify_all()
+
+    def _is_full(self) -> bool:
+        """Say whether the next chunk must wait; an empty pipe takes one, so that every upload goes on."""
+        return self._held_bytes > _HELD_BYTES or (self._held_bytes > 0 and held.size > _ALL_HELD_BYTES)
+
+    def _drop(self) -> None:
+        self._held.clear()
+        self._count(-self._held_bytes)
+
+    def _count(self, size: int) -> None:
+        self._held_bytes += size
+        held.add(size)
 
     def _end(self, failure: BaseException | None) -> None:
         """Say that nothing more comes."""
@@ -85,7 +123,7 @@ class Pipe:
                 self._check()
             if self._held:
                 chunk = self._held.popleft()
-                self._held_bytes -= len(chunk)
+                self._count(-len(chunk))
                 self._moved.notify_all()
                 return chunk
             if self._failure is not None:
@@ -107,5 +145,6 @@ def send_while_reading(
     jobs.make_room()
     pipe = Pipe(jobs.check, again)
     future = jobs.start(lambda: send(pipe.read))
+    future.add_done_callback(lambda _: pipe.close())
     pipe.fill(chunks, future.done)
     return future
