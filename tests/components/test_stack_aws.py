@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from image_assets.components.stack_aws import handed_on
+from image_assets.values import Secret
 
 
 def _given(config: dict[str, Any]) -> dict[str, str]:
@@ -31,3 +32,9 @@ def test_profile_role_and_endpoint_are_handed_on(config: dict[str, Any], handed:
 def test_keys_and_tokens_are_not_handed_on() -> None:
     """R36."""
     assert _given({"accessKey": "AKIA", "secretKey": "s", "token": "t"}) == {}
+
+
+def test_what_comes_from_a_secret_is_secret() -> None:
+    config = {"aws:assumeRoles": json.dumps([{"roleArn": "r", "externalId": "e"}]), "aws:region": "eu-west-1"}
+    handed = handed_on(config, ["aws:assumeRoles", "aws:secretKey"])
+    assert handed == {"region": "eu-west-1", "assumeRoleArn": Secret("r"), "externalId": Secret("e")}

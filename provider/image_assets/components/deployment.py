@@ -46,7 +46,7 @@ class Deployment:
     instance: Instance
     project: str
     stack: str
-    stack_aws: Mapping[str, str]
+    stack_aws: Mapping[str, Any]
     warn: Callable[[str, str], Awaitable[None]]
 
     @classmethod
@@ -54,12 +54,14 @@ class Deployment:
         cls, request: Any, monitor: Monitor, instance: Instance, warn: Callable[[str, str], Awaitable[None]]
     ) -> "Deployment":
         """Read what a Construct or Call says of its deployment."""
-        return cls(monitor, instance, request.project, request.stack, handed_on(request.config), warn)
+        # A Call does not say what is secret (provider.proto, CallRequest).
+        stack_aws = handed_on(request.config, getattr(request, "configSecretKeys", ()))
+        return cls(monitor, instance, request.project, request.stack, stack_aws, warn)
 
     @property
     def aws_settings(self) -> AwsSettings:
         """How AWS is reached for what the components themselves ask."""
-        return AwsSettings.of(self.instance.aws, self.stack_aws)
+        return AwsSettings.of(self.instance.aws, reveal(self.stack_aws))
 
     @property
     def aws_input(self) -> Output:
