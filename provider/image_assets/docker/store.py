@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -101,9 +102,7 @@ class Store:
             self._push(reference)
         finally:
             # The tag is removed even if another image gets it back: with it goes the digest that the push noted.
-            self.remove(reference)
-            if before:
-                self._leave("tag", before.image_id, reference)
+            self._leave(("image", "rm", reference), *([("tag", before.image_id, reference)] if before else []))
 
     def _push(self, reference: str) -> None:
         plain = self.engine.program.dialect.can(Feature.TLS_FLAG) and _is_loopback(reference)
@@ -117,13 +116,15 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Take a name from an image, and the image with it if that was its last; never fails."""
-        self._leave("image", "rm", name)
+        self._leave(("image", "rm", name))
 
-    def _leave(self, *words: str) -> None:
-        # This runs after the user cancelled too: that is what it is for.
+    def _leave(self, *steps: tuple[str, ...]) -> None:
+        """Do the steps one after the other, after the user cancelled too, and even if this process ends meanwhile."""
+        script = "; ".join(shlex.join((self.engine.program.path, *words)) for words in steps)
+        command = Command(("/bin/sh", "-c", script), environment=self.engine.environment)
         seconds = _SECONDS_AFTER_CANCEL if self.task.cancelled.is_set() else _TIMEOUT
         with contextlib.suppress(CommandMissingError):
-            run_unattended(self._command(None, *words), seconds)
+            run_unattended(command, seconds)
 
     def sweep(self) -> None:
         """Take away the names that killed plugins left, once for each engine; never fails."""
