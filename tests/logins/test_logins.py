@@ -56,6 +56,11 @@ def test_each_repository_of_a_registry_has_its_own_login() -> None:
     assert [user(asked.resolve("a.io", path)) for path in paths] == ["ann", "bob", "ann", "bob", "ann"]
 
 
+def test_of_logins_that_are_equally_near_a_resource_uses_its_own() -> None:
+    both = {"a.io/one": "ann", "a.io/two": "bob"}
+    assert [user(keychain(both, own=own).resolve("a.io", "base")) for own in ("ann", "bob")] == ["ann", "bob"]
+
+
 def test_of_two_logins_for_one_repository_each_resource_uses_its_own() -> None:
     given = GivenLogins()
     for name in ("ann", "bob"):
@@ -82,7 +87,7 @@ def test_later_inputs_of_a_resource_replace_its_earlier_ones() -> None:
     given = GivenLogins()
     given.enter("urn", Repository.parse("a.io/app"), auth("ann"))
     given.enter("urn", Repository.parse("b.io/app"), auth("ann"))
-    assert (given.at("a.io", "app"), given.near("a.io", "app")) == ([], None)
+    assert (given.at("a.io", "app"), given.near("a.io", "app", {})) == ([], None)
     given.enter("urn", Repository.parse("b.io/app"), {})
     assert given.registries() == frozenset()
 

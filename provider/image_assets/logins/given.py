@@ -57,10 +57,13 @@ class GivenLogins:
         """Return what was given for exactly this repository."""
         return [auth for place, auth in self._sorted() if (place.registry, place.full_path) == (registry, path)]
 
-    def near(self, registry: str, path: str) -> Auth | None:
-        """Return what was given for the repository of this registry that shares the most of the path."""
+    def near(self, registry: str, path: str, own: Auth) -> Auth | None:
+        """Return what was given for the repository of this registry that shares the most of the path.
+
+        Of several such, it is the asking resource's own if that is among them.
+        """
         there = [(shared(place.full_path, path), auth) for place, auth in self._sorted() if place.registry == registry]
-        return max(there, key=lambda one: one[0])[1] if there else None
+        return max(there, key=lambda one: (one[0], one[1] == own))[1] if there else None
 
     def _sorted(self) -> list[tuple[Repository, Auth]]:
         """Return the entries in an order that does not depend on which thread was first."""

@@ -98,7 +98,7 @@ class ProgramKeychain(Keychain):
         exact = self.logins.given.at(registry, repository)
         if exact:
             return credential(self.own if self.own in exact else exact[0], INPUT)
-        near = self.logins.given.near(registry, repository)
+        near = self.logins.given.near(registry, repository, self.own)
         return self.logins.configured.resolve(registry, repository) or (credential(near, INPUT) if near else None)
 
     def for_builder(self, images: Iterable[tuple[str, str]], pushed: tuple[str, str]) -> dict[str, Credential]:
