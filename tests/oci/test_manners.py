@@ -10,7 +10,7 @@ import pytest
 from image_assets.errors import RegistryError
 from image_assets.oci import NoKeychain, digest_of
 from image_assets.oci.media_types import OCI_INDEX, OCI_MANIFEST
-from tests.fakes.registry import Auth, FakeRegistry, Rules, answer, header, reset_after, wait
+from tests.fakes.registry import Auth, FakeRegistry, Rules, answer, header, reset_after, truncate, wait
 from tests.oci.conftest import QUICK, NewClient, Starter
 from tests.oci.samples import CONFIG, Stream, known, manifest, noise, push_image
 
@@ -351,3 +351,11 @@ def test_what_refers_to_a_manifest_is_listed_under_a_tag_where_the_registry_has_
         assert [entry["digest"] for entry in entries] == [digest_of(note.encode()) for note in notes]
         assert [entry["artifactType"] for entry in entries] == ["text/a", "text/b"]
         assert entries[0]["annotations"] == {"note": ""}
+
+
+def test_a_download_that_moves_on_is_not_given_up(strict: FakeRegistry, new_client: NewClient) -> None:
+    """More breaks than one request may have, each after much has come."""
+    content = noise(70_000_000)
+    strict.store.blobs["app"] = {digest_of(content): content}
+    strict.fail("GET", "/blobs/", truncate(9_000_000), times=7)
+    assert b"".join(new_client(strict).get_blob("app", digest_of(content))) == content

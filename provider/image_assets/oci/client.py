@@ -1,6 +1,5 @@
 """The OCI distribution API of one registry: START READING HERE. Each method is a verb of the spec."""
 
-import contextlib
 import copy
 import json
 import os
@@ -8,7 +7,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from image_assets import reference as names
 from image_assets.errors import RegistryError
@@ -205,10 +204,6 @@ class RegistryClient:
         """Return a blob's length, or None if the repository does not have it."""
         return blob_length(self._session, repository_path, digest, _access(repository_path, to_push=to_push))
 
-    def check_push(self, repository_path: str) -> None:
-        """Make sure that blobs may be sent to a repository: an upload is begun and dropped."""
-        Upload(self._session, repository_path, _NamedBlob(""), _unheard, self._dialect).begin_and_cancel()
-
     def get_blob(self, repository_path: str, digest: str, size: int | None = None) -> Iterator[bytes]:
         """Give a blob's bytes; wrong ones raise at the end, or where there are more than `size`."""
         return download(self._session, repository_path, digest, size)
@@ -249,15 +244,7 @@ class RegistryClient:
         Spec: "Pushing a blob in chunks" opens one; what cancels it is Docker's `DELETE` of its address, and a registry
         that knows no such thing lets it expire.
         """
-        access = Access.push(repository_path)
-        opening = self._session.url(f"{repository_path}/blobs/uploads/")
-        opened = self._session.ask(
-            lambda: Request("POST", opening, body=b"", expect=frozenset({202, 201, 200})), access
-        )
-        if address := opened.headers.get("location"):
-            cancelling = Request("DELETE", urljoin(opened.url, address), expect=frozenset({200, 202, 204}))
-            with contextlib.suppress(ExchangeError):
-                self._session.once(cancelling, access)
+        Upload(self._session, repository_path, _NamedBlob(""), _unheard, self._dialect).begin_and_cancel()
 
     def _upload(
         self, repository_path: str, source: BlobSource, mount_from: Sequence[str], progress: Callable[[int], None]

@@ -10,7 +10,7 @@ from image_assets.oci.auth import Access
 from image_assets.oci.exchange import Request
 from image_assets.oci.faults import ExchangeError, Fault
 from image_assets.oci.model import algorithm_of
-from image_assets.oci.retries import Retries
+from image_assets.oci.retries import WORTH_NEW_RETRIES, Retries
 from image_assets.oci.session import Session
 
 _PARTIAL: Final = 206
@@ -29,7 +29,7 @@ def download(session: Session, repository_path: str, digest: str, size: int | No
         hashed = hashlib.new(algorithm_of(digest))
     except ValueError as error:
         raise RegistryError(f"the blob {digest[:100]} of {repository_path} cannot be read: {error}") from error
-    position = 0
+    position = before = 0
     while True:
         try:
             for chunk in _rest(session, repository_path, digest, position):
@@ -40,6 +40,10 @@ def download(session: Session, repository_path: str, digest: str, size: int | No
                 yield chunk
             break
         except ExchangeError as error:
+            # Time in which content came is not time spent retrying.
+            if position - before >= WORTH_NEW_RETRIES:
+                retries.renew()
+            before = position
             session.wait_after(error, retries)
     if hashed.hexdigest() != digest.partition(":")[2]:
         raise _wrong(session, repository_path, digest, "the content does not have this digest")

@@ -20,6 +20,8 @@ PAUSES: Mapping[Fault, tuple[float, ...]] = MappingProxyType(
         Fault.BUSY: (0.5, 1.0, 3.0, 8.0, 15.0),
     }
 )
+# So many bytes must have moved since the last failure for the count of failures to start anew.
+WORTH_NEW_RETRIES = 8 * 2**20
 _SPREAD = 0.2
 _FIRST_LOOK = 0.1
 _LONGEST_LOOK = 4.0

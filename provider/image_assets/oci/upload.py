@@ -21,7 +21,7 @@ from image_assets.oci.exchange import Answer, Body, Request
 from image_assets.oci.faults import ExchangeError, Fault
 from image_assets.oci.model import BlobSource, Uploaded, algorithm_of
 from image_assets.oci.reading import Meter, Reader
-from image_assets.oci.retries import Retries, pauses_to_settle
+from image_assets.oci.retries import WORTH_NEW_RETRIES, Retries, pauses_to_settle
 from image_assets.oci.session import Session
 
 _OCTETS: Final = {"Content-Type": "application/octet-stream"}
@@ -33,8 +33,6 @@ _METHOD_REFUSED: Final = frozenset({405, 411, 413, 415, 416, 501})
 _LOST_STATUSES: Final = frozenset({404, 416})
 _LOST_CODES: Final = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
 _RANGE: Final = re.compile(r"(?:bytes[= ])?0-(\d+)")
-# So much must have arrived since the last failure for the count of failures to start anew.
-_WORTH_NEW_RETRIES: Final = 8 * 2**20
 _SMALL_CHUNK: Final = 2**20
 _LARGEST_CHUNK: Final = 512 * 2**20
 
@@ -303,7 +301,7 @@ class Upload:
         # An empty upload and one of a single byte both say "0-0": neither is worth going on with.
         if taken is None or taken <= 1:
             return None
-        if taken - opened.offset >= _WORTH_NEW_RETRIES:
+        if taken - opened.offset >= WORTH_NEW_RETRIES:
             self._retries.renew()
         self._doubtful = True
         return _OpenUpload(_location(answer, default=opened.location), taken, opened.least)

@@ -35,7 +35,7 @@ def find_tag(client: RegistryClient, repository_path: str, tag: str) -> Descript
     except RegistryError as error:
         if error.status not in _UNTOLD:
             raise
-        client.check_push(repository_path)
+        client.try_upload(repository_path)
         return None
 
 
