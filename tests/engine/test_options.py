@@ -148,3 +148,48 @@ def test_transforms_reach_the_image(new_project: NewProject, repository: str) ->
     assert stored["additionalSecretOutputs"] == ["imageTag"]
     (folder / "app" / "a.txt").write_text("two")
     project.up(expect_no_changes=True)
+
+
+def test_a_target_leaves_the_others_alone(new_project: NewProject, repository: str) -> None:
+    one = program(repository).partition("\n")[0]
+    both = json.loads(one.removeprefix("resources: "))
+    both["other"] = {**both["app"], "properties": {**both["app"]["properties"], "directory": "other"}}
+    project = make(new_project, f"resources: {json.dumps(both)}\n")
+    write_files(project.folder / "other", {"Dockerfile": DOCKERFILE, "b.txt": "one"})
+    component = "urn:pulumi:dev::proj::image-assets:index:DockerImageAsset::app"
+    project.up(f"--target={component}", "--target-dependents")
+    names = {r["urn"].rpartition("::")[2] for r in project.state() if r["type"].startswith("image-assets:")}
+    assert names == {"app"}
+    project.up()
+    for folder in ("app", "other"):
+        (project.folder / folder / "new.txt").write_text("new")
+    changed = project.up(f"--target={component}", "--target-dependents")
+    assert {step.name for step in changed.changes} <= {"app"}
+    assert {step.name for step in project.up().changes} >= {"other"}
+
+
+HOOKED = """
+import pulumi, pulumi_image_assets as assets
+
+def told(args):
+    with open("told.txt", "a") as file:
+        file.write(args.name + "\\n")
+
+hook = pulumi.ResourceHook("told", told)
+first = assets.DockerImageAsset("first", directory="app", repository="{repository}")
+assets.DockerImageAsset("second", directory="app", repository="{repository}-2", opts=pulumi.ResourceOptions(
+    depends_on=[first], hooks=pulumi.ResourceHookBinding(after_create=[hook])))
+"""
+
+
+def test_hooks_run_once_and_dependencies_come_first(new_project: NewProject, repository: str) -> None:
+    project: Project = new_project(HOOKED.format(repository=repository), "python")
+    write_files(project.folder / "app", {"Dockerfile": DOCKERFILE, "a.txt": "one"})
+    run = project.up()
+    assert (project.folder / "told.txt").read_text().split() == ["second"]
+    images = [step.name for step in run.steps if step.type.endswith("PublishedImage")]
+    assert images == ["first", "second"]
+    component = project.stored("DockerImageAsset", "second")
+    assert [urn.rpartition("::")[2] for urn in component["dependencies"]] != []
+    project.up(expect_no_changes=True)
+    project.destroy()
