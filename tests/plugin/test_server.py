@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -350,3 +350,31 @@ def test_outputs_that_the_program_makes_secret_stay_so(plugin: Plugin) -> None:
     found = wire.decode(plugin.call("Read", request).properties)
     assert found == outputs
     assert plugin.diff(inputs, inputs, outputs) == []
+
+
+@pytest.mark.parametrize(
+    ("registries", "said"),
+    [
+        ('[{"address": "r.example", "password": "hunter2-text"}]', "registries[0].username: is missing"),
+        (
+            '[{"address": "r.example", "username": "u", "pasword": "hunter2-text"}]',
+            "registries[0].password: is missing",
+        ),
+        ('[{"address": "r.example", "username": "u", "password": "hunter2-text"', "registries: must be JSON"),
+        ('{"password": "hunter2-text"}', "registries: must be a list"),
+    ],
+)
+@pytest.mark.parametrize("mark", [str, Secret])
+def test_a_wrong_setting_beside_a_secret_does_not_show_it(
+    plugin: Plugin, registries: str, said: str, mark: Callable[[str], Any]
+) -> None:
+    """The engine prints the value of the property that a failure names."""
+    news = pb.CheckRequest(news=wire.encode({"registries": mark(registries)}))
+    failures = plugin.call("CheckConfig", news).failures
+    told = [": ".join(filter(None, (failure.property, failure.reason))) for failure in failures]
+    assert any(text.startswith(said) for text in told)
+    assert "registries" not in {failure.property for failure in failures}
+    assert "hunter2-text" not in "".join(told)
+    with pytest.raises(RefusedError) as caught:
+        plugin.configure(registries=mark(registries))
+    assert "hunter2-text" not in str(caught.value)
