@@ -294,6 +294,26 @@ def test_the_engine_does_not_move_a_tag_that_another_run_wrote_meanwhile(tmp_pat
         assert image.pushed == []
 
 
+def test_a_tag_that_another_run_writes_while_the_engine_pushes_gets_its_image_back(tmp_path: Path) -> None:
+    class Late(Engine):
+        def push(self, reference: str) -> None:
+            super().push(reference)
+            theirs.append(publisher.tag(docker_save(OTHER), "a/b", "t"))
+            looks = len(registry.calls("HEAD", "/manifests/t"))
+            while len(registry.calls("HEAD", "/manifests/t")) == looks:
+                time.sleep(0.01)
+            own = publisher.send(docker_save(ONE), "a/b").manifest
+            assert own is not None
+            publisher.client().put_manifest("a/b", "t", own.content, own.descriptor.media_type)
+
+    theirs: list[str] = []
+    with FakeRegistry() as registry:
+        publisher = Publisher(registry.host, tmp_path)
+        sent = pushed_by_engine(publisher, Late(ONE))
+        written = write_tag(publisher.client(), "a/b", "t", sent, publisher.task)
+        assert [written.digest, registry.store.tags["a/b"]["t"]] == theirs * 2
+
+
 def test_a_tag_that_holds_another_image_teaches_nothing_of_the_one_that_the_engine_pushed(tmp_path: Path) -> None:
     """Somebody else has overwritten it between the push and the look."""
 

@@ -6,7 +6,7 @@ it and checks it; `add_tags` lets more tags name the same image. `BlobMemory` re
 Row by row, each file using only those above it:
 
     model · manifests · compress · progress · jobs
-    blob_memory · streaming · push_method
+    blob_memory · streaming · push_method · tag_watch
     destination     one repository
     layers          one layer: verified, compressed
     saved_stream · saved_config    what an engine saves

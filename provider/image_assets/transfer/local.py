@@ -32,6 +32,7 @@ from image_assets.transfer.push_method import Load, PushMethod, faster_method, u
 from image_assets.transfer.saved_config import check_config, config_of, leads_to
 from image_assets.transfer.saved_stream import Documents, blob_digest, read_saved
 from image_assets.transfer.streaming import Read, send_while_reading
+from image_assets.transfer.tag_watch import looked_at, put_back
 
 #: Layers up to this size are held in memory until it is clear whether the registry has them.
 _HELD_BYTES = 8 << 20
@@ -125,13 +126,15 @@ class _Delivery:
                 return
             if choice.by_engine:
                 try:
-                    self.image.push(reference)
+                    with looked_at(self.client, self.path, tag) as seen:
+                        self.image.push(reference)
                 except RegistryError as error:
                     if self.image.is_index or not _about_kind(str(error)):
                         raise
                     self.task.debug(f"the engine's manifest is not taken: {error}")
                 else:
                     remember_pushed(self.image, self.client, self.path, tag, self.memory)
+                    put_back(self.client, self.path, tag, seen)
                     return
             manifest = sender.send(Progress(self.task, choice.new_to_client))
             self.client.put_manifest(self.path, tag, manifest.content, manifest.descriptor.media_type)
