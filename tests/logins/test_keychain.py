@@ -192,8 +192,9 @@ def test_a_helper_is_run_once_for_all_repositories_and_again_after_a_refusal(hom
     keychain.forget("r.io", Credential("bob", "another"))
     keychain.resolve("r.io", "app")
     assert len(home.helpers.calls) == 1
-    keychain.forget("r.io", BOB)
-    keychain.resolve("r.io", "app")
+    for _ in range(40):
+        keychain.forget("r.io", BOB)
+        keychain.resolve("r.io", "app")
     assert len(home.helpers.calls) == 2
 
 

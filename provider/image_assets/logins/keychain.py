@@ -1,13 +1,18 @@
 """The sources of logins, each a keychain: what the program's settings give, and what docker and podman have stored."""
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from image_assets.logins.addresses import address_of, addresses
 from image_assets.logins.docker_config import DockerConfig, configs
 from image_assets.logins.helpers import HelperFailedError, RunHelper, ask_helper, program_of
 from image_assets.oci.keychain import Credential, Keychain
+
+#: Seconds after the renewal of a login in which a refusal is not due to its age.
+_RENEW_AGAIN: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class DockerConfigKeychain(Keychain):
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, str], Credential | HelperFailedError | None] = {}
         self._asking: dict[tuple[str, str], threading.Lock] = {}
+        self._renewed: dict[tuple[str, str], float] = {}
 
     def resolve(self, registry: str, repository: str) -> Credential | None:
         """Return the stored login of the registry, or of the part of it that holds the repository.
@@ -50,10 +56,16 @@ class DockerConfigKeychain(Keychain):
         return next(filter(None, found), None)
 
     def forget(self, registry: str, refused: Credential) -> None:
-        """Ask the registry's helpers anew next time, if it is theirs what was refused: some logins live for an hour."""
-        for key, answer in list(self._answers.items()):
-            if key[1] == registry and answer == refused:
-                self._answers.pop(key, None)
+        """Ask the registry's helpers anew next time, if it is theirs what was refused: some logins live for an hour.
+
+        One that is wrong is refused again at once, and to every image: it is not asked for each time.
+        """
+        with self._lock:
+            for key, answer in list(self._answers.items()):
+                is_old = time.monotonic() - self._renewed.get(key, -_RENEW_AGAIN) >= _RENEW_AGAIN
+                if key[1] == registry and answer == refused and is_old:
+                    self._renewed[key] = time.monotonic()
+                    del self._answers[key]
 
     def looked_at(self, registry: str) -> Iterator[str]:
         """Name the configurations, each with what kept its helper from answering."""
@@ -75,7 +87,10 @@ class DockerConfigKeychain(Keychain):
         with self._lock:
             asking = self._asking.setdefault(key, threading.Lock())
         with asking:
-            answer = self._answers[key] = self._answers[key] if key in self._answers else self._ask(helper, registry)
+            try:
+                answer = self._answers[key]
+            except KeyError:
+                answer = self._answers[key] = self._ask(helper, registry)
         return None if isinstance(answer, HelperFailedError) else answer
 
     def _ask(self, helper: str, registry: str) -> Credential | HelperFailedError | None:
