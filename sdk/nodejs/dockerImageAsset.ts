@@ -93,6 +93,7 @@ export class DockerImageAsset extends pulumi.ComponentResource {
             resourceInputs["extraTags"] = args?.extraTags;
             resourceInputs["file"] = args?.file;
             resourceInputs["followSymlinks"] = args?.followSymlinks;
+            resourceInputs["forceDelete"] = args?.forceDelete;
             resourceInputs["ignoreMode"] = args?.ignoreMode;
             resourceInputs["invalidation"] = args?.invalidation;
             resourceInputs["labels"] = args?.labels;
@@ -270,6 +271,10 @@ export interface DockerImageAssetArgs {
      * Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
      */
     followSymlinks?: pulumi.Input<string | enums.FollowMode | undefined>;
+    /**
+     * Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+     */
+    forceDelete?: pulumi.Input<boolean | undefined>;
     /**
      * The language of the ignore patterns: `docker` (default), `git` or `glob`.
      */

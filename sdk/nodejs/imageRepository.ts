@@ -51,6 +51,7 @@ export class ImageRepository extends pulumi.ComponentResource {
         if (!opts.id) {
             resourceInputs["encryption"] = args?.encryption;
             resourceInputs["forceDelete"] = args?.forceDelete;
+            resourceInputs["mutableTags"] = args?.mutableTags;
             resourceInputs["pullPrincipals"] = args?.pullPrincipals;
             resourceInputs["repositoryName"] = args?.repositoryName;
             resourceInputs["resourcePolicyStatements"] = args?.resourcePolicyStatements;
@@ -149,6 +150,10 @@ export interface ImageRepositoryArgs {
      * Whether the repository may be deleted with the images in it. Default: false.
      */
     forceDelete?: pulumi.Input<boolean | undefined>;
+    /**
+     * Tags that may move from one image to another, at most five, such as `latest` or `release-*`. Default: none.
+     */
+    mutableTags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
      * Who may pull; the same as calling `grantPull` for each.
      */

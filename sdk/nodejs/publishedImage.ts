@@ -111,6 +111,7 @@ export class PublishedImage extends pulumi.CustomResource {
             resourceInputs["invalidation"] = args?.invalidation;
             resourceInputs["labels"] = args?.labels;
             resourceInputs["networkMode"] = args?.networkMode;
+            resourceInputs["ownRepository"] = args?.ownRepository;
             resourceInputs["platform"] = args?.platform;
             resourceInputs["platforms"] = args?.platforms;
             resourceInputs["registryAuth"] = args?.registryAuth ? pulumi.secret(args.registryAuth) : undefined;
@@ -154,7 +155,7 @@ export interface PublishedImageArgs {
     /**
      * What the component hands on of the stack's `aws:` configuration.
      */
-    aws?: pulumi.Input<inputs.AwsOptionsArgs | undefined>;
+    aws?: pulumi.Input<inputs.StackAwsOptionsArgs | undefined>;
     /**
      * Values for the Dockerfile's ARG instructions.
      */
@@ -239,6 +240,10 @@ export interface PublishedImageArgs {
      * The network of RUN steps.
      */
     networkMode?: pulumi.Input<string | enums.NetworkMode | undefined>;
+    /**
+     * The repository that the asset made for itself.
+     */
+    ownRepository?: pulumi.Input<inputs.OwnRepositoryArgs | undefined>;
     /**
      * The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
      */

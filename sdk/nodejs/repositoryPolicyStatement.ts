@@ -78,7 +78,7 @@ export interface RepositoryPolicyStatementArgs {
     /**
      * What the component hands on of the stack's `aws:` configuration.
      */
-    aws?: pulumi.Input<inputs.AwsOptionsArgs | undefined>;
+    aws?: pulumi.Input<inputs.StackAwsOptionsArgs | undefined>;
     /**
      * The repository, `registry/path`.
      */

@@ -77,6 +77,7 @@ export class TarballImageAsset extends pulumi.ComponentResource {
                 throw new Error("Missing required property 'tarballFile'");
             }
             resourceInputs["extraTags"] = args?.extraTags;
+            resourceInputs["forceDelete"] = args?.forceDelete;
             resourceInputs["image"] = args?.image;
             resourceInputs["pullPrincipals"] = args?.pullPrincipals;
             resourceInputs["registryAuth"] = args?.registryAuth ? pulumi.secret(args.registryAuth) : undefined;
@@ -186,6 +187,10 @@ export interface TarballImageAssetArgs {
      * More tags for the same image. Changing them builds nothing.
      */
     extraTags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
+    /**
+     * Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+     */
+    forceDelete?: pulumi.Input<boolean | undefined>;
     /**
      * Which image of the archive, by name or digest; needed if it holds several.
      */

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
-from image_assets.components.stack_aws import handed_on
+from image_assets.aws.settings import Keys
+from image_assets.components.stack_aws import handed_on, stack_keys
 from image_assets.values import Secret
 
+ROLE = {"roleArn": "arn:x", "externalId": "e"}
 
-def _given(config: dict[str, Any]) -> dict[str, str]:
-    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
-    return handed_on({f"aws:{key}": text for key, text in texts.items()})
+
+def _texts(config: dict[str, Any]) -> dict[str, str]:
+    return {f"aws:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
 
 
 @pytest.mark.parametrize(
@@ -19,22 +21,24 @@ def _given(config: dict[str, Any]) -> dict[str, str]:
     [
         ({}, {}),
         ({"region": "eu-west-1", "profile": "ci"}, {"region": "eu-west-1", "profile": "ci"}),
-        ({"assumeRoles": [{"roleArn": "arn:x", "externalId": "e"}]}, {"assumeRoleArn": "arn:x", "externalId": "e"}),
-        ({"assumeRole": {"roleArn": "arn:y"}}, {"assumeRoleArn": "arn:y"}),
+        ({"assumeRoles": [ROLE, {"roleArn": "arn:y"}]}, {"assumeRoles": [ROLE, {"roleArn": "arn:y"}]}),
+        ({"assumeRole": {"roleArn": "arn:y"}}, {"assumeRoles": [{"roleArn": "arn:y"}]}),
         ({"endpoints": [{"ecr": "http://localhost:4566"}]}, {"endpoint": "http://localhost:4566"}),
         ({"assumeRoles": "not json", "endpoints": []}, {}),
+        ({"assumeRoles": [{"externalId": "e"}], "accessKey": "AKIA"}, {}),
     ],
 )
-def test_profile_role_and_endpoint_are_handed_on(config: dict[str, Any], handed: dict[str, str]) -> None:
-    assert _given(config) == handed
+def test_profile_roles_and_endpoint_are_handed_on(config: dict[str, Any], handed: dict[str, Any]) -> None:
+    assert handed_on(_texts(config)) == handed
 
 
-def test_keys_and_tokens_are_not_handed_on() -> None:
+def test_of_an_access_key_only_the_stack_is_handed_on() -> None:
     """R36."""
-    assert _given({"accessKey": "AKIA", "secretKey": "s", "token": "t"}) == {}
+    config = _texts({"accessKey": "AKIA", "secretKey": "s", "token": "t"})
+    assert handed_on(config, stack="proj/dev") == {"keysOf": "proj/dev"}
+    assert stack_keys(config) == Keys("AKIA", "s", "t")
 
 
-def test_what_comes_from_a_secret_is_secret() -> None:
-    config = {"aws:assumeRoles": json.dumps([{"roleArn": "r", "externalId": "e"}]), "aws:region": "eu-west-1"}
-    handed = handed_on(config, ["aws:assumeRoles", "aws:secretKey"])
-    assert handed == {"region": "eu-west-1", "assumeRoleArn": Secret("r"), "externalId": Secret("e")}
+def test_what_the_stack_keeps_secret_is_secret_to_its_resources() -> None:
+    config = _texts({"assumeRoles": [ROLE], "region": "eu-west-1"})
+    assert handed_on(config, {"aws:assumeRoles"}) == {"assumeRoles": Secret([ROLE]), "region": "eu-west-1"}

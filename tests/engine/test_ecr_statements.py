@@ -100,6 +100,24 @@ def test_destroying_takes_every_statement_away(
     assert sids(aws, url) == []
 
 
+def test_a_sid_that_is_taken_is_told(new_project: NewProject, aws: EcrFront, url: str) -> None:
+    foreign = {**STATEMENT, "Sid": "mine", "Effect": "Deny"}
+    aws.client("ecr").set_repository_policy(
+        repositoryName=url.partition("/")[2], policyText=json.dumps({"Version": "2012-10-17", "Statement": [foreign]})
+    )
+    refused = start(new_project, aws, statements(a=given(url, sid="mine"))).up(check=False)
+    assert refused.code
+    assert f'the policy of {url} has another statement with the Sid "mine": choose another' in refused.text
+
+
+@pytest.mark.parametrize("resource_id", ["nothing", "UPPER/case#sid"])
+def test_a_bad_id_to_import_is_told(new_project: NewProject, aws: EcrFront, resource_id: str) -> None:
+    project = start(new_project, aws, statements())
+    refused = project.import_resource("image-assets:index:RepositoryPolicyStatement", "x", resource_id, check=False)
+    assert refused.code
+    assert f'the id to import is REPOSITORY_URL#SID, not "{resource_id}"' in refused.text
+
+
 def test_a_statement_is_imported(new_project: NewProject, aws: EcrFront, url: str) -> None:
     foreign = {**STATEMENT, "Sid": "by #hand", "Principal": {"AWS": ACCOUNT}}
     aws.client("ecr").set_repository_policy(

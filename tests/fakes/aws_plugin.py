@@ -86,7 +86,7 @@ def _create_repository(cloud: Cloud, props: Props) -> tuple[str, Props]:
     encryption = (props.get("encryptionConfigurations") or [{"encryptionType": "AES256"}])[0]
     made = cloud.client("ecr").create_repository(
         repositoryName=props["name"],
-        imageTagMutability=props.get("imageTagMutability", "MUTABLE"),
+        **_mutability(props),
         imageScanningConfiguration=props.get("imageScanningConfiguration") or {"scanOnPush": False},
         encryptionConfiguration={key: value for key, value in encryption.items() if value},
         tags=_pairs(props.get("tags")),
@@ -98,7 +98,7 @@ def _create_repository(cloud: Cloud, props: Props) -> tuple[str, Props]:
 def _update_repository(cloud: Cloud, name: str, props: Props) -> None:
     ecr = cloud.client("ecr")
     arn = ecr.describe_repositories(repositoryNames=[name])["repositories"][0]["repositoryArn"]
-    ecr.put_image_tag_mutability(repositoryName=name, imageTagMutability=props.get("imageTagMutability", "MUTABLE"))
+    ecr.put_image_tag_mutability(repositoryName=name, **_mutability(props))
     ecr.put_image_scanning_configuration(
         repositoryName=name,
         imageScanningConfiguration=props.get("imageScanningConfiguration") or {"scanOnPush": False},
@@ -107,6 +107,14 @@ def _update_repository(cloud: Cloud, name: str, props: Props) -> None:
         ecr.untag_resource(resourceArn=arn, tagKeys=old)
     if props.get("tags"):
         ecr.tag_resource(resourceArn=arn, tags=_pairs(props["tags"]))
+
+
+def _mutability(props: Props) -> Props:
+    """Return what may become of tags; the real plugin refuses filters without the mode that they belong to."""
+    mode, filters = props.get("imageTagMutability", "MUTABLE"), props.get("imageTagMutabilityExclusionFilters")
+    if bool(filters) != mode.endswith("_WITH_EXCLUSION"):
+        raise ClientError({"Error": {"Code": "ValidationException", "Message": f"{mode} with {filters}"}}, "Plan")
+    return {"imageTagMutability": mode, **({"imageTagMutabilityExclusionFilters": filters} if filters else {})}
 
 
 def _delete_repository(cloud: Cloud, name: str, props: Props) -> None:
@@ -187,6 +195,7 @@ KINDS: Mapping[str, Kind] = {
         (
             "name",
             "imageTagMutability",
+            "imageTagMutabilityExclusionFilters",
             "imageScanningConfiguration",
             "encryptionConfigurations",
             "forceDelete",

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
+from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import time
@@ -312,7 +313,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Refuse to move a tag of a repository with immutable tags."""
         name, reference = manifest["name"], manifest["reference"]
         repository = _repository(self.front, name) or {}
-        if reference.startswith("sha256:") or repository.get("imageTagMutability") != "IMMUTABLE":
+        if reference.startswith("sha256:") or not _is_immutable(repository, reference):
             return True
         status, _, present = _ask(f"http://{self.front.upstream}", "GET", self.path, {"Accept": "*/*"}, b"")
         if status != 200 or present == body:
@@ -397,6 +398,13 @@ def _error(service: str, code: str, message: str) -> tuple[dict[str, str], bytes
         return {"Content-Type": "application/x-amz-json-1.1"}, content
     text = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
     return {"Content-Type": "text/xml"}, text.encode()
+
+
+def _is_immutable(repository: Mapping[str, Any], tag: str) -> bool:
+    """Say whether a tag cannot move (ECR API reference, ImageTagMutabilityExclusionFilter)."""
+    filters = [item["filter"] for item in repository.get("imageTagMutabilityExclusionFilters", ())]
+    exempt = any(fnmatchcase(tag, pattern) for pattern in filters)
+    return repository.get("imageTagMutability", "MUTABLE").startswith("IMMUTABLE") and not exempt
 
 
 def _repository(front: EcrFront, name: str) -> dict[str, Any] | None:

@@ -234,7 +234,7 @@ def test_options_that_name_inputs_of_a_repository_reach_the_properties_that_thes
     plugin: Plugin, monitor: Monitor
 ) -> None:
     construct(plugin, monitor, IMAGES, {}, ignoreChanges=["tags.a", "retention.keepLast", "encryption"], protect=True)
-    assert list(monitor.one(REPOSITORY).ignoreChanges) == ["tags.a", "encryptionConfigurations"]
+    assert list(monitor.one(REPOSITORY).ignoreChanges) == ["tags.a", "encryptionConfigurations", "name"]
     assert list(monitor.one(LIFECYCLE_POLICY).ignoreChanges) == ["policy"]
     assert monitor.one(REPOSITORY).protect
 

@@ -291,9 +291,11 @@ class EcrKeychain(Keychain):
         Raises:
             CloudError: The registry is an emulator's, and it did not say whose it is.
         """
-        if parse_host(registry) or not self._emulated(registry):
+        if parse_host(registry) or not self._aws.may_have(registry):
             return arn_of(registry, path)
         region = self._aws.emulated_region()
+        if self._token(_login_call(region), registry).registry != registry:
+            return None
         identity = self._aws.call(Call("get_caller_identity", region, service="sts"), self._task)
         return RepositoryArn(partition_of(region), region, identity["Account"], path)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from image_assets.components import repository
 from image_assets.components.component import Component
-from image_assets.components.grants import declared_grants, take_twins
+from image_assets.components.grants import declared_grants, repository_arn, take_twins
 from image_assets.protocol.outputs import Output
 
 #: The asset's only child that has a life of its own; see `image.resource`.
@@ -37,17 +37,23 @@ async def make_asset(new: Component, given: Mapping[str, Output], *, is_sound: b
         InputError: With every problem of the declared grants that are known.
     """
     inputs = dict(given)
-    twins = take_twins(inputs)
+    twins, force_delete = take_twins(inputs), inputs.pop("forceDelete", Output())
+    shared = inputs.get("repository", Output())
+    if is_sound and twins and shared.value is not None:
+        await repository_arn(new, shared)
     asset = await new.registered()
     request = asset.child(IMAGE, asset.name)
     image = None if is_sound else await asset.make(request, inputs)
     own = None
-    if inputs.get("repository", Output()).value is None:
-        own = await repository.make_repository(asset.within(repository.TOKEN, asset.name), {})
+    if shared.value is None:
+        # The tags that move with each image cannot be as immutable as those that name a content.
+        wanted = {"forceDelete": force_delete, "mutableTags": inputs.get("extraTags", Output())}
+        own = await repository.make_repository(asset.within(repository.TOKEN, asset.name), wanted)
         inputs["repository"] = own.outputs["repositoryUrl"]
+        inputs["ownRepository"] = force_delete.map(lambda force: {"forceDelete": force is True})
         request.dependencies.extend(sorted(own.resources))
     else:
-        inputs["repository"] = asset.deployment.behind(inputs["repository"])
+        inputs["repository"] = asset.deployment.behind(shared)
     if image is None:
         image = await asset.make(request, {**inputs, "aws": asset.deployment.aws_input})
     outputs = {name: image.output(name) for name in IMAGE_OUTPUTS}

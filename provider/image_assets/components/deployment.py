@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from image_assets.aws.settings import AwsSettings
-from image_assets.components.stack_aws import handed_on
+from image_assets.aws.settings import STACK_KEYS, AwsSettings
+from image_assets.components.stack_aws import handed_on, stack_keys
 from image_assets.inputs.types import empty
 from image_assets.protocol.monitor import Monitor
 from image_assets.protocol.outputs import Output
@@ -21,11 +21,14 @@ class Instance:
             are registered under it: without it the engine would start another process for another default provider,
             because a program's request may name a version and a component's does not.
         aws: The provider's `aws` configuration.
+        secret_config: The keys of each stack's configuration that are secret, as its components told; the engine tells
+            methods of none.
         owned: The URNs of the ECR repositories that this process made components for, by the repository's URL.
     """
 
     reference: str = ""
     aws: Mapping[str, Any] = field(default_factory=empty)
+    secret_config: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
     owned: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -54,14 +57,19 @@ class Deployment:
         cls, request: Any, monitor: Monitor, instance: Instance, warn: Callable[[str, str], Awaitable[None]]
     ) -> "Deployment":
         """Read what a Construct or Call says of its deployment."""
+        stack = f"{request.project}/{request.stack}"
         # A Call does not say what is secret (provider.proto, CallRequest).
-        stack_aws = handed_on(request.config, getattr(request, "configSecretKeys", ()))
-        return cls(monitor, instance, request.project, request.stack, stack_aws, warn)
+        if secret := getattr(request, "configSecretKeys", ()):
+            instance.secret_config[stack] = frozenset(secret)
+        if keys := stack_keys(request.config):
+            STACK_KEYS.remember(stack, keys)
+        aws = handed_on(request.config, instance.secret_config.get(stack, ()), stack)
+        return cls(monitor, instance, request.project, request.stack, aws, warn)
 
     @property
     def aws_settings(self) -> AwsSettings:
         """How AWS is reached for what the components themselves ask."""
-        return AwsSettings.of(self.instance.aws, reveal(self.stack_aws))
+        return AwsSettings.of(self.instance.aws, reveal(dict(self.stack_aws)))
 
     @property
     def aws_input(self) -> Output:

@@ -5,9 +5,9 @@ from typing import Any
 
 from image_assets.errors import InputError, Problem
 from image_assets.inputs.grant_fields import GRANT_METHODS, STATEMENT
-from image_assets.inputs.types import describe, missing, nearest
+from image_assets.inputs.types import describe, missing, nearest, plain
 from image_assets.repository_policy import rules
-from image_assets.values import UNKNOWN, Secret, has_secret, has_unknown
+from image_assets.values import UNKNOWN, Secret
 
 #: The arguments that say who is granted something.
 GRANTEES = ("role", "service", "accountId", "arn")
@@ -27,18 +27,21 @@ def refuse(found: Iterator[Problem]) -> None:
 
 
 def twin_problems(twins: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield everything that is wrong with declared grants."""
+    """Yield everything that is wrong with declared grants, as far as they are known."""
     names: dict[Any, str] = {}
-    for key, grants in twins.items():
-        if _is_closed(grants):
+    for key, value in twins.items():
+        grants = plain(value)
+        if grants is UNKNOWN:
             continue
         if not isinstance(grants, list):
             yield Problem(key, f"must be a list of grants, not {describe(grants)}")
             continue
-        for index, grant in enumerate(grants):
+        for index, grant in enumerate(map(plain, grants)):
             path = f"{key}[{index}]"
+            if grant is UNKNOWN:
+                continue
             yield from grant_problems(TWINS[key], grant, path)
-            name = grant.get("name") if isinstance(grant, Mapping) else None
+            name = plain(grant.get("name")) if isinstance(grant, Mapping) else None
             if isinstance(name, str) and name in names:
                 yield Problem(f"{path}.name", f'"{name}" is the name of {names[name]} already: give each its own')
             elif isinstance(name, str):
@@ -55,13 +58,13 @@ def grant_problems(method: str, args: Any, path: str) -> Iterator[Problem]:
     for key in args:
         if key not in rows:
             yield Problem(f"{prefix}{key}", f"there is no such property{nearest(key, rows)}")
-    yield from _name_problems(args.get("name"), f"{prefix}name")
+    yield from _name_problems(plain(args.get("name")), f"{prefix}name")
     if method == "addToResourcePolicy":
-        yield from _statement_problems(args.get("statement"), f"{prefix}statement")
+        yield from _statement_problems(plain(args.get("statement")), f"{prefix}statement")
         return
     yield from _grantee_problems(args, path, prefix)
     if method == "grant":
-        yield from _action_problems(args.get("actions"), f"{prefix}actions")
+        yield from _action_problems(plain(args.get("actions")), f"{prefix}actions")
 
 
 def _name_problems(name: Any, path: str) -> Iterator[Problem]:
@@ -81,20 +84,22 @@ def _grantee_problems(args: Mapping[str, Any], path: str, prefix: str) -> Iterat
         yield from _who_problems(kind, args[kind], f"{prefix}{kind}")
 
 
-def _who_problems(kind: str, who: Any, path: str) -> Iterator[Problem]:
-    if _is_closed(who):
+def _who_problems(kind: str, value: Any, path: str) -> Iterator[Problem]:
+    who = account_text(plain(value)) if kind == "accountId" else plain(value)
+    shown = "it" if isinstance(value, Secret) else f'"{who}"'
+    if who is UNKNOWN:
         return
-    who = account_text(who) if kind == "accountId" else who
     if not isinstance(who, str) or not who:
         yield Problem(path, "must be a string, not empty")
     elif kind == "accountId" and not (len(who) == 12 and who.isdigit()):
-        yield Problem(path, f'"{who}" is not an AWS account: write its 12 digits')
+        yield Problem(path, f"{shown} is not an AWS account: write its 12 digits")
     elif kind == "arn" and not who.startswith("arn:"):
         yield Problem(
-            path, f'"{who}" is not an ARN: write arn:aws:iam::ACCOUNT:role/NAME, or use `role` or `accountId`'
+            path, f"{shown} is not an ARN: write arn:aws:iam::ACCOUNT:role/NAME, or use `role` or `accountId`"
         )
     elif kind == "service" and "." not in who:
-        yield Problem(path, f'"{who}" is not a service principal: write {who}.amazonaws.com')
+        named = "NAME" if isinstance(value, Secret) else who
+        yield Problem(path, f"{shown} is not a service principal: write {named}.amazonaws.com")
 
 
 def account_text(account: Any) -> Any:
@@ -104,19 +109,16 @@ def account_text(account: Any) -> Any:
 
 
 def _action_problems(actions: Any, path: str) -> Iterator[Problem]:
-    if isinstance(actions, list) and not any(map(_is_closed, actions)):
+    if actions is UNKNOWN:
+        return
+    if isinstance(actions, list):
         yield from rules.action_problems(actions, path)
-    elif not isinstance(actions, list) and not _is_closed(actions):
+    else:
         yield Problem(path, "must be a list of actions, such as ecr:DescribeImages")
 
 
 def _statement_problems(statement: Any, path: str) -> Iterator[Problem]:
     if statement is None:
         yield Problem(path, missing(STATEMENT.doc))
-    elif not has_unknown(statement) and not has_secret(statement):
+    else:
         yield from rules.statement_problems(statement, path)
-
-
-def _is_closed(value: Any) -> bool:
-    """Say whether a value cannot be looked at: it is not known yet, or nobody may see it."""
-    return value is UNKNOWN or isinstance(value, Secret)

@@ -5,18 +5,20 @@ policy. Which of them is given decides, not its value, so a grant is the same wh
 """
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from image_assets.aws.names import RepositoryArn, arn_of
 from image_assets.components.component import OWN_PACKAGE, Component
-from image_assets.components.grant_checks import GRANTEES, TWINS, account_text, grant_problems, refuse, twin_problems
+from image_assets.components.grant_checks import GRANTEES, TWINS, account_text, grant_problems, refuse
+from image_assets.inputs.types import plain
 from image_assets.protocol.monitor import Resource
 from image_assets.protocol.outputs import Output, all_of
 from image_assets.reference import Repository
 from image_assets.repository_policy import rules
-from image_assets.values import Secret, reveal
+from image_assets.values import UNKNOWN, reveal
 
 #: The child that owns one statement; see `repository_policy`.
 POLICY_STATEMENT = f"{OWN_PACKAGE}RepositoryPolicyStatement"
@@ -61,31 +63,31 @@ def take_twins(inputs: dict[str, Output]) -> dict[str, Output]:
 
 
 async def declared_grants(component: Component, url: Output, twins: Mapping[str, Output]) -> None:
-    """Make the grants that a component's inputs declare on the repository at a URL; a list not known yet has none.
+    """Make the checked grants that a component's inputs declare on the repository at a URL, as far as they are known.
 
     Raises:
-        InputError: With every problem of the grants that are known.
+        InputError: The repository is not ECR's.
     """
-    listed = {key: _items(output) for key, output in twins.items()}
-    refuse(twin_problems({key: [item.value for item in items] for key, items in listed.items()}))
     await asyncio.gather(
-        *(make_grant(component, url, TWINS[key], grant) for key, items in listed.items() for grant in items)
+        *(make_grant(component, url, TWINS[key], grant) for key, output in twins.items() for grant in _items(output))
     )
 
 
 def _items(listed: Output) -> list[Output]:
-    plain = reveal(listed.value) if isinstance(listed.value, Secret) else listed.value
-    return [Output(item, listed.dependencies) for item in plain] if isinstance(plain, list) else []
+    """Return the items that are known; those of a secret list are secret."""
+    count = len(plain(listed.value)) if isinstance(plain(listed.value), list) else 0
+    return [item for item in map(listed.part, range(count)) if plain(item.value) is not UNKNOWN]
 
 
 async def make_grant(component: Component, url: Output, method: str, grant: Output) -> Resource:
     """Make the child that a checked grant on the repository at a URL is."""
-    name = grant.value["name"]
+    given = plain(grant.value)
+    name = plain(given["name"])
+    arn = await repository_arn(component, url)
     if method == "addToResourcePolicy":
         return await make_statement(component, url, name, grant.part("statement"))
     actions = Output(ACTIONS[method]) if method in ACTIONS else grant.part("actions")
-    kind = next(kind for kind in GRANTEES if grant.value.get(kind) is not None)
-    arn = await repository_arn(component, url)
+    kind = next(kind for kind in GRANTEES if given.get(kind) is not None)
     if kind == "role":
         return await make_role_policy(component, name, grant.part("role"), all_of(arn, actions))
     statement = all_of(grant.part(kind), arn, actions).map(lambda known: statement_for(kind, *known))
@@ -96,8 +98,12 @@ async def make_role_policy(component: Component, name: str, role: Output, arn_an
     """Give a role of the own account an identity policy: some actions on the repository, and signing in."""
     child = child_name(component, name)
     scope = f"{component.deployment.project}/{component.deployment.stack}/{child}"
+    request = component.child(ROLE_POLICY, child, _NO_PROPERTIES)
+    # The name is its identity in the role: the one it has stays, and the old one must go first.
+    request.ignoreChanges.append("name")
+    request.deleteBeforeReplace = request.deleteBeforeReplaceDefined = True
     return await component.make(
-        component.child(ROLE_POLICY, child, _NO_PROPERTIES),
+        request,
         {
             "name": Output(rules.make_sid(scope, child)),
             "role": role.map(role_name),
@@ -115,8 +121,14 @@ async def make_statement(component: Component, url: Output, name: str, statement
 
 
 def child_name(component: Component, name: str) -> str:
-    """Return a child's name; it is known whatever is not."""
-    return f"{component.name}-{name}"
+    """Return a child's name; it is known whatever is not, and no other grant of any component has it.
+
+    A dash in the grant's name could as well end the component's, so that a hash tells where the grant's begins. It is
+    of the grant's name alone: an alias of the component counts for its children, too (Pulumi's inherited aliases).
+    """
+    if "-" not in name:
+        return f"{component.name}-{name}"
+    return f"{component.name}-{name}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 # --- what a grant says

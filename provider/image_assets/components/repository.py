@@ -1,7 +1,7 @@
 """The component that is an ECR repository of the program's own."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,11 +13,11 @@ from image_assets.components.grant_checks import TWINS, twin_problems
 from image_assets.components.grants import declared_grants, take_twins
 from image_assets.errors import InputError, Problem
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
-from image_assets.inputs.repository_fields import IMAGE_REPOSITORY_FIELDS
+from image_assets.inputs.repository_fields import IMAGE_REPOSITORY_FIELDS, MOST_MUTABLE_TAGS
 from image_assets.inputs.types import problems, unknown_names
 from image_assets.protocol.monitor import Resource
 from image_assets.protocol.outputs import Output, all_of
-from image_assets.values import UNKNOWN, has_secret, has_unknown, reveal
+from image_assets.values import UNKNOWN, has_unknown, reveal
 
 TOKEN = "image-assets:index:ImageRepository"  # noqa: S105 - a resource type
 REPOSITORY = "aws:ecr/repository:Repository"
@@ -30,6 +30,7 @@ REPOSITORY_PROPERTIES = {
     "scanOnPush": "imageScanningConfiguration",
     "encryption": "encryptionConfigurations",
     "forceDelete": "forceDelete",
+    "mutableTags": "imageTagMutabilityExclusionFilters",
     "tags": "tags",
 }
 LIFECYCLE_PROPERTIES = {"retention": "policy"}
@@ -48,29 +49,28 @@ async def make_repository(new: Component, given: Mapping[str, Output]) -> Compon
     host, repository = await asyncio.gather(registry_host(component), _repository(component, inputs))
     policy = await _lifecycle(component, inputs, repository)
     component = replace(component, resources=frozenset({repository.urn, policy.urn}))
-    outputs = _outputs(component, host, inputs, repository)
+    outputs = _outputs(component, host, repository)
     component, _ = await asyncio.gather(
         component.finished(outputs), declared_grants(component, outputs["repositoryUrl"], twins)
     )
     return component
 
 
-def _name(component: Component, inputs: Mapping[str, Output]) -> Output:
-    given = inputs.get("repositoryName", Output())
-    if given.value:
-        return given
-    return Output(repository_name(component.deployment.project, component.deployment.stack, component.name))
-
-
 async def _repository(component: Component, inputs: Mapping[str, Output]) -> Resource:
+    name, mutable = inputs.get("repositoryName", Output()), inputs.get("mutableTags", Output())
     request = component.child(REPOSITORY, component.name, REPOSITORY_PROPERTIES)
     # Two repositories cannot have one name at the same time.
     request.deleteBeforeReplace = request.deleteBeforeReplaceDefined = True
-    return await component.make(
+    if not name.value:
+        # The default is for a new repository: under another name of the stack or the resource it keeps the one it has.
+        name = Output(repository_name(component.deployment.project, component.deployment.stack, component.name))
+        request.ignoreChanges.append("name")
+    made = await component.make(
         request,
         {
-            "name": _name(component, inputs),
-            "imageTagMutability": Output("IMMUTABLE"),
+            "name": name,
+            "imageTagMutability": mutable.map(lambda tags: "IMMUTABLE_WITH_EXCLUSION" if tags else "IMMUTABLE"),
+            "imageTagMutabilityExclusionFilters": mutable.map(_filters),
             "imageScanningConfiguration": inputs.get("scanOnPush", Output()).map(
                 lambda scan: {"scanOnPush": True if scan is None else scan}
             ),
@@ -79,6 +79,13 @@ async def _repository(component: Component, inputs: Mapping[str, Output]) -> Res
             "tags": inputs.get("tags", Output()),
         },
     )
+    # Not every provider says in a preview what it will be.
+    return made if made.output("name").is_known else replace(made, outputs={**made.outputs, "name": name.value})
+
+
+def _filters(tags: Sequence[str] | None) -> list[dict[str, str]] | None:
+    """Return what exempts tags from immutability, in the spelling of pulumi-aws."""
+    return [{"filter": tag, "filterType": "WILDCARD"} for tag in dict.fromkeys(tags)] if tags else None
 
 
 async def _lifecycle(component: Component, inputs: Mapping[str, Output], repository: Resource) -> Resource:
@@ -88,10 +95,13 @@ async def _lifecycle(component: Component, inputs: Mapping[str, Output], reposit
         keep, age = limits["keep_last"], limits["min_age_days"]
         rule = f"number (the last {keep} stay)" if keep else f"age ({age} days)"
         await component.deployment.warn(component.urn, lifecycle.RETENTION_WARNING.format(rule=rule))
+    request = component.child(LIFECYCLE_POLICY, component.name, LIFECYCLE_PROPERTIES)
+    # A repository has one: deleting the old one last would take away the new one.
+    request.deleteBeforeReplace = request.deleteBeforeReplaceDefined = True
     return await component.make(
-        component.child(LIFECYCLE_POLICY, component.name, LIFECYCLE_PROPERTIES),
+        request,
         {
-            "repository": _name(component, inputs).depending_on({repository.urn}),
+            "repository": repository.output("name"),
             "policy": retention.map(lambda known: lifecycle.policy(**known)),
         },
     )
@@ -103,12 +113,10 @@ def _limits(retention: Mapping[str, Any] | None) -> dict[str, int | None]:
     return {"keep_last": keep, "min_age_days": age}
 
 
-def _outputs(
-    component: Component, host: Output, inputs: Mapping[str, Output], repository: Resource
-) -> dict[str, Output]:
-    name = _name(component, inputs)
+def _outputs(component: Component, host: Output, repository: Resource) -> dict[str, Output]:
+    name = repository.output("name")
     # Known before the repository exists, and yet whoever uses it waits for the repository.
-    url = all_of(host, name).map("/".join).depending_on({repository.urn})
+    url = all_of(host, name).map("/".join)
     if url.is_known:
         component.deployment.instance.owned[reveal(url.value)] = repository.urn
     arn = url.map(lambda known: arn_of(*known.split("/", 1)) and str(arn_of(*known.split("/", 1))))
@@ -147,21 +155,19 @@ def refuse_bad(inputs: Mapping[str, Any]) -> None:
 
 
 def _problems(inputs: Mapping[str, Any]) -> Iterator[Problem]:
-    rows = {row.name: row for row in (*IMAGE_REPOSITORY_FIELDS, *GRANTS_FIELDS)}
-    yield from unknown_names(inputs, list(rows), "")
-    known = {key: value for key, value in inputs.items() if value is not None and _is_plain(value)}
-    for key in known.keys() & {row.name for row in IMAGE_REPOSITORY_FIELDS}:
-        yield from problems(rows[key].shape, known[key], key)
-    name, retention, encryption = (known.get(key) for key in ("repositoryName", "retention", "encryption"))
+    rows = [row.name for row in (*IMAGE_REPOSITORY_FIELDS, *GRANTS_FIELDS)]
+    yield from unknown_names(inputs, rows, "")
+    for row in IMAGE_REPOSITORY_FIELDS:
+        if inputs.get(row.name) is not None:
+            yield from problems(row.shape, inputs[row.name], row.name)
+    keys = ("repositoryName", "retention", "encryption", "mutableTags")
+    name, retention, encryption, mutable = (reveal(inputs.get(key)) for key in keys)
     if isinstance(name, str) and name and (wrong := name_problem(name, "repositoryName")):
         yield wrong
+    if isinstance(mutable, list) and len({str(tag) for tag in mutable}) > MOST_MUTABLE_TAGS:
+        yield Problem("mutableTags", f"must be at most {MOST_MUTABLE_TAGS}: ECR exempts no more tags from immutability")
     if isinstance(retention, dict) and len([v for v in retention.values() if v is not None]) != 1:
         yield Problem("retention", "give exactly one of keepLast and minAgeDays: ECR's rules cannot say both")
     if isinstance(encryption, dict) and encryption.get("kmsKey") and encryption.get("type") == "AES256":
         yield Problem("encryption.kmsKey", "contradicts type AES256: write KMS or KMS_DSSE as the type")
     yield from twin_problems({key: inputs[key] for key in TWINS if inputs.get(key) is not None})
-
-
-def _is_plain(value: Any) -> bool:
-    """Say whether a value can be looked at and told: no part of it is unknown or secret."""
-    return not has_unknown(value) and not has_secret(value)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from image_assets.context import describe_change
 from image_assets.custom_resource import Change, Job, State, Values
-from image_assets.errors import AssetError, InputError, Problem
+from image_assets.errors import AssetError, CloudError, InputError, Problem
 from image_assets.image.diff import changes, option_names
 from image_assets.image.handover import Handover
 from image_assets.image.outputs import BUILD_KEY, forecast, published, repository_outputs, written_tags
@@ -42,10 +42,17 @@ from image_assets.publishing.lookups import Lookups
 from image_assets.publishing.request import PublishRequest
 from image_assets.reference import Reference, Repository
 from image_assets.task import Task
-from image_assets.values import UNKNOWN
+from image_assets.values import UNKNOWN, reveal
 
 if TYPE_CHECKING:
     from image_assets.publishing.publisher import Publisher
+
+
+FULL_REPOSITORY = (
+    "{url}, the repository that the asset made, holds images, and AWS deletes no such repository "
+    "(RepositoryNotEmptyException): set `forceDelete: true` on the asset and run `pulumi up`, then try again; or empty "
+    "the repository"
+)
 
 
 class PublishedImage:
@@ -62,6 +69,8 @@ class PublishedImage:
         self.lookups = Lookups()
         self.gone: set[str] = set()
         self.refused: dict[str, tuple[Problem, ...]] = {}
+        #: The repositories that the program as it is now publishes to.
+        self.repositories: set[str] = set()
         self.given = GivenLogins()
         self._publisher: Publisher | None = None
         self._lock = threading.Lock()
@@ -132,6 +141,7 @@ class PublishedImage:
         self.checked.add(job.urn)
         self.handover.keep(job.urn, inputs)
         self.given.enter(job.urn, inputs.destination, inputs.registry_auth)
+        self.repositories.add(str(inputs.repository))
         taken = self.fingerprints.of(inputs, job.task)
         if taken is None:
             return {**without_secrets(IMAGE_FIELDS, news), "fingerprint": UNKNOWN, "files": UNKNOWN}
@@ -266,6 +276,27 @@ class PublishedImage:
         if may_go and removable:
             login = self.login(job, parse_stored(old.inputs))
             self.publisher.remove(target.repository, removable, job.task, login)
+        self.refuse_full_repository(job, old)
+
+    def refuse_full_repository(self, job: Job, old: State) -> None:
+        """Refuse to go on where the asset's own repository is to go next, and AWS would not delete it.
+
+        AWS's own words name a switch that the user has not got.
+
+        Raises:
+            CloudError: The repository holds the image still.
+        """
+        url = str(old.outputs.get("repositoryUrl"))
+        if not keeps_images(old.inputs) or url in self.repositories:
+            return
+        target, login = stored_target(old), self.login(job, parse_stored(old.inputs))
+        try:
+            held = self.publisher.digest_of(target, job.task, login)
+        except AssetError as error:
+            job.task.debug(f"{target} could not be looked up: {error}")
+            return
+        if held:
+            raise CloudError(FULL_REPOSITORY.format(url=url))
 
     def note_registered(self, urn: str, values: Values, outputs: Values) -> None:
         """Remember what the engine says of an asset that it has registered: also one that is no target of this run.
@@ -300,6 +331,12 @@ class PublishedImage:
         except AssetError as error:
             job.task.warn(f"{target} could not be looked up: {error}")
             return False
+
+
+def keeps_images(inputs: Values) -> bool:
+    """Say whether an image is in a repository of the asset's own that is not to be deleted with images in it."""
+    own = reveal(inputs.get("ownRepository"))
+    return isinstance(own, dict) and own.get("forceDelete") is not True
 
 
 def refuse(found: tuple[Problem, ...]) -> None:

@@ -1,7 +1,7 @@
 """Where an image goes, one row an input, and how its registry is reached."""
 
 from image_assets.inputs.field import Field, OnChange
-from image_assets.inputs.types import Flag, Listing, Property, Record, Text
+from image_assets.inputs.types import Flag, Listing, Mapped, Property, Record, Text
 from image_assets.reference import Repository, check_tag
 
 
@@ -48,6 +48,38 @@ AWS = Record(
     ),
 )
 
+ASSUME_ROLE = Record(
+    "AssumeRole",
+    "A role to assume, as pulumi-aws has it.",
+    (
+        Property("roleArn", Text(), "The role's ARN.", required=True),
+        Property("externalId", Text(), "The external id for assuming it."),
+        Property("sessionName", Text(), "The session's name."),
+        Property("sourceIdentity", Text(), "The source identity of the session."),
+        Property("duration", Text(), "How long the session lasts, such as `1h`."),
+        Property("policy", Text(), "A policy that restricts the session."),
+        Property("policyArns", Listing(Text()), "ARNs of policies that restrict the session."),
+        Property("tags", Mapped(Text(allow_empty=True)), "Tags of the session."),
+        Property("transitiveTagKeys", Listing(Text()), "The tags that go on to further roles."),
+    ),
+)
+
+STACK_AWS = Record(
+    "StackAwsOptions",
+    "How AWS is reached for ECR by the stack's `aws:` configuration.",
+    (
+        *AWS.members,
+        Property("assumeRoles", Listing(ASSUME_ROLE), "Roles to assume, one after the other."),
+        Property("keysOf", Text(), "The stack, PROJECT/STACK, whose access key to use; it is known in memory only."),
+    ),
+)
+
+OWN_REPOSITORY = Record(
+    "OwnRepository",
+    "The repository that the asset made for itself.",
+    (Property("forceDelete", Flag(), "Whether it may be deleted with the images in it.", required=True),),
+)
+
 DESTINATION_FIELDS = (
     Field(
         "repository",
@@ -73,4 +105,13 @@ DESTINATION_FIELDS = (
     ),
 )
 
-HANDED_ON_FIELDS = (Field("aws", AWS, "What the component hands on of the stack's `aws:` configuration."),)
+OWN_REPOSITORY_FIELDS = (
+    Field(
+        "forceDelete",
+        Flag(),
+        "Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.",
+    ),
+)
+
+HANDED_ON_FIELDS = (Field("aws", STACK_AWS, "What the component hands on of the stack's `aws:` configuration."),)
+OWNER_FIELDS = (Field("ownRepository", OWN_REPOSITORY, OWN_REPOSITORY.doc),)

@@ -6,24 +6,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from image_assets.errors import InputError, Problem
-from image_assets.inputs.destination_fields import DESTINATION_FIELDS, HANDED_ON_FIELDS
+from image_assets.inputs.destination_fields import (
+    DESTINATION_FIELDS,
+    HANDED_ON_FIELDS,
+    OWN_REPOSITORY_FIELDS,
+    OWNER_FIELDS,
+)
 from image_assets.inputs.field import Field
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
 from image_assets.inputs.in_memory import is_marker, marker_problems, secret_texts
 from image_assets.inputs.options import BuildOptions
+from image_assets.inputs.repository_fields import MOST_MUTABLE_TAGS
 from image_assets.inputs.source_fields import ARCHIVE_FIELDS, SOURCE_FIELDS
 from image_assets.inputs.types import empty, freeze, join, lacking, missing, plain, problems, unknown_names
 from image_assets.reference import Repository
-from image_assets.values import UNKNOWN
+from image_assets.values import UNKNOWN, reveal
 
 DOCKER_ASSET_FIELDS = SOURCE_FIELDS + DESTINATION_FIELDS
 TARBALL_ASSET_FIELDS = ARCHIVE_FIELDS + DESTINATION_FIELDS
-IMAGE_FIELDS = SOURCE_FIELDS + ARCHIVE_FIELDS + DESTINATION_FIELDS + HANDED_ON_FIELDS
+IMAGE_FIELDS = SOURCE_FIELDS + ARCHIVE_FIELDS + DESTINATION_FIELDS + HANDED_ON_FIELDS + OWNER_FIELDS
 
 #: The inputs of the asset components, by type token.
 ASSET_FIELDS: Mapping[str, tuple[Field, ...]] = {
-    "image-assets:index:DockerImageAsset": DOCKER_ASSET_FIELDS + GRANTS_FIELDS,
-    "image-assets:index:TarballImageAsset": TARBALL_ASSET_FIELDS + GRANTS_FIELDS,
+    "image-assets:index:DockerImageAsset": DOCKER_ASSET_FIELDS + OWN_REPOSITORY_FIELDS + GRANTS_FIELDS,
+    "image-assets:index:TarballImageAsset": TARBALL_ASSET_FIELDS + OWN_REPOSITORY_FIELDS + GRANTS_FIELDS,
 }
 
 #: What Check adds to the program's inputs: the fingerprint and the outline of what it was taken from.
@@ -59,7 +65,8 @@ class Inputs(BuildOptions):
     extra_tags: tuple[str, ...] = ()
     registry_auth: Mapping[str, str] = field(default_factory=empty, repr=False)
     retain_on_delete: bool = True
-    aws: Mapping[str, str] = field(default_factory=empty)
+    aws: Mapping[str, Any] = field(default_factory=empty)
+    own_repository: Mapping[str, bool] = field(default_factory=empty)
 
     def counts(self, switch: str) -> bool:
         """Say whether the inputs under one `invalidation` switch count for the fingerprint."""
@@ -107,7 +114,7 @@ def parse_stored(values: Mapping[str, Any]) -> Inputs:
 def fields_of(values: Mapping[str, Any]) -> tuple[Field, ...]:
     """Return the rows that apply: an image comes from an archive if one is named, else from a directory."""
     source = ARCHIVE_FIELDS if "tarballFile" in values else SOURCE_FIELDS
-    return source + DESTINATION_FIELDS + HANDED_ON_FIELDS
+    return source + DESTINATION_FIELDS + HANDED_ON_FIELDS + OWNER_FIELDS
 
 
 def default_of(field: Field) -> Any:
@@ -131,6 +138,19 @@ def input_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
 def asset_problems(kind: str, values: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield everything that is wrong with the inputs of an asset component, given its type token."""
     yield from row_problems(ASSET_FIELDS[kind], values)
+    if values.get("repository") is None:
+        yield from _own_repository_problems(values)
+
+
+def _own_repository_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+    tags = reveal(values.get("extraTags"))
+    if isinstance(tags, list) and len({str(tag) for tag in tags}) > MOST_MUTABLE_TAGS:
+        yield Problem(
+            "extraTags",
+            f"must be at most {MOST_MUTABLE_TAGS} in the repository that the asset makes: ECR exempts no more tags "
+            "from immutability; give the asset a `repository`, such as an ImageRepository with a pattern in "
+            "`mutableTags`",
+        )
 
 
 def secret_inputs(values: Mapping[str, Any]) -> Iterator[str]:
@@ -161,6 +181,7 @@ def is_given(value: Any) -> bool:
 CONTRADICTIONS = (
     ("platform", "platforms", "give one of them"),
     ("assetHash", "extraHash", "your own hash replaces everything else that counts; give one of them"),
+    ("repository", "forceDelete", "it is for the repository that the asset makes; ImageRepository has its own"),
     ("cacheDisabled", "cacheFrom", "a build without cache imports none; give one of them"),
 )
 

@@ -1,8 +1,10 @@
 """An ECR repository of the program's own, one row an input."""
 
+import re
+
 from image_assets.inputs.choices import ENCRYPTION_TYPE
 from image_assets.inputs.field import Field
-from image_assets.inputs.types import Flag, Mapped, Number, Property, Record, Text
+from image_assets.inputs.types import Flag, Listing, Mapped, Number, Property, Record, Text
 
 RETENTION = Record(
     "Retention",
@@ -22,11 +24,28 @@ ENCRYPTION = Record(
     ),
 )
 
+#: ECR API reference, ImageTagMutabilityExclusionFilter: its pattern and its bounds.
+_FILTER = re.compile(r"[0-9a-zA-Z._*-]{1,128}")
+_MOST_WILDCARDS = 2
+MOST_MUTABLE_TAGS = 5
+
+
+def _check_mutable_tag(value: str) -> str | None:
+    if _FILTER.fullmatch(value) and value.count("*") <= _MOST_WILDCARDS:
+        return None
+    return f'must be a tag, with at most {_MOST_WILDCARDS} "*" in it, each for any characters'
+
+
 IMAGE_REPOSITORY_FIELDS = (
     Field("repositoryName", Text(), "The repository's name. Default: `<project>-<stack>-<name>`."),
     Field("retention", RETENTION, RETENTION.doc),
     Field("encryption", ENCRYPTION, ENCRYPTION.doc),
     Field("scanOnPush", Flag(), "Whether images are scanned when they are pushed. Default: true."),
     Field("forceDelete", Flag(), "Whether the repository may be deleted with the images in it. Default: false."),
+    Field(
+        "mutableTags",
+        Listing(Text(check=_check_mutable_tag)),
+        "Tags that may move from one image to another, at most five, such as `latest` or `release-*`. Default: none.",
+    ),
     Field("tags", Mapped(Text(allow_empty=True)), "AWS tags of the repository."),
 )

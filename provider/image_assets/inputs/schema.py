@@ -12,7 +12,7 @@ from image_assets import HOME, __version__
 from image_assets.inputs.field import Field
 from image_assets.inputs.function_fields import FUNCTION_FIELDS, FUNCTIONS, Function
 from image_assets.inputs.grant_fields import GRANT_METHODS, GRANTS_FIELDS, POLICY_STATEMENT_FIELDS
-from image_assets.inputs.image import DOCKER_ASSET_FIELDS, IMAGE_FIELDS, TARBALL_ASSET_FIELDS
+from image_assets.inputs.image import ASSET_FIELDS, IMAGE_FIELDS
 from image_assets.inputs.repository_fields import IMAGE_REPOSITORY_FIELDS
 from image_assets.inputs.settings import SETTINGS
 from image_assets.inputs.types import Choices, Listing, Mapped, Property, Record, Shape, Text
@@ -89,11 +89,13 @@ def resources() -> dict[str, Any]:
     """Return the resources."""
     return {
         token("DockerImageAsset"): component(
-            "An image built from a directory with a Dockerfile.", DOCKER_ASSET_FIELDS + GRANTS_FIELDS, IMAGE_PROPERTIES
+            "An image built from a directory with a Dockerfile.",
+            ASSET_FIELDS["image-assets:index:DockerImageAsset"],
+            IMAGE_PROPERTIES,
         ),
         token("TarballImageAsset"): component(
             "An image from an archive, published without docker.",
-            TARBALL_ASSET_FIELDS + GRANTS_FIELDS,
+            ASSET_FIELDS["image-assets:index:TarballImageAsset"],
             IMAGE_PROPERTIES,
         ),
         token("ImageRepository"): component(

@@ -37,13 +37,16 @@ def status_of(error: BaseException, secrets: Secrets) -> tuple[grpc.StatusCode, 
     return grpc.StatusCode.FAILED_PRECONDITION, f"a fault of the image-assets provider: {told}"
 
 
-def property_details(problems: Sequence[Problem]) -> tuple[tuple[str, bytes]]:
-    """Return the trailer that tells the engine which properties of a component or method are wrong (errors.proto)."""
+def property_details(problems: Sequence[Problem], text: str) -> tuple[tuple[str, bytes]]:
+    """Return the trailer that tells the engine which properties of a component or method are wrong (errors.proto).
+
+    Its text is what the engine shows: gRPC lets the trailer's win over the call's own.
+    """
     errors = [
         errors_pb2.InputPropertiesError.PropertyError(property_path=problem.path, reason=problem.reason)
         for problem in problems
     ]
-    status = status_pb2.Status(code=grpc.StatusCode.INVALID_ARGUMENT.value[0])
+    status = status_pb2.Status(code=grpc.StatusCode.INVALID_ARGUMENT.value[0], message=text)
     status.details.add().Pack(errors_pb2.InputPropertiesError(errors=errors))
     return (("grpc-status-details-bin", status.SerializeToString()),)
 

@@ -190,7 +190,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         except InputError as error:
             problems = list(told(error, inputs, self.secrets))
             text = "\n".join(problem.reason for problem in problems if not problem.path)
-            details = property_details([problem for problem in problems if problem.path])
+            details = property_details([problem for problem in problems if problem.path], text)
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, text, details)
             raise
         except Exception as error:

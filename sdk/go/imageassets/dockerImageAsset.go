@@ -93,6 +93,8 @@ type dockerImageAssetArgs struct {
 	File *string `pulumi:"file"`
 	// Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
 	FollowSymlinks *string `pulumi:"followSymlinks"`
+	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+	ForceDelete *bool `pulumi:"forceDelete"`
 	// The language of the ignore patterns: `docker` (default), `git` or `glob`.
 	IgnoreMode *string `pulumi:"ignoreMode"`
 	// Which inputs count for the fingerprint. All do unless set to false.
@@ -159,6 +161,8 @@ type DockerImageAssetArgs struct {
 	File pulumi.StringPtrInput
 	// Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
 	FollowSymlinks pulumi.StringPtrInput
+	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+	ForceDelete pulumi.BoolPtrInput
 	// The language of the ignore patterns: `docker` (default), `git` or `glob`.
 	IgnoreMode pulumi.StringPtrInput
 	// Which inputs count for the fingerprint. All do unless set to false.

@@ -44,6 +44,8 @@ type imageRepositoryArgs struct {
 	Encryption *Encryption `pulumi:"encryption"`
 	// Whether the repository may be deleted with the images in it. Default: false.
 	ForceDelete *bool `pulumi:"forceDelete"`
+	// Tags that may move from one image to another, at most five, such as `latest` or `release-*`. Default: none.
+	MutableTags []string `pulumi:"mutableTags"`
 	// Who may pull; the same as calling `grantPull` for each.
 	PullPrincipals []PullPrincipal `pulumi:"pullPrincipals"`
 	// The repository's name. Default: `<project>-<stack>-<name>`.
@@ -64,6 +66,8 @@ type ImageRepositoryArgs struct {
 	Encryption EncryptionPtrInput
 	// Whether the repository may be deleted with the images in it. Default: false.
 	ForceDelete pulumi.BoolPtrInput
+	// Tags that may move from one image to another, at most five, such as `latest` or `release-*`. Default: none.
+	MutableTags pulumi.StringArrayInput
 	// Who may pull; the same as calling `grantPull` for each.
 	PullPrincipals PullPrincipalArrayInput
 	// The repository's name. Default: `<project>-<stack>-<name>`.

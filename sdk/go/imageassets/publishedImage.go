@@ -85,7 +85,7 @@ type publishedImageArgs struct {
 	// Your own hash: it replaces everything else that counts.
 	AssetHash *string `pulumi:"assetHash"`
 	// What the component hands on of the stack's `aws:` configuration.
-	Aws *AwsOptions `pulumi:"aws"`
+	Aws *StackAwsOptions `pulumi:"aws"`
 	// Values for the Dockerfile's ARG instructions.
 	BuildArgs map[string]string `pulumi:"buildArgs"`
 	// Named contexts: a local directory counts by its content, any other value as text.
@@ -128,6 +128,8 @@ type publishedImageArgs struct {
 	Labels map[string]string `pulumi:"labels"`
 	// The network of RUN steps.
 	NetworkMode *string `pulumi:"networkMode"`
+	// The repository that the asset made for itself.
+	OwnRepository *OwnRepository `pulumi:"ownRepository"`
 	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
 	Platform *string `pulumi:"platform"`
 	// Several platforms, published as one index. Their order does not count.
@@ -153,7 +155,7 @@ type PublishedImageArgs struct {
 	// Your own hash: it replaces everything else that counts.
 	AssetHash pulumi.StringPtrInput
 	// What the component hands on of the stack's `aws:` configuration.
-	Aws AwsOptionsPtrInput
+	Aws StackAwsOptionsPtrInput
 	// Values for the Dockerfile's ARG instructions.
 	BuildArgs pulumi.StringMapInput
 	// Named contexts: a local directory counts by its content, any other value as text.
@@ -196,6 +198,8 @@ type PublishedImageArgs struct {
 	Labels pulumi.StringMapInput
 	// The network of RUN steps.
 	NetworkMode pulumi.StringPtrInput
+	// The repository that the asset made for itself.
+	OwnRepository OwnRepositoryPtrInput
 	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
 	Platform pulumi.StringPtrInput
 	// Several platforms, published as one index. Their order does not count.

@@ -13,6 +13,178 @@ import (
 
 var _ = internal.GetEnvOrDefault
 
+// A role to assume, as pulumi-aws has it.
+type AssumeRole struct {
+	// How long the session lasts, such as `1h`.
+	Duration *string `pulumi:"duration"`
+	// The external id for assuming it.
+	ExternalId *string `pulumi:"externalId"`
+	// A policy that restricts the session.
+	Policy *string `pulumi:"policy"`
+	// ARNs of policies that restrict the session.
+	PolicyArns []string `pulumi:"policyArns"`
+	// The role's ARN.
+	RoleArn string `pulumi:"roleArn"`
+	// The session's name.
+	SessionName *string `pulumi:"sessionName"`
+	// The source identity of the session.
+	SourceIdentity *string `pulumi:"sourceIdentity"`
+	// Tags of the session.
+	Tags map[string]string `pulumi:"tags"`
+	// The tags that go on to further roles.
+	TransitiveTagKeys []string `pulumi:"transitiveTagKeys"`
+}
+
+// AssumeRoleInput is an input type that accepts AssumeRoleArgs and AssumeRoleOutput values.
+// You can construct a concrete instance of `AssumeRoleInput` via:
+//
+//	AssumeRoleArgs{...}
+type AssumeRoleInput interface {
+	pulumi.Input
+
+	ToAssumeRoleOutput() AssumeRoleOutput
+	ToAssumeRoleOutputWithContext(context.Context) AssumeRoleOutput
+}
+
+// A role to assume, as pulumi-aws has it.
+type AssumeRoleArgs struct {
+	// How long the session lasts, such as `1h`.
+	Duration pulumi.StringPtrInput `pulumi:"duration"`
+	// The external id for assuming it.
+	ExternalId pulumi.StringPtrInput `pulumi:"externalId"`
+	// A policy that restricts the session.
+	Policy pulumi.StringPtrInput `pulumi:"policy"`
+	// ARNs of policies that restrict the session.
+	PolicyArns pulumi.StringArrayInput `pulumi:"policyArns"`
+	// The role's ARN.
+	RoleArn pulumi.StringInput `pulumi:"roleArn"`
+	// The session's name.
+	SessionName pulumi.StringPtrInput `pulumi:"sessionName"`
+	// The source identity of the session.
+	SourceIdentity pulumi.StringPtrInput `pulumi:"sourceIdentity"`
+	// Tags of the session.
+	Tags pulumi.StringMapInput `pulumi:"tags"`
+	// The tags that go on to further roles.
+	TransitiveTagKeys pulumi.StringArrayInput `pulumi:"transitiveTagKeys"`
+}
+
+func (AssumeRoleArgs) ElementType() reflect.Type {
+	return reflect.TypeOf((*AssumeRole)(nil)).Elem()
+}
+
+func (i AssumeRoleArgs) ToAssumeRoleOutput() AssumeRoleOutput {
+	return i.ToAssumeRoleOutputWithContext(context.Background())
+}
+
+func (i AssumeRoleArgs) ToAssumeRoleOutputWithContext(ctx context.Context) AssumeRoleOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(AssumeRoleOutput)
+}
+
+// AssumeRoleArrayInput is an input type that accepts AssumeRoleArray and AssumeRoleArrayOutput values.
+// You can construct a concrete instance of `AssumeRoleArrayInput` via:
+//
+//	AssumeRoleArray{ AssumeRoleArgs{...} }
+type AssumeRoleArrayInput interface {
+	pulumi.Input
+
+	ToAssumeRoleArrayOutput() AssumeRoleArrayOutput
+	ToAssumeRoleArrayOutputWithContext(context.Context) AssumeRoleArrayOutput
+}
+
+type AssumeRoleArray []AssumeRoleInput
+
+func (AssumeRoleArray) ElementType() reflect.Type {
+	return reflect.TypeOf((*[]AssumeRole)(nil)).Elem()
+}
+
+func (i AssumeRoleArray) ToAssumeRoleArrayOutput() AssumeRoleArrayOutput {
+	return i.ToAssumeRoleArrayOutputWithContext(context.Background())
+}
+
+func (i AssumeRoleArray) ToAssumeRoleArrayOutputWithContext(ctx context.Context) AssumeRoleArrayOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(AssumeRoleArrayOutput)
+}
+
+// A role to assume, as pulumi-aws has it.
+type AssumeRoleOutput struct{ *pulumi.OutputState }
+
+func (AssumeRoleOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*AssumeRole)(nil)).Elem()
+}
+
+func (o AssumeRoleOutput) ToAssumeRoleOutput() AssumeRoleOutput {
+	return o
+}
+
+func (o AssumeRoleOutput) ToAssumeRoleOutputWithContext(ctx context.Context) AssumeRoleOutput {
+	return o
+}
+
+// How long the session lasts, such as `1h`.
+func (o AssumeRoleOutput) Duration() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v AssumeRole) *string { return v.Duration }).(pulumi.StringPtrOutput)
+}
+
+// The external id for assuming it.
+func (o AssumeRoleOutput) ExternalId() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v AssumeRole) *string { return v.ExternalId }).(pulumi.StringPtrOutput)
+}
+
+// A policy that restricts the session.
+func (o AssumeRoleOutput) Policy() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v AssumeRole) *string { return v.Policy }).(pulumi.StringPtrOutput)
+}
+
+// ARNs of policies that restrict the session.
+func (o AssumeRoleOutput) PolicyArns() pulumi.StringArrayOutput {
+	return o.ApplyT(func(v AssumeRole) []string { return v.PolicyArns }).(pulumi.StringArrayOutput)
+}
+
+// The role's ARN.
+func (o AssumeRoleOutput) RoleArn() pulumi.StringOutput {
+	return o.ApplyT(func(v AssumeRole) string { return v.RoleArn }).(pulumi.StringOutput)
+}
+
+// The session's name.
+func (o AssumeRoleOutput) SessionName() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v AssumeRole) *string { return v.SessionName }).(pulumi.StringPtrOutput)
+}
+
+// The source identity of the session.
+func (o AssumeRoleOutput) SourceIdentity() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v AssumeRole) *string { return v.SourceIdentity }).(pulumi.StringPtrOutput)
+}
+
+// Tags of the session.
+func (o AssumeRoleOutput) Tags() pulumi.StringMapOutput {
+	return o.ApplyT(func(v AssumeRole) map[string]string { return v.Tags }).(pulumi.StringMapOutput)
+}
+
+// The tags that go on to further roles.
+func (o AssumeRoleOutput) TransitiveTagKeys() pulumi.StringArrayOutput {
+	return o.ApplyT(func(v AssumeRole) []string { return v.TransitiveTagKeys }).(pulumi.StringArrayOutput)
+}
+
+type AssumeRoleArrayOutput struct{ *pulumi.OutputState }
+
+func (AssumeRoleArrayOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*[]AssumeRole)(nil)).Elem()
+}
+
+func (o AssumeRoleArrayOutput) ToAssumeRoleArrayOutput() AssumeRoleArrayOutput {
+	return o
+}
+
+func (o AssumeRoleArrayOutput) ToAssumeRoleArrayOutputWithContext(ctx context.Context) AssumeRoleArrayOutput {
+	return o
+}
+
+func (o AssumeRoleArrayOutput) Index(i pulumi.IntInput) AssumeRoleOutput {
+	return pulumi.All(o, i).ApplyT(func(vs []interface{}) AssumeRole {
+		return vs[0].([]AssumeRole)[vs[1].(int)]
+	}).(AssumeRoleOutput)
+}
+
 // How AWS is reached for ECR. Default: as the AWS CLI does.
 type AwsOptions struct {
 	// A role to assume first.
@@ -1194,6 +1366,146 @@ func (o NamedStatementArrayOutput) Index(i pulumi.IntInput) NamedStatementOutput
 	}).(NamedStatementOutput)
 }
 
+// The repository that the asset made for itself.
+type OwnRepository struct {
+	// Whether it may be deleted with the images in it.
+	ForceDelete bool `pulumi:"forceDelete"`
+}
+
+// OwnRepositoryInput is an input type that accepts OwnRepositoryArgs and OwnRepositoryOutput values.
+// You can construct a concrete instance of `OwnRepositoryInput` via:
+//
+//	OwnRepositoryArgs{...}
+type OwnRepositoryInput interface {
+	pulumi.Input
+
+	ToOwnRepositoryOutput() OwnRepositoryOutput
+	ToOwnRepositoryOutputWithContext(context.Context) OwnRepositoryOutput
+}
+
+// The repository that the asset made for itself.
+type OwnRepositoryArgs struct {
+	// Whether it may be deleted with the images in it.
+	ForceDelete pulumi.BoolInput `pulumi:"forceDelete"`
+}
+
+func (OwnRepositoryArgs) ElementType() reflect.Type {
+	return reflect.TypeOf((*OwnRepository)(nil)).Elem()
+}
+
+func (i OwnRepositoryArgs) ToOwnRepositoryOutput() OwnRepositoryOutput {
+	return i.ToOwnRepositoryOutputWithContext(context.Background())
+}
+
+func (i OwnRepositoryArgs) ToOwnRepositoryOutputWithContext(ctx context.Context) OwnRepositoryOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(OwnRepositoryOutput)
+}
+
+func (i OwnRepositoryArgs) ToOwnRepositoryPtrOutput() OwnRepositoryPtrOutput {
+	return i.ToOwnRepositoryPtrOutputWithContext(context.Background())
+}
+
+func (i OwnRepositoryArgs) ToOwnRepositoryPtrOutputWithContext(ctx context.Context) OwnRepositoryPtrOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(OwnRepositoryOutput).ToOwnRepositoryPtrOutputWithContext(ctx)
+}
+
+// OwnRepositoryPtrInput is an input type that accepts OwnRepositoryArgs, OwnRepositoryPtr and OwnRepositoryPtrOutput values.
+// You can construct a concrete instance of `OwnRepositoryPtrInput` via:
+//
+//	        OwnRepositoryArgs{...}
+//
+//	or:
+//
+//	        nil
+type OwnRepositoryPtrInput interface {
+	pulumi.Input
+
+	ToOwnRepositoryPtrOutput() OwnRepositoryPtrOutput
+	ToOwnRepositoryPtrOutputWithContext(context.Context) OwnRepositoryPtrOutput
+}
+
+type ownRepositoryPtrType OwnRepositoryArgs
+
+func OwnRepositoryPtr(v *OwnRepositoryArgs) OwnRepositoryPtrInput {
+	return (*ownRepositoryPtrType)(v)
+}
+
+func (*ownRepositoryPtrType) ElementType() reflect.Type {
+	return reflect.TypeOf((**OwnRepository)(nil)).Elem()
+}
+
+func (i *ownRepositoryPtrType) ToOwnRepositoryPtrOutput() OwnRepositoryPtrOutput {
+	return i.ToOwnRepositoryPtrOutputWithContext(context.Background())
+}
+
+func (i *ownRepositoryPtrType) ToOwnRepositoryPtrOutputWithContext(ctx context.Context) OwnRepositoryPtrOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(OwnRepositoryPtrOutput)
+}
+
+// The repository that the asset made for itself.
+type OwnRepositoryOutput struct{ *pulumi.OutputState }
+
+func (OwnRepositoryOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*OwnRepository)(nil)).Elem()
+}
+
+func (o OwnRepositoryOutput) ToOwnRepositoryOutput() OwnRepositoryOutput {
+	return o
+}
+
+func (o OwnRepositoryOutput) ToOwnRepositoryOutputWithContext(ctx context.Context) OwnRepositoryOutput {
+	return o
+}
+
+func (o OwnRepositoryOutput) ToOwnRepositoryPtrOutput() OwnRepositoryPtrOutput {
+	return o.ToOwnRepositoryPtrOutputWithContext(context.Background())
+}
+
+func (o OwnRepositoryOutput) ToOwnRepositoryPtrOutputWithContext(ctx context.Context) OwnRepositoryPtrOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, v OwnRepository) *OwnRepository {
+		return &v
+	}).(OwnRepositoryPtrOutput)
+}
+
+// Whether it may be deleted with the images in it.
+func (o OwnRepositoryOutput) ForceDelete() pulumi.BoolOutput {
+	return o.ApplyT(func(v OwnRepository) bool { return v.ForceDelete }).(pulumi.BoolOutput)
+}
+
+type OwnRepositoryPtrOutput struct{ *pulumi.OutputState }
+
+func (OwnRepositoryPtrOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((**OwnRepository)(nil)).Elem()
+}
+
+func (o OwnRepositoryPtrOutput) ToOwnRepositoryPtrOutput() OwnRepositoryPtrOutput {
+	return o
+}
+
+func (o OwnRepositoryPtrOutput) ToOwnRepositoryPtrOutputWithContext(ctx context.Context) OwnRepositoryPtrOutput {
+	return o
+}
+
+func (o OwnRepositoryPtrOutput) Elem() OwnRepositoryOutput {
+	return o.ApplyT(func(v *OwnRepository) OwnRepository {
+		if v != nil {
+			return *v
+		}
+		var ret OwnRepository
+		return ret
+	}).(OwnRepositoryOutput)
+}
+
+// Whether it may be deleted with the images in it.
+func (o OwnRepositoryPtrOutput) ForceDelete() pulumi.BoolPtrOutput {
+	return o.ApplyT(func(v *OwnRepository) *bool {
+		if v == nil {
+			return nil
+		}
+		return &v.ForceDelete
+	}).(pulumi.BoolPtrOutput)
+}
+
 // Who may pull: give exactly one of `role`, `service`, `accountId` and `arn`.
 type PullPrincipal struct {
 	// The id of an AWS account: it gets a statement in the repository.
@@ -1766,7 +2078,263 @@ func (o RetentionPtrOutput) MinAgeDays() pulumi.IntPtrOutput {
 	}).(pulumi.IntPtrOutput)
 }
 
+// How AWS is reached for ECR by the stack's `aws:` configuration.
+type StackAwsOptions struct {
+	// A role to assume first.
+	AssumeRoleArn *string `pulumi:"assumeRoleArn"`
+	// Roles to assume, one after the other.
+	AssumeRoles []AssumeRole `pulumi:"assumeRoles"`
+	// Another endpoint for every AWS service, as emulators need.
+	Endpoint *string `pulumi:"endpoint"`
+	// The external id for assuming the role.
+	ExternalId *string `pulumi:"externalId"`
+	// The stack, PROJECT/STACK, whose access key to use; it is known in memory only.
+	KeysOf *string `pulumi:"keysOf"`
+	// A profile of the AWS configuration files.
+	Profile *string `pulumi:"profile"`
+	// The region; default: the one in the registry's host name.
+	Region *string `pulumi:"region"`
+}
+
+// StackAwsOptionsInput is an input type that accepts StackAwsOptionsArgs and StackAwsOptionsOutput values.
+// You can construct a concrete instance of `StackAwsOptionsInput` via:
+//
+//	StackAwsOptionsArgs{...}
+type StackAwsOptionsInput interface {
+	pulumi.Input
+
+	ToStackAwsOptionsOutput() StackAwsOptionsOutput
+	ToStackAwsOptionsOutputWithContext(context.Context) StackAwsOptionsOutput
+}
+
+// How AWS is reached for ECR by the stack's `aws:` configuration.
+type StackAwsOptionsArgs struct {
+	// A role to assume first.
+	AssumeRoleArn pulumi.StringPtrInput `pulumi:"assumeRoleArn"`
+	// Roles to assume, one after the other.
+	AssumeRoles AssumeRoleArrayInput `pulumi:"assumeRoles"`
+	// Another endpoint for every AWS service, as emulators need.
+	Endpoint pulumi.StringPtrInput `pulumi:"endpoint"`
+	// The external id for assuming the role.
+	ExternalId pulumi.StringPtrInput `pulumi:"externalId"`
+	// The stack, PROJECT/STACK, whose access key to use; it is known in memory only.
+	KeysOf pulumi.StringPtrInput `pulumi:"keysOf"`
+	// A profile of the AWS configuration files.
+	Profile pulumi.StringPtrInput `pulumi:"profile"`
+	// The region; default: the one in the registry's host name.
+	Region pulumi.StringPtrInput `pulumi:"region"`
+}
+
+func (StackAwsOptionsArgs) ElementType() reflect.Type {
+	return reflect.TypeOf((*StackAwsOptions)(nil)).Elem()
+}
+
+func (i StackAwsOptionsArgs) ToStackAwsOptionsOutput() StackAwsOptionsOutput {
+	return i.ToStackAwsOptionsOutputWithContext(context.Background())
+}
+
+func (i StackAwsOptionsArgs) ToStackAwsOptionsOutputWithContext(ctx context.Context) StackAwsOptionsOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(StackAwsOptionsOutput)
+}
+
+func (i StackAwsOptionsArgs) ToStackAwsOptionsPtrOutput() StackAwsOptionsPtrOutput {
+	return i.ToStackAwsOptionsPtrOutputWithContext(context.Background())
+}
+
+func (i StackAwsOptionsArgs) ToStackAwsOptionsPtrOutputWithContext(ctx context.Context) StackAwsOptionsPtrOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(StackAwsOptionsOutput).ToStackAwsOptionsPtrOutputWithContext(ctx)
+}
+
+// StackAwsOptionsPtrInput is an input type that accepts StackAwsOptionsArgs, StackAwsOptionsPtr and StackAwsOptionsPtrOutput values.
+// You can construct a concrete instance of `StackAwsOptionsPtrInput` via:
+//
+//	        StackAwsOptionsArgs{...}
+//
+//	or:
+//
+//	        nil
+type StackAwsOptionsPtrInput interface {
+	pulumi.Input
+
+	ToStackAwsOptionsPtrOutput() StackAwsOptionsPtrOutput
+	ToStackAwsOptionsPtrOutputWithContext(context.Context) StackAwsOptionsPtrOutput
+}
+
+type stackAwsOptionsPtrType StackAwsOptionsArgs
+
+func StackAwsOptionsPtr(v *StackAwsOptionsArgs) StackAwsOptionsPtrInput {
+	return (*stackAwsOptionsPtrType)(v)
+}
+
+func (*stackAwsOptionsPtrType) ElementType() reflect.Type {
+	return reflect.TypeOf((**StackAwsOptions)(nil)).Elem()
+}
+
+func (i *stackAwsOptionsPtrType) ToStackAwsOptionsPtrOutput() StackAwsOptionsPtrOutput {
+	return i.ToStackAwsOptionsPtrOutputWithContext(context.Background())
+}
+
+func (i *stackAwsOptionsPtrType) ToStackAwsOptionsPtrOutputWithContext(ctx context.Context) StackAwsOptionsPtrOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(StackAwsOptionsPtrOutput)
+}
+
+// How AWS is reached for ECR by the stack's `aws:` configuration.
+type StackAwsOptionsOutput struct{ *pulumi.OutputState }
+
+func (StackAwsOptionsOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*StackAwsOptions)(nil)).Elem()
+}
+
+func (o StackAwsOptionsOutput) ToStackAwsOptionsOutput() StackAwsOptionsOutput {
+	return o
+}
+
+func (o StackAwsOptionsOutput) ToStackAwsOptionsOutputWithContext(ctx context.Context) StackAwsOptionsOutput {
+	return o
+}
+
+func (o StackAwsOptionsOutput) ToStackAwsOptionsPtrOutput() StackAwsOptionsPtrOutput {
+	return o.ToStackAwsOptionsPtrOutputWithContext(context.Background())
+}
+
+func (o StackAwsOptionsOutput) ToStackAwsOptionsPtrOutputWithContext(ctx context.Context) StackAwsOptionsPtrOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, v StackAwsOptions) *StackAwsOptions {
+		return &v
+	}).(StackAwsOptionsPtrOutput)
+}
+
+// A role to assume first.
+func (o StackAwsOptionsOutput) AssumeRoleArn() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v StackAwsOptions) *string { return v.AssumeRoleArn }).(pulumi.StringPtrOutput)
+}
+
+// Roles to assume, one after the other.
+func (o StackAwsOptionsOutput) AssumeRoles() AssumeRoleArrayOutput {
+	return o.ApplyT(func(v StackAwsOptions) []AssumeRole { return v.AssumeRoles }).(AssumeRoleArrayOutput)
+}
+
+// Another endpoint for every AWS service, as emulators need.
+func (o StackAwsOptionsOutput) Endpoint() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v StackAwsOptions) *string { return v.Endpoint }).(pulumi.StringPtrOutput)
+}
+
+// The external id for assuming the role.
+func (o StackAwsOptionsOutput) ExternalId() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v StackAwsOptions) *string { return v.ExternalId }).(pulumi.StringPtrOutput)
+}
+
+// The stack, PROJECT/STACK, whose access key to use; it is known in memory only.
+func (o StackAwsOptionsOutput) KeysOf() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v StackAwsOptions) *string { return v.KeysOf }).(pulumi.StringPtrOutput)
+}
+
+// A profile of the AWS configuration files.
+func (o StackAwsOptionsOutput) Profile() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v StackAwsOptions) *string { return v.Profile }).(pulumi.StringPtrOutput)
+}
+
+// The region; default: the one in the registry's host name.
+func (o StackAwsOptionsOutput) Region() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v StackAwsOptions) *string { return v.Region }).(pulumi.StringPtrOutput)
+}
+
+type StackAwsOptionsPtrOutput struct{ *pulumi.OutputState }
+
+func (StackAwsOptionsPtrOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((**StackAwsOptions)(nil)).Elem()
+}
+
+func (o StackAwsOptionsPtrOutput) ToStackAwsOptionsPtrOutput() StackAwsOptionsPtrOutput {
+	return o
+}
+
+func (o StackAwsOptionsPtrOutput) ToStackAwsOptionsPtrOutputWithContext(ctx context.Context) StackAwsOptionsPtrOutput {
+	return o
+}
+
+func (o StackAwsOptionsPtrOutput) Elem() StackAwsOptionsOutput {
+	return o.ApplyT(func(v *StackAwsOptions) StackAwsOptions {
+		if v != nil {
+			return *v
+		}
+		var ret StackAwsOptions
+		return ret
+	}).(StackAwsOptionsOutput)
+}
+
+// A role to assume first.
+func (o StackAwsOptionsPtrOutput) AssumeRoleArn() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *StackAwsOptions) *string {
+		if v == nil {
+			return nil
+		}
+		return v.AssumeRoleArn
+	}).(pulumi.StringPtrOutput)
+}
+
+// Roles to assume, one after the other.
+func (o StackAwsOptionsPtrOutput) AssumeRoles() AssumeRoleArrayOutput {
+	return o.ApplyT(func(v *StackAwsOptions) []AssumeRole {
+		if v == nil {
+			return nil
+		}
+		return v.AssumeRoles
+	}).(AssumeRoleArrayOutput)
+}
+
+// Another endpoint for every AWS service, as emulators need.
+func (o StackAwsOptionsPtrOutput) Endpoint() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *StackAwsOptions) *string {
+		if v == nil {
+			return nil
+		}
+		return v.Endpoint
+	}).(pulumi.StringPtrOutput)
+}
+
+// The external id for assuming the role.
+func (o StackAwsOptionsPtrOutput) ExternalId() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *StackAwsOptions) *string {
+		if v == nil {
+			return nil
+		}
+		return v.ExternalId
+	}).(pulumi.StringPtrOutput)
+}
+
+// The stack, PROJECT/STACK, whose access key to use; it is known in memory only.
+func (o StackAwsOptionsPtrOutput) KeysOf() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *StackAwsOptions) *string {
+		if v == nil {
+			return nil
+		}
+		return v.KeysOf
+	}).(pulumi.StringPtrOutput)
+}
+
+// A profile of the AWS configuration files.
+func (o StackAwsOptionsPtrOutput) Profile() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *StackAwsOptions) *string {
+		if v == nil {
+			return nil
+		}
+		return v.Profile
+	}).(pulumi.StringPtrOutput)
+}
+
+// The region; default: the one in the registry's host name.
+func (o StackAwsOptionsPtrOutput) Region() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *StackAwsOptions) *string {
+		if v == nil {
+			return nil
+		}
+		return v.Region
+	}).(pulumi.StringPtrOutput)
+}
+
 func init() {
+	pulumi.RegisterInputType(reflect.TypeOf((*AssumeRoleInput)(nil)).Elem(), AssumeRoleArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*AssumeRoleArrayInput)(nil)).Elem(), AssumeRoleArray{})
 	pulumi.RegisterInputType(reflect.TypeOf((*AwsOptionsInput)(nil)).Elem(), AwsOptionsArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*AwsOptionsPtrInput)(nil)).Elem(), AwsOptionsArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*BuildSecretInput)(nil)).Elem(), BuildSecretArgs{})
@@ -1781,6 +2349,8 @@ func init() {
 	pulumi.RegisterInputType(reflect.TypeOf((*InvalidationPtrInput)(nil)).Elem(), InvalidationArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*NamedStatementInput)(nil)).Elem(), NamedStatementArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*NamedStatementArrayInput)(nil)).Elem(), NamedStatementArray{})
+	pulumi.RegisterInputType(reflect.TypeOf((*OwnRepositoryInput)(nil)).Elem(), OwnRepositoryArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*OwnRepositoryPtrInput)(nil)).Elem(), OwnRepositoryArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*PullPrincipalInput)(nil)).Elem(), PullPrincipalArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*PullPrincipalArrayInput)(nil)).Elem(), PullPrincipalArray{})
 	pulumi.RegisterInputType(reflect.TypeOf((*RegistryAuthInput)(nil)).Elem(), RegistryAuthArgs{})
@@ -1789,6 +2359,10 @@ func init() {
 	pulumi.RegisterInputType(reflect.TypeOf((*RegistryLoginArrayInput)(nil)).Elem(), RegistryLoginArray{})
 	pulumi.RegisterInputType(reflect.TypeOf((*RetentionInput)(nil)).Elem(), RetentionArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*RetentionPtrInput)(nil)).Elem(), RetentionArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*StackAwsOptionsInput)(nil)).Elem(), StackAwsOptionsArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*StackAwsOptionsPtrInput)(nil)).Elem(), StackAwsOptionsArgs{})
+	pulumi.RegisterOutputType(AssumeRoleOutput{})
+	pulumi.RegisterOutputType(AssumeRoleArrayOutput{})
 	pulumi.RegisterOutputType(AwsOptionsOutput{})
 	pulumi.RegisterOutputType(AwsOptionsPtrOutput{})
 	pulumi.RegisterOutputType(BuildSecretOutput{})
@@ -1803,6 +2377,8 @@ func init() {
 	pulumi.RegisterOutputType(InvalidationPtrOutput{})
 	pulumi.RegisterOutputType(NamedStatementOutput{})
 	pulumi.RegisterOutputType(NamedStatementArrayOutput{})
+	pulumi.RegisterOutputType(OwnRepositoryOutput{})
+	pulumi.RegisterOutputType(OwnRepositoryPtrOutput{})
 	pulumi.RegisterOutputType(PullPrincipalOutput{})
 	pulumi.RegisterOutputType(PullPrincipalArrayOutput{})
 	pulumi.RegisterOutputType(RegistryAuthOutput{})
@@ -1811,4 +2387,6 @@ func init() {
 	pulumi.RegisterOutputType(RegistryLoginArrayOutput{})
 	pulumi.RegisterOutputType(RetentionOutput{})
 	pulumi.RegisterOutputType(RetentionPtrOutput{})
+	pulumi.RegisterOutputType(StackAwsOptionsOutput{})
+	pulumi.RegisterOutputType(StackAwsOptionsPtrOutput{})
 }

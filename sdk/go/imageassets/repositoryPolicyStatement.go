@@ -67,7 +67,7 @@ func (RepositoryPolicyStatementState) ElementType() reflect.Type {
 
 type repositoryPolicyStatementArgs struct {
 	// What the component hands on of the stack's `aws:` configuration.
-	Aws *AwsOptions `pulumi:"aws"`
+	Aws *StackAwsOptions `pulumi:"aws"`
 	// The repository, `registry/path`.
 	RepositoryUrl string `pulumi:"repositoryUrl"`
 	// The statement's Sid. Default: derived from the resource.
@@ -79,7 +79,7 @@ type repositoryPolicyStatementArgs struct {
 // The set of arguments for constructing a RepositoryPolicyStatement resource.
 type RepositoryPolicyStatementArgs struct {
 	// What the component hands on of the stack's `aws:` configuration.
-	Aws AwsOptionsPtrInput
+	Aws StackAwsOptionsPtrInput
 	// The repository, `registry/path`.
 	RepositoryUrl pulumi.StringInput
 	// The statement's Sid. Default: derived from the resource.

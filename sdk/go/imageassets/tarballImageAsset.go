@@ -61,6 +61,8 @@ func NewTarballImageAsset(ctx *pulumi.Context,
 type tarballImageAssetArgs struct {
 	// More tags for the same image. Changing them builds nothing.
 	ExtraTags []string `pulumi:"extraTags"`
+	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+	ForceDelete *bool `pulumi:"forceDelete"`
 	// Which image of the archive, by name or digest; needed if it holds several.
 	Image *string `pulumi:"image"`
 	// Who may pull; the same as calling `grantPull` for each.
@@ -83,6 +85,8 @@ type tarballImageAssetArgs struct {
 type TarballImageAssetArgs struct {
 	// More tags for the same image. Changing them builds nothing.
 	ExtraTags pulumi.StringArrayInput
+	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+	ForceDelete pulumi.BoolPtrInput
 	// Which image of the archive, by name or digest; needed if it holds several.
 	Image pulumi.StringPtrInput
 	// Who may pull; the same as calling `grantPull` for each.

@@ -7,6 +7,48 @@ import * as outputs from "../types/output";
 import * as enums from "../types/enums";
 
 /**
+ * A role to assume, as pulumi-aws has it.
+ */
+export interface AssumeRoleArgs {
+    /**
+     * How long the session lasts, such as `1h`.
+     */
+    duration?: pulumi.Input<string | undefined>;
+    /**
+     * The external id for assuming it.
+     */
+    externalId?: pulumi.Input<string | undefined>;
+    /**
+     * A policy that restricts the session.
+     */
+    policy?: pulumi.Input<string | undefined>;
+    /**
+     * ARNs of policies that restrict the session.
+     */
+    policyArns?: pulumi.Input<pulumi.Input<string>[] | undefined>;
+    /**
+     * The role's ARN.
+     */
+    roleArn: pulumi.Input<string>;
+    /**
+     * The session's name.
+     */
+    sessionName?: pulumi.Input<string | undefined>;
+    /**
+     * The source identity of the session.
+     */
+    sourceIdentity?: pulumi.Input<string | undefined>;
+    /**
+     * Tags of the session.
+     */
+    tags?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
+    /**
+     * The tags that go on to further roles.
+     */
+    transitiveTagKeys?: pulumi.Input<pulumi.Input<string>[] | undefined>;
+}
+
+/**
  * How AWS is reached for ECR. Default: as the AWS CLI does.
  */
 export interface AwsOptionsArgs {
@@ -153,6 +195,16 @@ export interface NamedStatementArgs {
 }
 
 /**
+ * The repository that the asset made for itself.
+ */
+export interface OwnRepositoryArgs {
+    /**
+     * Whether it may be deleted with the images in it.
+     */
+    forceDelete: pulumi.Input<boolean>;
+}
+
+/**
  * Who may pull: give exactly one of `role`, `service`, `accountId` and `arn`.
  */
 export interface PullPrincipalArgs {
@@ -236,4 +288,38 @@ export interface RetentionArgs {
      * After how many days an image expires.
      */
     minAgeDays?: pulumi.Input<number | undefined>;
+}
+
+/**
+ * How AWS is reached for ECR by the stack's `aws:` configuration.
+ */
+export interface StackAwsOptionsArgs {
+    /**
+     * A role to assume first.
+     */
+    assumeRoleArn?: pulumi.Input<string | undefined>;
+    /**
+     * Roles to assume, one after the other.
+     */
+    assumeRoles?: pulumi.Input<pulumi.Input<inputs.AssumeRoleArgs>[] | undefined>;
+    /**
+     * Another endpoint for every AWS service, as emulators need.
+     */
+    endpoint?: pulumi.Input<string | undefined>;
+    /**
+     * The external id for assuming the role.
+     */
+    externalId?: pulumi.Input<string | undefined>;
+    /**
+     * The stack, PROJECT/STACK, whose access key to use; it is known in memory only.
+     */
+    keysOf?: pulumi.Input<string | undefined>;
+    /**
+     * A profile of the AWS configuration files.
+     */
+    profile?: pulumi.Input<string | undefined>;
+    /**
+     * The region; default: the one in the registry's host name.
+     */
+    region?: pulumi.Input<string | undefined>;
 }

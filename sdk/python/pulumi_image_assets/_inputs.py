@@ -16,6 +16,8 @@ from . import _utilities
 from ._enums import *
 
 __all__ = [
+    'AssumeRoleArgs',
+    'AssumeRoleArgsDict',
     'AwsOptionsArgs',
     'AwsOptionsArgsDict',
     'BuildSecretArgs',
@@ -30,6 +32,8 @@ __all__ = [
     'InvalidationArgsDict',
     'NamedStatementArgs',
     'NamedStatementArgsDict',
+    'OwnRepositoryArgs',
+    'OwnRepositoryArgsDict',
     'PullPrincipalArgs',
     'PullPrincipalArgsDict',
     'RegistryAuth',
@@ -40,7 +44,202 @@ __all__ = [
     'RegistryLoginArgsDict',
     'RetentionArgs',
     'RetentionArgsDict',
+    'StackAwsOptionsArgs',
+    'StackAwsOptionsArgsDict',
 ]
+
+class AssumeRoleArgsDict(TypedDict):
+    """
+    A role to assume, as pulumi-aws has it.
+    """
+    role_arn: pulumi.Input[_builtins.str]
+    """
+    The role's ARN.
+    """
+    duration: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    How long the session lasts, such as `1h`.
+    """
+    external_id: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The external id for assuming it.
+    """
+    policy: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    A policy that restricts the session.
+    """
+    policy_arns: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]]
+    """
+    ARNs of policies that restrict the session.
+    """
+    session_name: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The session's name.
+    """
+    source_identity: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The source identity of the session.
+    """
+    tags: NotRequired[pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]]
+    """
+    Tags of the session.
+    """
+    transitive_tag_keys: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]]
+    """
+    The tags that go on to further roles.
+    """
+
+@pulumi.input_type
+class AssumeRoleArgs:
+    def __init__(__self__, *,
+                 role_arn: pulumi.Input[_builtins.str],
+                 duration: pulumi.Input[Optional[_builtins.str]] = None,
+                 external_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 policy: pulumi.Input[Optional[_builtins.str]] = None,
+                 policy_arns: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 session_name: pulumi.Input[Optional[_builtins.str]] = None,
+                 source_identity: pulumi.Input[Optional[_builtins.str]] = None,
+                 tags: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
+                 transitive_tag_keys: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None):
+        """
+        A role to assume, as pulumi-aws has it.
+
+        :param pulumi.Input[_builtins.str] role_arn: The role's ARN.
+        :param pulumi.Input[_builtins.str] duration: How long the session lasts, such as `1h`.
+        :param pulumi.Input[_builtins.str] external_id: The external id for assuming it.
+        :param pulumi.Input[_builtins.str] policy: A policy that restricts the session.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] policy_arns: ARNs of policies that restrict the session.
+        :param pulumi.Input[_builtins.str] session_name: The session's name.
+        :param pulumi.Input[_builtins.str] source_identity: The source identity of the session.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] tags: Tags of the session.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] transitive_tag_keys: The tags that go on to further roles.
+        """
+        pulumi.set(__self__, "role_arn", role_arn)
+        if duration is not None:
+            pulumi.set(__self__, "duration", duration)
+        if external_id is not None:
+            pulumi.set(__self__, "external_id", external_id)
+        if policy is not None:
+            pulumi.set(__self__, "policy", policy)
+        if policy_arns is not None:
+            pulumi.set(__self__, "policy_arns", policy_arns)
+        if session_name is not None:
+            pulumi.set(__self__, "session_name", session_name)
+        if source_identity is not None:
+            pulumi.set(__self__, "source_identity", source_identity)
+        if tags is not None:
+            pulumi.set(__self__, "tags", tags)
+        if transitive_tag_keys is not None:
+            pulumi.set(__self__, "transitive_tag_keys", transitive_tag_keys)
+
+    @_builtins.property
+    @pulumi.getter(name="roleArn")
+    def role_arn(self) -> pulumi.Input[_builtins.str]:
+        """
+        The role's ARN.
+        """
+        return pulumi.get(self, "role_arn")
+
+    @role_arn.setter
+    def role_arn(self, value: pulumi.Input[_builtins.str]):
+        pulumi.set(self, "role_arn", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def duration(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        How long the session lasts, such as `1h`.
+        """
+        return pulumi.get(self, "duration")
+
+    @duration.setter
+    def duration(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "duration", value)
+
+    @_builtins.property
+    @pulumi.getter(name="externalId")
+    def external_id(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The external id for assuming it.
+        """
+        return pulumi.get(self, "external_id")
+
+    @external_id.setter
+    def external_id(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "external_id", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def policy(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        A policy that restricts the session.
+        """
+        return pulumi.get(self, "policy")
+
+    @policy.setter
+    def policy(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "policy", value)
+
+    @_builtins.property
+    @pulumi.getter(name="policyArns")
+    def policy_arns(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
+        """
+        ARNs of policies that restrict the session.
+        """
+        return pulumi.get(self, "policy_arns")
+
+    @policy_arns.setter
+    def policy_arns(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
+        pulumi.set(self, "policy_arns", value)
+
+    @_builtins.property
+    @pulumi.getter(name="sessionName")
+    def session_name(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The session's name.
+        """
+        return pulumi.get(self, "session_name")
+
+    @session_name.setter
+    def session_name(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "session_name", value)
+
+    @_builtins.property
+    @pulumi.getter(name="sourceIdentity")
+    def source_identity(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The source identity of the session.
+        """
+        return pulumi.get(self, "source_identity")
+
+    @source_identity.setter
+    def source_identity(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "source_identity", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def tags(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
+        """
+        Tags of the session.
+        """
+        return pulumi.get(self, "tags")
+
+    @tags.setter
+    def tags(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]):
+        pulumi.set(self, "tags", value)
+
+    @_builtins.property
+    @pulumi.getter(name="transitiveTagKeys")
+    def transitive_tag_keys(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
+        """
+        The tags that go on to further roles.
+        """
+        return pulumi.get(self, "transitive_tag_keys")
+
+    @transitive_tag_keys.setter
+    def transitive_tag_keys(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
+        pulumi.set(self, "transitive_tag_keys", value)
+
 
 class AwsOptionsArgsDict(TypedDict):
     """
@@ -656,6 +855,39 @@ class NamedStatementArgs:
         pulumi.set(self, "statement", value)
 
 
+class OwnRepositoryArgsDict(TypedDict):
+    """
+    The repository that the asset made for itself.
+    """
+    force_delete: pulumi.Input[_builtins.bool]
+    """
+    Whether it may be deleted with the images in it.
+    """
+
+@pulumi.input_type
+class OwnRepositoryArgs:
+    def __init__(__self__, *,
+                 force_delete: pulumi.Input[_builtins.bool]):
+        """
+        The repository that the asset made for itself.
+
+        :param pulumi.Input[_builtins.bool] force_delete: Whether it may be deleted with the images in it.
+        """
+        pulumi.set(__self__, "force_delete", force_delete)
+
+    @_builtins.property
+    @pulumi.getter(name="forceDelete")
+    def force_delete(self) -> pulumi.Input[_builtins.bool]:
+        """
+        Whether it may be deleted with the images in it.
+        """
+        return pulumi.get(self, "force_delete")
+
+    @force_delete.setter
+    def force_delete(self, value: pulumi.Input[_builtins.bool]):
+        pulumi.set(self, "force_delete", value)
+
+
 class PullPrincipalArgsDict(TypedDict):
     """
     Who may pull: give exactly one of `role`, `service`, `accountId` and `arn`.
@@ -996,5 +1228,159 @@ class RetentionArgs:
     @min_age_days.setter
     def min_age_days(self, value: pulumi.Input[Optional[_builtins.int]]):
         pulumi.set(self, "min_age_days", value)
+
+
+class StackAwsOptionsArgsDict(TypedDict):
+    """
+    How AWS is reached for ECR by the stack's `aws:` configuration.
+    """
+    assume_role_arn: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    A role to assume first.
+    """
+    assume_roles: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input['AssumeRoleArgsDict']]]]]
+    """
+    Roles to assume, one after the other.
+    """
+    endpoint: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    Another endpoint for every AWS service, as emulators need.
+    """
+    external_id: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The external id for assuming the role.
+    """
+    keys_of: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The stack, PROJECT/STACK, whose access key to use; it is known in memory only.
+    """
+    profile: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    A profile of the AWS configuration files.
+    """
+    region: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The region; default: the one in the registry's host name.
+    """
+
+@pulumi.input_type
+class StackAwsOptionsArgs:
+    def __init__(__self__, *,
+                 assume_role_arn: pulumi.Input[Optional[_builtins.str]] = None,
+                 assume_roles: pulumi.Input[Optional[Sequence[pulumi.Input['AssumeRoleArgs']]]] = None,
+                 endpoint: pulumi.Input[Optional[_builtins.str]] = None,
+                 external_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 keys_of: pulumi.Input[Optional[_builtins.str]] = None,
+                 profile: pulumi.Input[Optional[_builtins.str]] = None,
+                 region: pulumi.Input[Optional[_builtins.str]] = None):
+        """
+        How AWS is reached for ECR by the stack's `aws:` configuration.
+
+        :param pulumi.Input[_builtins.str] assume_role_arn: A role to assume first.
+        :param pulumi.Input[Sequence[pulumi.Input['AssumeRoleArgs']]] assume_roles: Roles to assume, one after the other.
+        :param pulumi.Input[_builtins.str] endpoint: Another endpoint for every AWS service, as emulators need.
+        :param pulumi.Input[_builtins.str] external_id: The external id for assuming the role.
+        :param pulumi.Input[_builtins.str] keys_of: The stack, PROJECT/STACK, whose access key to use; it is known in memory only.
+        :param pulumi.Input[_builtins.str] profile: A profile of the AWS configuration files.
+        :param pulumi.Input[_builtins.str] region: The region; default: the one in the registry's host name.
+        """
+        if assume_role_arn is not None:
+            pulumi.set(__self__, "assume_role_arn", assume_role_arn)
+        if assume_roles is not None:
+            pulumi.set(__self__, "assume_roles", assume_roles)
+        if endpoint is not None:
+            pulumi.set(__self__, "endpoint", endpoint)
+        if external_id is not None:
+            pulumi.set(__self__, "external_id", external_id)
+        if keys_of is not None:
+            pulumi.set(__self__, "keys_of", keys_of)
+        if profile is not None:
+            pulumi.set(__self__, "profile", profile)
+        if region is not None:
+            pulumi.set(__self__, "region", region)
+
+    @_builtins.property
+    @pulumi.getter(name="assumeRoleArn")
+    def assume_role_arn(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        A role to assume first.
+        """
+        return pulumi.get(self, "assume_role_arn")
+
+    @assume_role_arn.setter
+    def assume_role_arn(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "assume_role_arn", value)
+
+    @_builtins.property
+    @pulumi.getter(name="assumeRoles")
+    def assume_roles(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['AssumeRoleArgs']]]]:
+        """
+        Roles to assume, one after the other.
+        """
+        return pulumi.get(self, "assume_roles")
+
+    @assume_roles.setter
+    def assume_roles(self, value: pulumi.Input[Optional[Sequence[pulumi.Input['AssumeRoleArgs']]]]):
+        pulumi.set(self, "assume_roles", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def endpoint(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Another endpoint for every AWS service, as emulators need.
+        """
+        return pulumi.get(self, "endpoint")
+
+    @endpoint.setter
+    def endpoint(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "endpoint", value)
+
+    @_builtins.property
+    @pulumi.getter(name="externalId")
+    def external_id(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The external id for assuming the role.
+        """
+        return pulumi.get(self, "external_id")
+
+    @external_id.setter
+    def external_id(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "external_id", value)
+
+    @_builtins.property
+    @pulumi.getter(name="keysOf")
+    def keys_of(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The stack, PROJECT/STACK, whose access key to use; it is known in memory only.
+        """
+        return pulumi.get(self, "keys_of")
+
+    @keys_of.setter
+    def keys_of(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "keys_of", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def profile(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        A profile of the AWS configuration files.
+        """
+        return pulumi.get(self, "profile")
+
+    @profile.setter
+    def profile(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "profile", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def region(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The region; default: the one in the registry's host name.
+        """
+        return pulumi.get(self, "region")
+
+    @region.setter
+    def region(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "region", value)
 
 

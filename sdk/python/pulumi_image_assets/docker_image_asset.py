@@ -38,6 +38,7 @@ class DockerImageAssetArgs:
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  file: pulumi.Input[Optional[_builtins.str]] = None,
                  follow_symlinks: pulumi.Input[Optional[Union[_builtins.str, 'FollowMode']]] = None,
+                 force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  ignore_mode: pulumi.Input[Optional[Union[_builtins.str, 'IgnoreMode']]] = None,
                  invalidation: pulumi.Input[Optional['InvalidationArgs']] = None,
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
@@ -72,6 +73,7 @@ class DockerImageAssetArgs:
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
         :param pulumi.Input[_builtins.str] file: The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
         :param pulumi.Input[Union[_builtins.str, 'FollowMode']] follow_symlinks: Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
+        :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
         :param pulumi.Input[Union[_builtins.str, 'IgnoreMode']] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`.
         :param pulumi.Input['InvalidationArgs'] invalidation: Which inputs count for the fingerprint. All do unless set to false.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
@@ -120,6 +122,8 @@ class DockerImageAssetArgs:
             pulumi.set(__self__, "file", file)
         if follow_symlinks is not None:
             pulumi.set(__self__, "follow_symlinks", follow_symlinks)
+        if force_delete is not None:
+            pulumi.set(__self__, "force_delete", force_delete)
         if ignore_mode is not None:
             pulumi.set(__self__, "ignore_mode", ignore_mode)
         if invalidation is not None:
@@ -354,6 +358,18 @@ class DockerImageAssetArgs:
         pulumi.set(self, "follow_symlinks", value)
 
     @_builtins.property
+    @pulumi.getter(name="forceDelete")
+    def force_delete(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        """
+        Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+        """
+        return pulumi.get(self, "force_delete")
+
+    @force_delete.setter
+    def force_delete(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "force_delete", value)
+
+    @_builtins.property
     @pulumi.getter(name="ignoreMode")
     def ignore_mode(self) -> pulumi.Input[Optional[Union[_builtins.str, 'IgnoreMode']]]:
         """
@@ -545,6 +561,7 @@ class DockerImageAsset(pulumi.ComponentResource):
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  file: pulumi.Input[Optional[_builtins.str]] = None,
                  follow_symlinks: pulumi.Input[Optional[Union[_builtins.str, 'FollowMode']]] = None,
+                 force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  ignore_mode: pulumi.Input[Optional[Union[_builtins.str, 'IgnoreMode']]] = None,
                  invalidation: pulumi.Input[Optional[Union['InvalidationArgs', 'InvalidationArgsDict']]] = None,
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
@@ -582,6 +599,7 @@ class DockerImageAsset(pulumi.ComponentResource):
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
         :param pulumi.Input[_builtins.str] file: The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
         :param pulumi.Input[Union[_builtins.str, 'FollowMode']] follow_symlinks: Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
+        :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
         :param pulumi.Input[Union[_builtins.str, 'IgnoreMode']] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`.
         :param pulumi.Input[Union['InvalidationArgs', 'InvalidationArgsDict']] invalidation: Which inputs count for the fingerprint. All do unless set to false.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
@@ -638,6 +656,7 @@ class DockerImageAsset(pulumi.ComponentResource):
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  file: pulumi.Input[Optional[_builtins.str]] = None,
                  follow_symlinks: pulumi.Input[Optional[Union[_builtins.str, 'FollowMode']]] = None,
+                 force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  ignore_mode: pulumi.Input[Optional[Union[_builtins.str, 'IgnoreMode']]] = None,
                  invalidation: pulumi.Input[Optional[Union['InvalidationArgs', 'InvalidationArgsDict']]] = None,
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
@@ -682,6 +701,7 @@ class DockerImageAsset(pulumi.ComponentResource):
             __props__.__dict__["extra_tags"] = extra_tags
             __props__.__dict__["file"] = file
             __props__.__dict__["follow_symlinks"] = follow_symlinks
+            __props__.__dict__["force_delete"] = force_delete
             __props__.__dict__["ignore_mode"] = ignore_mode
             __props__.__dict__["invalidation"] = invalidation
             __props__.__dict__["labels"] = labels

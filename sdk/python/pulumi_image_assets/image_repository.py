@@ -23,6 +23,7 @@ class ImageRepositoryArgs:
     def __init__(__self__, *,
                  encryption: pulumi.Input[Optional['EncryptionArgs']] = None,
                  force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
+                 mutable_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  pull_principals: pulumi.Input[Optional[Sequence[pulumi.Input['PullPrincipalArgs']]]] = None,
                  repository_name: pulumi.Input[Optional[_builtins.str]] = None,
                  resource_policy_statements: pulumi.Input[Optional[Sequence[pulumi.Input['NamedStatementArgs']]]] = None,
@@ -34,6 +35,7 @@ class ImageRepositoryArgs:
 
         :param pulumi.Input['EncryptionArgs'] encryption: How the repository is encrypted.
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository may be deleted with the images in it. Default: false.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] mutable_tags: Tags that may move from one image to another, at most five, such as `latest` or `release-*`. Default: none.
         :param pulumi.Input[Sequence[pulumi.Input['PullPrincipalArgs']]] pull_principals: Who may pull; the same as calling `grantPull` for each.
         :param pulumi.Input[_builtins.str] repository_name: The repository's name. Default: `<project>-<stack>-<name>`.
         :param pulumi.Input[Sequence[pulumi.Input['NamedStatementArgs']]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
@@ -45,6 +47,8 @@ class ImageRepositoryArgs:
             pulumi.set(__self__, "encryption", encryption)
         if force_delete is not None:
             pulumi.set(__self__, "force_delete", force_delete)
+        if mutable_tags is not None:
+            pulumi.set(__self__, "mutable_tags", mutable_tags)
         if pull_principals is not None:
             pulumi.set(__self__, "pull_principals", pull_principals)
         if repository_name is not None:
@@ -81,6 +85,18 @@ class ImageRepositoryArgs:
     @force_delete.setter
     def force_delete(self, value: pulumi.Input[Optional[_builtins.bool]]):
         pulumi.set(self, "force_delete", value)
+
+    @_builtins.property
+    @pulumi.getter(name="mutableTags")
+    def mutable_tags(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
+        """
+        Tags that may move from one image to another, at most five, such as `latest` or `release-*`. Default: none.
+        """
+        return pulumi.get(self, "mutable_tags")
+
+    @mutable_tags.setter
+    def mutable_tags(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
+        pulumi.set(self, "mutable_tags", value)
 
     @_builtins.property
     @pulumi.getter(name="pullPrincipals")
@@ -163,6 +179,7 @@ class ImageRepository(pulumi.ComponentResource):
                  opts: Optional[pulumi.ResourceOptions] = None,
                  encryption: pulumi.Input[Optional[Union['EncryptionArgs', 'EncryptionArgsDict']]] = None,
                  force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
+                 mutable_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  pull_principals: pulumi.Input[Optional[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]]] = None,
                  repository_name: pulumi.Input[Optional[_builtins.str]] = None,
                  resource_policy_statements: pulumi.Input[Optional[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]]] = None,
@@ -177,6 +194,7 @@ class ImageRepository(pulumi.ComponentResource):
         :param pulumi.ResourceOptions opts: Options for the resource.
         :param pulumi.Input[Union['EncryptionArgs', 'EncryptionArgsDict']] encryption: How the repository is encrypted.
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository may be deleted with the images in it. Default: false.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] mutable_tags: Tags that may move from one image to another, at most five, such as `latest` or `release-*`. Default: none.
         :param pulumi.Input[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]] pull_principals: Who may pull; the same as calling `grantPull` for each.
         :param pulumi.Input[_builtins.str] repository_name: The repository's name. Default: `<project>-<stack>-<name>`.
         :param pulumi.Input[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
@@ -210,6 +228,7 @@ class ImageRepository(pulumi.ComponentResource):
                  opts: Optional[pulumi.ResourceOptions] = None,
                  encryption: pulumi.Input[Optional[Union['EncryptionArgs', 'EncryptionArgsDict']]] = None,
                  force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
+                 mutable_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  pull_principals: pulumi.Input[Optional[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]]] = None,
                  repository_name: pulumi.Input[Optional[_builtins.str]] = None,
                  resource_policy_statements: pulumi.Input[Optional[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]]] = None,
@@ -229,6 +248,7 @@ class ImageRepository(pulumi.ComponentResource):
 
             __props__.__dict__["encryption"] = encryption
             __props__.__dict__["force_delete"] = force_delete
+            __props__.__dict__["mutable_tags"] = mutable_tags
             __props__.__dict__["pull_principals"] = pull_principals
             __props__.__dict__["repository_name"] = repository_name
             __props__.__dict__["resource_policy_statements"] = resource_policy_statements

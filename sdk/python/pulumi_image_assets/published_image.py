@@ -23,7 +23,7 @@ class PublishedImageArgs:
     def __init__(__self__, *,
                  repository: pulumi.Input[_builtins.str],
                  asset_hash: pulumi.Input[Optional[_builtins.str]] = None,
-                 aws: pulumi.Input[Optional['AwsOptionsArgs']] = None,
+                 aws: pulumi.Input[Optional['StackAwsOptionsArgs']] = None,
                  build_args: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  build_contexts: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  build_flags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -45,6 +45,7 @@ class PublishedImageArgs:
                  invalidation: pulumi.Input[Optional['InvalidationArgs']] = None,
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  network_mode: pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]] = None,
+                 own_repository: pulumi.Input[Optional['OwnRepositoryArgs']] = None,
                  platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  platforms: pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]] = None,
                  registry_auth: pulumi.Input[Optional['RegistryAuthArgs']] = None,
@@ -58,7 +59,7 @@ class PublishedImageArgs:
 
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
         :param pulumi.Input[_builtins.str] asset_hash: Your own hash: it replaces everything else that counts.
-        :param pulumi.Input['AwsOptionsArgs'] aws: What the component hands on of the stack's `aws:` configuration.
+        :param pulumi.Input['StackAwsOptionsArgs'] aws: What the component hands on of the stack's `aws:` configuration.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_args: Values for the Dockerfile's ARG instructions.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_contexts: Named contexts: a local directory counts by its content, any other value as text.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_flags: More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
@@ -80,6 +81,7 @@ class PublishedImageArgs:
         :param pulumi.Input['InvalidationArgs'] invalidation: Which inputs count for the fingerprint. All do unless set to false.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
         :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps.
+        :param pulumi.Input['OwnRepositoryArgs'] own_repository: The repository that the asset made for itself.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
         :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, published as one index. Their order does not count.
         :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
@@ -136,6 +138,8 @@ class PublishedImageArgs:
             pulumi.set(__self__, "labels", labels)
         if network_mode is not None:
             pulumi.set(__self__, "network_mode", network_mode)
+        if own_repository is not None:
+            pulumi.set(__self__, "own_repository", own_repository)
         if platform is not None:
             pulumi.set(__self__, "platform", platform)
         if platforms is not None:
@@ -179,14 +183,14 @@ class PublishedImageArgs:
 
     @_builtins.property
     @pulumi.getter
-    def aws(self) -> pulumi.Input[Optional['AwsOptionsArgs']]:
+    def aws(self) -> pulumi.Input[Optional['StackAwsOptionsArgs']]:
         """
         What the component hands on of the stack's `aws:` configuration.
         """
         return pulumi.get(self, "aws")
 
     @aws.setter
-    def aws(self, value: pulumi.Input[Optional['AwsOptionsArgs']]):
+    def aws(self, value: pulumi.Input[Optional['StackAwsOptionsArgs']]):
         pulumi.set(self, "aws", value)
 
     @_builtins.property
@@ -442,6 +446,18 @@ class PublishedImageArgs:
         pulumi.set(self, "network_mode", value)
 
     @_builtins.property
+    @pulumi.getter(name="ownRepository")
+    def own_repository(self) -> pulumi.Input[Optional['OwnRepositoryArgs']]:
+        """
+        The repository that the asset made for itself.
+        """
+        return pulumi.get(self, "own_repository")
+
+    @own_repository.setter
+    def own_repository(self, value: pulumi.Input[Optional['OwnRepositoryArgs']]):
+        pulumi.set(self, "own_repository", value)
+
+    @_builtins.property
     @pulumi.getter
     def platform(self) -> pulumi.Input[Optional[Union[_builtins.str, 'Platform']]]:
         """
@@ -545,7 +561,7 @@ class PublishedImage(pulumi.CustomResource):
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
                  asset_hash: pulumi.Input[Optional[_builtins.str]] = None,
-                 aws: pulumi.Input[Optional[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']]] = None,
+                 aws: pulumi.Input[Optional[Union['StackAwsOptionsArgs', 'StackAwsOptionsArgsDict']]] = None,
                  build_args: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  build_contexts: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  build_flags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -567,6 +583,7 @@ class PublishedImage(pulumi.CustomResource):
                  invalidation: pulumi.Input[Optional[Union['InvalidationArgs', 'InvalidationArgsDict']]] = None,
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  network_mode: pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]] = None,
+                 own_repository: pulumi.Input[Optional[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']]] = None,
                  platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  platforms: pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]] = None,
                  registry_auth: pulumi.Input[Optional[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']]] = None,
@@ -583,7 +600,7 @@ class PublishedImage(pulumi.CustomResource):
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
         :param pulumi.Input[_builtins.str] asset_hash: Your own hash: it replaces everything else that counts.
-        :param pulumi.Input[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']] aws: What the component hands on of the stack's `aws:` configuration.
+        :param pulumi.Input[Union['StackAwsOptionsArgs', 'StackAwsOptionsArgsDict']] aws: What the component hands on of the stack's `aws:` configuration.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_args: Values for the Dockerfile's ARG instructions.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_contexts: Named contexts: a local directory counts by its content, any other value as text.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_flags: More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
@@ -605,6 +622,7 @@ class PublishedImage(pulumi.CustomResource):
         :param pulumi.Input[Union['InvalidationArgs', 'InvalidationArgsDict']] invalidation: Which inputs count for the fingerprint. All do unless set to false.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
         :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps.
+        :param pulumi.Input[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']] own_repository: The repository that the asset made for itself.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
         :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, published as one index. Their order does not count.
         :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
@@ -640,7 +658,7 @@ class PublishedImage(pulumi.CustomResource):
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
                  asset_hash: pulumi.Input[Optional[_builtins.str]] = None,
-                 aws: pulumi.Input[Optional[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']]] = None,
+                 aws: pulumi.Input[Optional[Union['StackAwsOptionsArgs', 'StackAwsOptionsArgsDict']]] = None,
                  build_args: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  build_contexts: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  build_flags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -662,6 +680,7 @@ class PublishedImage(pulumi.CustomResource):
                  invalidation: pulumi.Input[Optional[Union['InvalidationArgs', 'InvalidationArgsDict']]] = None,
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  network_mode: pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]] = None,
+                 own_repository: pulumi.Input[Optional[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']]] = None,
                  platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  platforms: pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]] = None,
                  registry_auth: pulumi.Input[Optional[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']]] = None,
@@ -703,6 +722,7 @@ class PublishedImage(pulumi.CustomResource):
             __props__.__dict__["invalidation"] = invalidation
             __props__.__dict__["labels"] = labels
             __props__.__dict__["network_mode"] = network_mode
+            __props__.__dict__["own_repository"] = own_repository
             __props__.__dict__["platform"] = platform
             __props__.__dict__["platforms"] = platforms
             __props__.__dict__["registry_auth"] = None if registry_auth is None else pulumi.Output.secret(registry_auth)

@@ -22,14 +22,14 @@ class RepositoryPolicyStatementArgs:
     def __init__(__self__, *,
                  repository_url: pulumi.Input[_builtins.str],
                  statement: pulumi.Input[Mapping[str, Any]],
-                 aws: pulumi.Input[Optional['AwsOptionsArgs']] = None,
+                 aws: pulumi.Input[Optional['StackAwsOptionsArgs']] = None,
                  sid: pulumi.Input[Optional[_builtins.str]] = None):
         """
         The set of arguments for constructing a RepositoryPolicyStatement resource.
 
         :param pulumi.Input[_builtins.str] repository_url: The repository, `registry/path`.
         :param pulumi.Input[Mapping[str, Any]] statement: An IAM policy statement: Effect, Action, Principal and the like.
-        :param pulumi.Input['AwsOptionsArgs'] aws: What the component hands on of the stack's `aws:` configuration.
+        :param pulumi.Input['StackAwsOptionsArgs'] aws: What the component hands on of the stack's `aws:` configuration.
         :param pulumi.Input[_builtins.str] sid: The statement's Sid. Default: derived from the resource.
         """
         pulumi.set(__self__, "repository_url", repository_url)
@@ -65,14 +65,14 @@ class RepositoryPolicyStatementArgs:
 
     @_builtins.property
     @pulumi.getter
-    def aws(self) -> pulumi.Input[Optional['AwsOptionsArgs']]:
+    def aws(self) -> pulumi.Input[Optional['StackAwsOptionsArgs']]:
         """
         What the component hands on of the stack's `aws:` configuration.
         """
         return pulumi.get(self, "aws")
 
     @aws.setter
-    def aws(self, value: pulumi.Input[Optional['AwsOptionsArgs']]):
+    def aws(self, value: pulumi.Input[Optional['StackAwsOptionsArgs']]):
         pulumi.set(self, "aws", value)
 
     @_builtins.property
@@ -94,7 +94,7 @@ class RepositoryPolicyStatement(pulumi.CustomResource):
     def __init__(__self__,
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
-                 aws: pulumi.Input[Optional[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']]] = None,
+                 aws: pulumi.Input[Optional[Union['StackAwsOptionsArgs', 'StackAwsOptionsArgsDict']]] = None,
                  repository_url: pulumi.Input[Optional[_builtins.str]] = None,
                  sid: pulumi.Input[Optional[_builtins.str]] = None,
                  statement: pulumi.Input[Optional[Mapping[str, Any]]] = None,
@@ -104,7 +104,7 @@ class RepositoryPolicyStatement(pulumi.CustomResource):
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']] aws: What the component hands on of the stack's `aws:` configuration.
+        :param pulumi.Input[Union['StackAwsOptionsArgs', 'StackAwsOptionsArgsDict']] aws: What the component hands on of the stack's `aws:` configuration.
         :param pulumi.Input[_builtins.str] repository_url: The repository, `registry/path`.
         :param pulumi.Input[_builtins.str] sid: The statement's Sid. Default: derived from the resource.
         :param pulumi.Input[Mapping[str, Any]] statement: An IAM policy statement: Effect, Action, Principal and the like.
@@ -133,7 +133,7 @@ class RepositoryPolicyStatement(pulumi.CustomResource):
     def _internal_init(__self__,
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
-                 aws: pulumi.Input[Optional[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']]] = None,
+                 aws: pulumi.Input[Optional[Union['StackAwsOptionsArgs', 'StackAwsOptionsArgsDict']]] = None,
                  repository_url: pulumi.Input[Optional[_builtins.str]] = None,
                  sid: pulumi.Input[Optional[_builtins.str]] = None,
                  statement: pulumi.Input[Optional[Mapping[str, Any]]] = None,

@@ -22,6 +22,7 @@ class TarballImageAssetArgs:
     def __init__(__self__, *,
                  tarball_file: pulumi.Input[_builtins.str],
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  image: pulumi.Input[Optional[_builtins.str]] = None,
                  pull_principals: pulumi.Input[Optional[Sequence[pulumi.Input['PullPrincipalArgs']]]] = None,
                  registry_auth: pulumi.Input[Optional['RegistryAuthArgs']] = None,
@@ -34,6 +35,7 @@ class TarballImageAssetArgs:
 
         :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
+        :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
         :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest; needed if it holds several.
         :param pulumi.Input[Sequence[pulumi.Input['PullPrincipalArgs']]] pull_principals: Who may pull; the same as calling `grantPull` for each.
         :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
@@ -45,6 +47,8 @@ class TarballImageAssetArgs:
         pulumi.set(__self__, "tarball_file", tarball_file)
         if extra_tags is not None:
             pulumi.set(__self__, "extra_tags", extra_tags)
+        if force_delete is not None:
+            pulumi.set(__self__, "force_delete", force_delete)
         if image is not None:
             pulumi.set(__self__, "image", image)
         if pull_principals is not None:
@@ -83,6 +87,18 @@ class TarballImageAssetArgs:
     @extra_tags.setter
     def extra_tags(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
         pulumi.set(self, "extra_tags", value)
+
+    @_builtins.property
+    @pulumi.getter(name="forceDelete")
+    def force_delete(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        """
+        Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+        """
+        return pulumi.get(self, "force_delete")
+
+    @force_delete.setter
+    def force_delete(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "force_delete", value)
 
     @_builtins.property
     @pulumi.getter
@@ -176,6 +192,7 @@ class TarballImageAsset(pulumi.ComponentResource):
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  image: pulumi.Input[Optional[_builtins.str]] = None,
                  pull_principals: pulumi.Input[Optional[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]]] = None,
                  registry_auth: pulumi.Input[Optional[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']]] = None,
@@ -191,6 +208,7 @@ class TarballImageAsset(pulumi.ComponentResource):
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
+        :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
         :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest; needed if it holds several.
         :param pulumi.Input[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]] pull_principals: Who may pull; the same as calling `grantPull` for each.
         :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
@@ -225,6 +243,7 @@ class TarballImageAsset(pulumi.ComponentResource):
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  image: pulumi.Input[Optional[_builtins.str]] = None,
                  pull_principals: pulumi.Input[Optional[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]]] = None,
                  registry_auth: pulumi.Input[Optional[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']]] = None,
@@ -245,6 +264,7 @@ class TarballImageAsset(pulumi.ComponentResource):
             __props__ = TarballImageAssetArgs.__new__(TarballImageAssetArgs)
 
             __props__.__dict__["extra_tags"] = extra_tags
+            __props__.__dict__["force_delete"] = force_delete
             __props__.__dict__["image"] = image
             __props__.__dict__["pull_principals"] = pull_principals
             __props__.__dict__["registry_auth"] = None if registry_auth is None else pulumi.Output.secret(registry_auth)
