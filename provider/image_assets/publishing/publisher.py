@@ -1,7 +1,7 @@
 """Publishing one image: neither built nor sent if the registry has it, and the tag last.
 
 the tag exists -> done
-build, or open the archive -> blobs and manifest, without the tag
+copy, build, or open the archive -> blobs and manifest, without the tag (`content`)
 fingerprint again: changed meanwhile -> error, no tag
 the tag, checked
 """
@@ -9,53 +9,33 @@ the tag, checked
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from image_assets.context import describe_change, staged
-from image_assets.errors import ChangedDuringBuildError, CloudError, RegistryError
+from image_assets.context import describe_change
+from image_assets.errors import ChangedDuringBuildError
 from image_assets.inputs.settings import Settings
 from image_assets.logins.given import GivenLogins, Login
 from image_assets.logins.registries import Registries
 from image_assets.oci import Descriptor, RegistryClient
 from image_assets.plan.fingerprints import Fingerprints
-from image_assets.plan.plan import dockerfile_of, main_context
 from image_assets.plan.target import Target
 from image_assets.publishing.advice import advising
-from image_assets.publishing.build import Built, PushedByDigest, StoredImage, build, try_build
 from image_assets.publishing.build_key import build_key, leaves_out_nothing, may_be_stored
-from image_assets.publishing.build_spec import build_spec, images_of, texts_of
+from image_assets.publishing.content import ContentSender, open_archive
 from image_assets.publishing.copies import Copies
 from image_assets.publishing.removal import remove_tags
 from image_assets.publishing.request import PublishRequest
 from image_assets.reference import Repository
 from image_assets.task import Task
 from image_assets.transfer import (
-    BlobMemory,
-    Expected,
-    Sent,
-    Source,
     add_tags,
-    base_layers,
     check_tag,
-    copy,
     find_tag,
     holds,
-    send,
-    send_local,
-    stored_manifest,
     write_tag,
 )
-
-if TYPE_CHECKING:
-    from image_assets.archive import Archive
-
-#: An image that the registry has without its tag, and what says whether another one is as good.
-ReadyForTag = tuple[Sent, Expected | None]
-Sending = AbstractContextManager[ReadyForTag]
 
 
 @dataclass(frozen=True)
@@ -74,15 +54,14 @@ class Published:
 
 
 class Publisher:
-    """Publishes images: each reference once at a time, and only so many builds at once."""
+    """Publishes images: each reference once at a time."""
 
     def __init__(self, settings: Settings, given: GivenLogins, fingerprints: Fingerprints, copies: Copies) -> None:
         self.settings = settings
         self.registries = Registries(settings, given)
         self.fingerprints = fingerprints
         self.copies = copies
-        self.memory = blob_memory(settings)
-        self.builds = threading.BoundedSemaphore(settings.max_concurrent_builds)
+        self.content = ContentSender(settings, self.registries, copies)
         self.locks: dict[str, threading.Lock] = {}
         self.lock = threading.Lock()
 
@@ -100,6 +79,44 @@ class Publisher:
         extra = add_tags(client, target.repository.full_path, done.digest, request.inputs.extra_tags, task)
         stored = key if is_same and may_be_stored(request) else None
         return Published(done.digest, (*done.written, *extra), stored)
+
+    def accept(self, request: PublishRequest, client: RegistryClient, found: Descriptor) -> Published:
+        """Take what the tag holds already; of an archive's image it is known what that must be.
+
+        Raises:
+            RegistryError: The tag holds something else.
+        """
+        if request.inputs.tarball_file:
+            with open_archive(request) as archive:
+                check_tag(found, str(request.target), holds(archive, client, request.target.repository.full_path))
+        return Published(found.digest)
+
+    def make(self, request: PublishRequest, client: RegistryClient, key: str | None) -> Published:
+        """Build or open, send, check the content again, and write the tag."""
+        started = time.monotonic()
+        target, task = request.target, request.job.task
+        with self.content.sent(request, client, key) as (sent, expected):
+            self.check_unchanged(request)
+            task.check()
+            written = write_tag(client, target.repository.full_path, target.tag, sent, task, expected)
+        if self.settings.build_output != "quiet":
+            task.info(f"published {target} ({written.digest}) in {time.monotonic() - started:.1f} s")
+        # Somebody else may have been faster; which of two pushes of the engine was, nobody tells.
+        is_ours = sent.manifest is None or sent.manifest.descriptor.digest == written.digest
+        return Published(written.digest, (target.tag,) if is_ours else ())
+
+    def check_unchanged(self, request: PublishRequest) -> None:
+        """Make sure that what was built is what the tag names.
+
+        Raises:
+            ChangedDuringBuildError: Files changed since the fingerprint was taken.
+        """
+        now = self.fingerprints.again(request.inputs, request.job.task)
+        if now.fingerprint.digest != request.fingerprint:
+            files = describe_change(request.outline, now.outline)
+            raise ChangedDuringBuildError(
+                f"the content changed while it was built, so no tag was written: {files}; run it again"
+            )
 
     def build_key(self, request: PublishRequest) -> str | None:
         """Return what makes two builds the same; None for what is no build, or is named by the user's own hash."""
@@ -120,6 +137,17 @@ class Publisher:
         is_certain = self.build_key(request) == key if done.written else leaves_out_nothing(request)
         return is_certain and self.copies.note(key, request.target.repository, done.digest)
 
+    def one_at_a_time(self, what: str | None) -> AbstractContextManager[object]:
+        """Hold everybody else in this process who makes the same: a build by its key, or a tag by its reference."""
+        if what is None:
+            return nullcontext()
+        with self.lock:
+            return self.locks.setdefault(what, threading.Lock())
+
+    def try_build(self, request: PublishRequest) -> None:
+        """Build and push nothing."""
+        self.content.try_build(request)
+
     def digest_of(self, target: Target, task: Task, login: Login) -> str | None:
         """Ask the registry what a tag holds; None if there is no such tag.
 
@@ -138,136 +166,3 @@ class Publisher:
             RegistryError: The registry could not be asked.
         """
         remove_tags(self.registries.client(repository, task, login), repository, written, task)
-
-    def accept(self, request: PublishRequest, client: RegistryClient, found: Descriptor) -> Published:
-        """Take what the tag holds already; of an archive's image it is known what that must be.
-
-        Raises:
-            RegistryError: The tag holds something else.
-        """
-        if request.inputs.tarball_file:
-            with self.archive(request) as archive:
-                check_tag(found, str(request.target), holds(archive, client, request.target.repository.full_path))
-        return Published(found.digest)
-
-    def make(self, request: PublishRequest, client: RegistryClient, key: str | None) -> Published:
-        """Build or open, send, check the content again, and write the tag."""
-        started = time.monotonic()
-        target, task = request.target, request.job.task
-        with self.sent(request, client, key) as (sent, expected):
-            self.check_unchanged(request)
-            task.check()
-            written = write_tag(client, target.repository.full_path, target.tag, sent, task, expected)
-        if self.settings.build_output != "quiet":
-            task.info(f"published {target} ({written.digest}) in {time.monotonic() - started:.1f} s")
-        # Somebody else may have been faster; which of two pushes of the engine was, nobody tells.
-        is_ours = sent.manifest is None or sent.manifest.descriptor.digest == written.digest
-        return Published(written.digest, (target.tag,) if is_ours else ())
-
-    def sent(self, request: PublishRequest, client: RegistryClient, key: str | None) -> Sending:
-        """Send an image without its tag, and keep what writing the tag may still need."""
-        if request.inputs.tarball_file:
-            return self.archive_sent(request, client)
-        copied = self.copied(request, client, key)
-        return nullcontext((copied, None)) if copied else self.build_sent(request, client)
-
-    def copied(self, request: PublishRequest, client: RegistryClient, key: str | None) -> Sent | None:
-        """Copy the image from where this program has it already; None if that does not work."""
-        path, task = request.target.repository.full_path, request.job.task
-        for place in self.copies.of(key) if key else ():
-            source = self.registries.client(place.repository, task, request.login)
-            try:
-                found = Source(source, place.repository.full_path, place.digest or "")
-                return copy(found, client, path, task, self.memory)
-            except (RegistryError, CloudError) as error:
-                task.debug(f"{place} could not be copied: {error}")
-        return None
-
-    @contextmanager
-    def archive_sent(self, request: PublishRequest, client: RegistryClient) -> Iterator[ReadyForTag]:
-        """Send an archive's image."""
-        path = request.target.repository.full_path
-        with self.archive(request) as archive:
-            yield send(archive, client, path, request.job.task, self.memory), holds(archive, client, path)
-
-    def archive(self, request: PublishRequest) -> "AbstractContextManager[Archive]":
-        """Open the archive."""
-        from image_assets.archive import open_archive  # noqa: PLC0415 - most programs have no archive
-
-        return open_archive(Path(request.inputs.tarball_file or ""), request.inputs.image)
-
-    @contextmanager
-    def build_sent(self, request: PublishRequest, client: RegistryClient) -> Iterator[ReadyForTag]:
-        """Build an image and send it; some builders have done so themselves."""
-        path, task = request.target.repository.full_path, request.job.task
-        built = self.build(request)
-        if self.settings.build_output == "full":
-            task.info(built.report.output)
-        try:
-            if isinstance(built, PushedByDigest):
-                yield Sent(stored_manifest(client, path, built.digest), ()), None
-            else:
-                shared = self.shared_layers(request, client, built)
-                yield send_local(built, client, path, task, self.memory, shared), None
-        finally:
-            built.discard()
-
-    def shared_layers(self, request: PublishRequest, client: RegistryClient, built: StoredImage) -> dict[str, int]:
-        """Return the layers that come from base images of the same registry, with their sizes."""
-        dockerfile = dockerfile_of(request.inputs, self.settings)
-        named = images_of(client.registry, texts_of(request.inputs, dockerfile))
-        shared: dict[str, int] = {}
-        for base in named:
-            path, pulled = base.repository.full_path, built.pulled(base)
-            shared |= base_layers(client, path, base.identifier, built.diff_ids, self.memory, pulled)
-        return shared
-
-    def build(self, request: PublishRequest) -> Built:
-        """Build an image when there is room for one more build."""
-        with self.build_slot(request), staged(main_context(request.inputs, self.settings)) as context:
-            spec = build_spec(request, context, self.settings, self.registries)
-            return build(spec, request.target.repository, request.job.task)
-
-    def try_build(self, request: PublishRequest) -> None:
-        """Build and push nothing."""
-        with self.build_slot(request), staged(main_context(request.inputs, self.settings)) as context:
-            spec = build_spec(request, context, self.settings, self.registries)
-            try_build(spec, request.job.task)
-
-    def check_unchanged(self, request: PublishRequest) -> None:
-        """Make sure that what was built is what the tag names.
-
-        Raises:
-            ChangedDuringBuildError: Files changed since the fingerprint was taken.
-        """
-        now = self.fingerprints.again(request.inputs, request.job.task)
-        if now.fingerprint.digest != request.fingerprint:
-            files = describe_change(request.outline, now.outline)
-            raise ChangedDuringBuildError(
-                f"the content changed while it was built, so no tag was written: {files}; run it again"
-            )
-
-    @contextmanager
-    def build_slot(self, request: PublishRequest) -> Iterator[None]:
-        """Wait for a free place among the builds."""
-        while not self.builds.acquire(timeout=0.2):
-            request.job.task.status("waiting for other builds")
-            request.job.task.check()
-        try:
-            yield
-        finally:
-            self.builds.release()
-
-    def one_at_a_time(self, what: str | None) -> AbstractContextManager[object]:
-        """Hold everybody else in this process who makes the same: a build by its key, or a tag by its reference."""
-        if what is None:
-            return nullcontext()
-        with self.lock:
-            return self.locks.setdefault(what, threading.Lock())
-
-
-def blob_memory(settings: Settings) -> BlobMemory:
-    """Return what is remembered of blobs: the user's own memory, or one in a directory of its own."""
-    if settings.cache_directory:
-        return BlobMemory(Path(settings.cache_directory) / "blobs.json")
-    return BlobMemory.of_user()

@@ -1,0 +1,134 @@
+"""Bringing an image's content to a registry, all but the tag: copied, from an archive, or built."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from image_assets.context import Staged, staged
+from image_assets.errors import CloudError, RegistryError
+from image_assets.inputs.settings import Settings
+from image_assets.logins.registries import Registries
+from image_assets.oci import RegistryClient
+from image_assets.plan.plan import dockerfile_of, main_context
+from image_assets.publishing.build import PushedByDigest, StoredImage, build, try_build
+from image_assets.publishing.build_spec import build_spec, images_of, texts_of
+from image_assets.publishing.copies import Copies
+from image_assets.publishing.request import PublishRequest
+from image_assets.transfer import (
+    BlobMemory,
+    Expected,
+    Sent,
+    Source,
+    base_layers,
+    copy,
+    holds,
+    send,
+    send_local,
+    stored_manifest,
+)
+
+if TYPE_CHECKING:
+    from image_assets.archive import Archive
+
+#: An image that the registry has without its tag, and what says whether another one is as good.
+ReadyForTag = tuple[Sent, Expected | None]
+
+
+class ContentSender:
+    """Sends images without their tags, and only so many builds at once."""
+
+    def __init__(self, settings: Settings, registries: Registries, copies: Copies) -> None:
+        self.settings = settings
+        self.registries = registries
+        self.copies = copies
+        self.memory = blob_memory(settings)
+        self.builds = threading.BoundedSemaphore(settings.max_concurrent_builds)
+
+    def sent(
+        self, request: PublishRequest, client: RegistryClient, build_key: str | None
+    ) -> AbstractContextManager[ReadyForTag]:
+        """Send an image without its tag, and keep what writing the tag may still need."""
+        if request.inputs.tarball_file:
+            return self.from_archive(request, client)
+        copied = self.copied(request, client, build_key) if build_key else None
+        return nullcontext((copied, None)) if copied else self.from_build(request, client)
+
+    def copied(self, request: PublishRequest, client: RegistryClient, build_key: str) -> Sent | None:
+        """Copy the image from where this program has it already; None if that does not work."""
+        path, task = request.target.repository.full_path, request.job.task
+        for place in self.copies.of(build_key):
+            source = self.registries.client(place.repository, task, request.login)
+            try:
+                found = Source(source, place.repository.full_path, place.digest or "")
+                return copy(found, client, path, task, self.memory)
+            except (RegistryError, CloudError) as error:
+                task.debug(f"{place} could not be copied: {error}")
+        return None
+
+    @contextmanager
+    def from_archive(self, request: PublishRequest, client: RegistryClient) -> Iterator[ReadyForTag]:
+        """Send an archive's image."""
+        path = request.target.repository.full_path
+        with open_archive(request) as archive:
+            yield send(archive, client, path, request.job.task, self.memory), holds(archive, client, path)
+
+    @contextmanager
+    def from_build(self, request: PublishRequest, client: RegistryClient) -> Iterator[ReadyForTag]:
+        """Build an image and send it; some builders have done so themselves."""
+        path, task = request.target.repository.full_path, request.job.task
+        with self.context(request) as context:
+            spec = build_spec(request, context, self.settings, self.registries)
+            built = build(spec, request.target.repository, task)
+        if self.settings.build_output == "full":
+            task.info(built.report.output)
+        try:
+            if isinstance(built, PushedByDigest):
+                yield Sent(stored_manifest(client, path, built.digest), ()), None
+            else:
+                shared = self.shared_layers(request, client, built)
+                yield send_local(built, client, path, task, self.memory, shared), None
+        finally:
+            built.discard()
+
+    def try_build(self, request: PublishRequest) -> None:
+        """Build and push nothing."""
+        with self.context(request) as context:
+            try_build(build_spec(request, context, self.settings, self.registries), request.job.task)
+
+    @contextmanager
+    def context(self, request: PublishRequest) -> Iterator[Staged]:
+        """Wait until there is room for one more build, and prepare what the builder gets."""
+        while not self.builds.acquire(timeout=0.2):
+            request.job.task.status("waiting for other builds")
+            request.job.task.check()
+        try:
+            with staged(main_context(request.inputs, self.settings)) as context:
+                yield context
+        finally:
+            self.builds.release()
+
+    def shared_layers(self, request: PublishRequest, client: RegistryClient, built: StoredImage) -> dict[str, int]:
+        """Return the layers that come from base images of the same registry, with their sizes."""
+        dockerfile = dockerfile_of(request.inputs, self.settings)
+        named = images_of(client.registry, texts_of(request.inputs, dockerfile))
+        shared: dict[str, int] = {}
+        for base in named:
+            path, pulled = base.repository.full_path, built.pulled(base)
+            shared |= base_layers(client, path, base.identifier, built.diff_ids, self.memory, pulled)
+        return shared
+
+
+def open_archive(request: PublishRequest) -> "AbstractContextManager[Archive]":
+    """Open the archive that an image comes from."""
+    from image_assets import archive  # noqa: PLC0415 - most programs have no archive
+
+    return archive.open_archive(Path(request.inputs.tarball_file or ""), request.inputs.image)
+
+
+def blob_memory(settings: Settings) -> BlobMemory:
+    """Return what is remembered of blobs: the user's own memory, or one in a directory of its own."""
+    if settings.cache_directory:
+        return BlobMemory(Path(settings.cache_directory) / "blobs.json")
+    return BlobMemory.of_user()
