@@ -23,7 +23,7 @@ _SHORTEST_LINE: Final = 5
 """Lines of a longer secret (a key file) are hidden one by one, but not its `{` and `}`."""
 _SHORTEST_ENCODED: Final = 6
 """Characters of Base64 that stand for enough of a secret."""
-_PUBLIC: Final = frozenset(
+PUBLIC_NAMES: Final = frozenset(
     {"AWS", "oauth2accesstoken", "_json_key", "_json_key_base64", "<token>", "00000000-0000-0000-0000-000000000000"}
 )
 """User names that registries document for everybody, beside which a token is the secret."""
@@ -46,7 +46,7 @@ class Secrets:
     def add(self, texts: Iterable[str]) -> None:
         """Hide these texts from now on."""
         with self._lock:
-            new = {text for text in texts if text and text not in _PUBLIC} - self._texts
+            new = {text for text in texts if text and text not in PUBLIC_NAMES} - self._texts
             if new:
                 self._texts |= new
                 self._compile()
