@@ -84,8 +84,8 @@ OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
 REQUIRED = {"directory": some("app", "lib"), "repository": some("localhost:1/app", "r.example/x", "r.example/y")}
 #: Inputs that mean something together.
 TOGETHER = ((), (), ("scope", "target", "invalidation"), ("scope", "buildArgs", "invalidation"), ("file", "builder"))
-#: What has no part in these programs: an archive, and what builds in a preview (that has a test of its own).
-LEFT_OUT = {"tarballFile", "image", "command", "localImage", "buildOnPreview"}
+#: What has no part in these programs: an archive, an own repository, what builds in a preview (tested by itself).
+LEFT_OUT = {"tarballFile", "image", "buildOnPreview", "ownRepository"}
 
 Pair = tuple[Any, Any]
 
