@@ -21,6 +21,8 @@ class Feature(Enum):
     """Logins come from `REGISTRY_AUTH_FILE` (containers-auth.json(5))."""
     TLS_FLAG = auto()
     """`push --tls-verify=false` for plain HTTP; docker decides by the engine's configuration and for loopback hosts."""
+    NAMED_COPIES = auto()
+    """The builder keeps a copy of each context, known by the base name of its path (see `folders`)."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,14 @@ _INSTALL_BUILDX = "install docker's buildx component (https://docs.docker.com/go
 
 BUILDX = Dialect(
     title="docker with buildx",
-    features=frozenset({Feature.PROGRESS, Feature.BUILD_ONLY, Feature.BUILDERS, Feature.BUILD_CONTEXTS}),
+    features=frozenset(
+        {Feature.PROGRESS, Feature.BUILD_ONLY, Feature.BUILDERS, Feature.BUILD_CONTEXTS, Feature.NAMED_COPIES}
+    ),
     environment=_DOCKER,
 )
 EMBEDDED = Dialect(
     title="docker without buildx",
-    features=frozenset({Feature.PROGRESS, Feature.BUILD_ONLY}),
+    features=frozenset({Feature.PROGRESS, Feature.BUILD_ONLY, Feature.NAMED_COPIES}),
     cache_from=frozenset({"registry"}),
     cache_to=frozenset({"inline"}),
     environment=_DOCKER,

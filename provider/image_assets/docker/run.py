@@ -15,7 +15,7 @@ from image_assets.docker.argv import Arguments, Output, ToNowhere, build_argv
 from image_assets.docker.definition import ENVIRONMENT, UndefinableError, defined
 from image_assets.docker.dialect import BUILDX, Feature
 from image_assets.docker.failure import Failure, by_hand
-from image_assets.docker.folders import folders_of, hand_over
+from image_assets.docker.folders import HandedOver, folders_of, hand_over
 from image_assets.docker.log import BuildLog, BuildReport
 from image_assets.docker.overlay import Overlay, overlay
 from image_assets.docker.probe import Engine
@@ -45,7 +45,8 @@ class BuildRun:
         self._overlay: Overlay = self._exits.enter_context(
             overlay(self._engine.environment, self._spec.credentials, dialect, self._folder)
         )
-        self._handed = hand_over(self._spec, self.directory)
+        names = dialect.can(Feature.NAMED_COPIES)
+        self._handed = hand_over(self._spec, self.directory) if names else HandedOver(self._spec, {})
         return self
 
     def __exit__(self, *_raised: object) -> None:
