@@ -44,7 +44,7 @@ from image_assets.context.reader import Reading
 from image_assets.context.records import holds_file
 from image_assets.context.selection import Selection, select
 from image_assets.context.spec import ContextSpec
-from image_assets.context.warnings import emptied_files, heavy_directories
+from image_assets.context.warnings import changing_directories, emptied_files, heavy_directories
 from image_assets.context.whole import read_context
 from image_assets.task import Task
 
@@ -134,7 +134,12 @@ def _part(name: str, spec: ContextSpec, read: Callable[[Selection], Reading], li
         {prefix + path: digest for path, digest in rows.items()},
         records,
         reading,
-        (*selection.scope.notices, *heavy_directories(reading.weights), *emptied_files(reading.emptied)),
+        (
+            *selection.scope.notices,
+            *heavy_directories(reading.weights),
+            *emptied_files(reading.emptied),
+            *changing_directories(name, reading.directories, records),
+        ),
     )
 
 

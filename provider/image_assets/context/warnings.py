@@ -1,14 +1,21 @@
 """What a user should know of a context that is right, but perhaps not what was meant."""
 
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from image_assets.context.faults import shown
+from image_assets.context.records import EXECUTABLE, FILE
 
 HEAVY_BYTES: Final = 500_000_000
 HEAVY_FILES: Final = 100_000
 _NAMED: Final = 3
+_GIT: Final = ".git"
+_CHANGING: Final = (_GIT, ".terraform", ".pulumi", "__pycache__", ".venv", "node_modules/.cache")
+"""Directories that change although nobody edits anything in them."""
+_GIT_FILES: Final = (b".git" + FILE, b".git" + EXECUTABLE)
+"""How the record of the file goes on that a worktree or a submodule has for the directory."""
 
 
 def emptied_files(paths: Sequence[str]) -> tuple[str, ...]:
@@ -19,6 +26,51 @@ def emptied_files(paths: Sequence[str]) -> tuple[str, ...]:
     more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
     reason = "a pattern that ignores a directory above stands after the `!` pattern that includes the file again"
     return (f"BuildKit sends {named}{more} as empty, because {reason}: put the `!` pattern last",)
+
+
+def changing_directories(context: str, directories: Collection[str], records: Sequence[bytes]) -> Iterator[str]:
+    """Yield a warning of `.git`, and one of other directories that change by themselves, if they count.
+
+    Args:
+        context: The name of a named context, empty for the main one.
+        directories: Paths of the directories that count, ending in `/`.
+        records: Those of all entries.
+    """
+    found = {name: places for name in _CHANGING if (places := _places(name, directories, records))}
+    where = f" of the context `{context}`" if context else ""
+    remedy = "the context's ignore file" if context else "the ignore file or to `exclude`"
+    if git := found.pop(_GIT, ()):
+        yield (
+            f"{_listed(git)}{where} reaches the builder and counts: the tag changes with every commit, fetch and "
+            f"clone, even if nothing else does; add `{_pattern(_GIT, git)}` to {remedy}"
+        )
+    if found:
+        named = ", ".join(_listed(places) for places in found.values())
+        patterns = ", ".join(f"`{_pattern(name, places)}`" for name, places in found.items())
+        yield (
+            f"{named}{where} count although they change by themselves, and the tag changes with them; add {patterns} "
+            f"to {remedy}"
+        )
+
+
+def _places(name: str, directories: Collection[str], records: Sequence[bytes]) -> list[str]:
+    """Return the paths of the directories of a name; for git's, of files, too."""
+    ending = f"/{name}/"
+    found = [path.removesuffix("/") for path in directories if f"/{path}".endswith(ending)]
+    if name == _GIT:
+        paths = (record.partition(b"\0")[0] for record in records if any(part in record for part in _GIT_FILES))
+        found += [os.fsdecode(path) for path in paths if b"/" + path == b"/.git" or path.endswith(b"/.git")]
+    return sorted(found)
+
+
+def _listed(places: Sequence[str]) -> str:
+    more = f" ({len(places):,} of them)" if len(places) > 1 else ""
+    return f"{shown(places[0])}{more}"
+
+
+def _pattern(name: str, places: Sequence[str]) -> str:
+    """Return the pattern of every language that keeps the places out."""
+    return name if list(places) == [name] else f"**/{name}"
 
 
 def heavy_directories(weights: Mapping[str, tuple[int, int]]) -> tuple[str, ...]:
