@@ -97,3 +97,22 @@ def test_a_failing_build_in_a_preview_accuses_its_own_resource(
     run = project.preview(check=False)
     check(run)
     assert "nothing-here" in run.messages("error")
+
+
+WRONG_REPOSITORY = {
+    "yaml": "  bad: {type: 'image-assets:ImageRepository', properties: {repositoryName: Not-Allowed}}\n",
+    "python": "assets.ImageRepository('bad', repository_name='Not-Allowed')\n",
+}
+
+
+def test_a_wrong_repository_accuses_itself(
+    new_project: NewProject, runtime: Runtime, registry: Registry, repository_name: str
+) -> None:
+    address = f"{registry.address}/{repository_name}"
+    healthy = "".join(line for line in program(runtime, address, {}).splitlines(keepends=True) if "/bad" not in line)
+    project = new_project(healthy + WRONG_REPOSITORY[runtime], runtime)
+    for number in range(HEALTHY):
+        write_files(project.folder / f"a{number:02}", {"Dockerfile": "FROM scratch\nCOPY . /\n", "n.txt": str(number)})
+    run = project.preview(check=False)
+    assert "repositoryName" in run.messages("error")
+    check(run)

@@ -108,3 +108,52 @@ def test_a_bad_call_is_refused(new_project: NewProject, aws: EcrFront, method: s
     refused = project.preview(check=False)
     assert refused.code
     assert said in refused.text
+
+
+REPOSITORY = """
+resources:
+  images:
+    type: image-assets:ImageRepository
+    properties: {properties}
+"""
+
+
+def test_a_repository_that_becomes_wrong_stays_as_it_is(
+    new_project: NewProject, aws: EcrFront, repository_name: str
+) -> None:
+    project = new_project(REPOSITORY.format(properties="{forceDelete: true}"), name=repository_name.replace("/", "-"))
+    project.environ.update(aws.environ)
+    project.up()
+    before = [resource["urn"] for resource in project.state()]
+    project.write(REPOSITORY.format(properties="{forceDelete: true, retention: {keepLast: 0}}"))
+    for refused in (project.preview(check=False), project.up(check=False)):
+        assert refused.code
+        assert "keepLast" in refused.messages("error")
+        assert "Traceback" not in refused.text
+    assert [resource["urn"] for resource in project.state()] == before
+    project.write(REPOSITORY.format(properties="{forceDelete: true}"))
+    project.up(expect_no_changes=True)
+    project.write(REPOSITORY.format(properties="{forceDelete: true, retention: {keepLast: 0}}"))
+    project.destroy()
+    assert not any(resource["type"].endswith("Repository") for resource in project.state())
+
+
+NO_KEYS = """
+import pulumi_image_assets as assets
+
+assets.ImageRepository("images")
+assets.DockerImageAsset("api", directory="api")
+"""
+
+
+def test_an_aws_provider_that_has_no_keys_is_told_once(
+    new_project: NewProject, busybox_context: NewContext, aws: EcrFront
+) -> None:
+    project = new_project(NO_KEYS, "python")
+    busybox_context(folder=project.folder / "api")
+    project.environ.update({**aws.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+    refused = project.preview(check=False)
+    assert refused.code
+    assert "getAuthorizationToken" in refused.messages("error")
+    assert "Traceback" not in refused.text
+    assert "resource monitor" not in refused.text

@@ -268,15 +268,19 @@ def test_grants_that_are_not_known_yet_are_made_later(plugin: Plugin, monitor: M
     assert [request.type for request in monitor.registered] == [ASSET, IMAGE]
 
 
-def test_wrong_inputs_of_a_repository_are_told_by_property_and_nothing_is_registered(
+def test_wrong_inputs_of_a_repository_are_told_by_a_check_of_its_own_urn_and_nothing_is_made(
     plugin: Plugin, monitor: Monitor
 ) -> None:
+    """And where the engine asks for no check, as in a destroy, by the component itself."""
     with pytest.raises(RefusedError) as caught:
         construct(plugin, monitor, IMAGES, {"colour": "red", "pullPrincipals": [{}]})
     assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
     details = dict(caught.value.__cause__.trailing_metadata())["grpc-status-details-bin"]  # type: ignore[union-attr]
     assert b"colour" in details
-    assert monitor.registered == []
+    assert [(request.type, request.custom) for request in monitor.registered] == [(IMAGES, True)]
+    checked, failures = plugin.check({"colour": "red"}, urn(IMAGES, "api"))
+    assert checked == {}
+    assert "colour" in failures
 
 
 def test_wrong_inputs_of_an_asset_are_all_told_by_its_image_before_anything_else_is_made(

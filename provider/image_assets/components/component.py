@@ -33,6 +33,11 @@ class Component:
     outputs: Mapping[str, Output] = field(default_factory=dict)
     resources: frozenset[str] = frozenset()
 
+    @property
+    def own_urn(self) -> str:
+        """The URN that the engine gives it (Pulumi: `urn:pulumi:STACK::PROJECT::PARENTS$TYPE::NAME`)."""
+        return urn_of(self.deployment.project, self.deployment.stack, self.options.parent, self.token, self.name)
+
     async def registered(self) -> "Component":
         """Register the component itself, and return it with its URN."""
         request = self.options.component(self.token, self.name)
@@ -60,3 +65,10 @@ class Component:
     def within(self, token: str, name: str) -> "Component":
         """Return a component within this one."""
         return Component(self.deployment, token, name, options=self.options.nested(self.urn))
+
+
+def urn_of(project: str, stack: str, parent: str, token: str, name: str) -> str:
+    """Return the URN that the engine gives a resource under a parent's URN; none, and the stack's, do not count."""
+    parents = parent.split("::")[2] if parent else "pulumi:pulumi:Stack"
+    kind = token if parents == "pulumi:pulumi:Stack" else f"{parents}${token}"
+    return f"urn:pulumi:{stack}::{project}::{kind}::{name}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from image_assets.aws.settings import STACK_KEYS, AwsSettings
 from image_assets.components.stack_aws import handed_on, stack_keys
+from image_assets.errors import InputError
 from image_assets.inputs.types import empty
 from image_assets.protocol.monitor import Monitor
 from image_assets.protocol.outputs import Output
@@ -23,12 +24,14 @@ class Instance:
         aws: The provider's `aws` configuration.
         secret_config: The keys of each stack's configuration that are secret, as its components told; the engine tells
             methods of none.
+        refused: Why components could not be made, by URN; see `refusals`.
         owned: The URNs of the ECR repositories that this process made components for, by the repository's URL.
     """
 
     reference: str = ""
     aws: Mapping[str, Any] = field(default_factory=empty)
     secret_config: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
+    refused: dict[str, InputError] = field(default_factory=dict, compare=False, repr=False)
     owned: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from image_assets.components import assets, repository
-from image_assets.components.component import OWN_PACKAGE, Component
+from image_assets.components.component import OWN_PACKAGE, Component, urn_of
 from image_assets.components.deployment import Deployment
 from image_assets.components.grant_checks import TWINS, twin_problems
 from image_assets.components.grants import call_method
@@ -31,10 +31,8 @@ def image_urn(request: pb.ConstructRequest) -> str:
 
 
 def component_urn(request: pb.ConstructRequest) -> str:
-    """Return the URN that the engine gives a component (Pulumi: `urn:pulumi:STACK::PROJECT::PARENTS$TYPE::NAME`)."""
-    parents = request.parent.split("::")[2] if request.parent else "pulumi:pulumi:Stack"
-    kind = request.type if parents == "pulumi:pulumi:Stack" else f"{parents}${request.type}"
-    return f"urn:pulumi:{request.stack}::{request.project}::{kind}::{request.name}"
+    """Return the URN that the engine gives a component."""
+    return urn_of(request.project, request.stack, request.parent, request.type, request.name)
 
 
 async def construct(request: pb.ConstructRequest, deployment: Deployment, *, is_sound: bool) -> Component:

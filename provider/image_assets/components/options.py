@@ -30,6 +30,11 @@ class Options:
         return self.request.providers.get(package, "")
 
     @property
+    def parent(self) -> str:
+        """The URN of the component's parent, or nothing."""
+        return self.request.parent
+
+    @property
     def secret_outputs(self) -> frozenset[str]:
         """The outputs that the program wants to be secret."""
         return frozenset(self.request.additionalSecretOutputs)

@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from image_assets.aws import lifecycle
 from image_assets.aws.names import arn_of, name_problem, repository_name
+from image_assets.components import refusals
 from image_assets.components.component import Component
 from image_assets.components.grant_checks import TWINS, twin_problems
 from image_assets.components.grants import declared_grants, take_twins
-from image_assets.errors import InputError, Problem
+from image_assets.errors import AssetError, InputError, Problem
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
 from image_assets.inputs.repository_fields import IMAGE_REPOSITORY_FIELDS, MOST_MUTABLE_TAGS
 from image_assets.inputs.types import problems, unknown_names
@@ -41,12 +42,18 @@ async def make_repository(new: Component, given: Mapping[str, Output]) -> Compon
 
     Raises:
         InputError: With every problem of the inputs that are known.
+        MonitorError: The aws provider does not tell its registry.
     """
-    refuse_bad({key: output.value for key, output in given.items()})
     inputs = dict(given)
     twins = take_twins(inputs)
+    try:
+        refuse_bad({key: output.value for key, output in given.items()})
+        host = await registry_host(new)
+    except AssetError as error:
+        await refusals.tell(new, given, error)
+        raise
     component = await new.registered()
-    host, repository = await asyncio.gather(registry_host(component), _repository(component, inputs))
+    repository = await _repository(component, inputs)
     policy = await _lifecycle(component, inputs, repository)
     component = replace(component, resources=frozenset({repository.urn, policy.urn}))
     outputs = _outputs(component, host, repository)

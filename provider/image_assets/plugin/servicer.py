@@ -15,6 +15,7 @@ from google.protobuf import empty_pb2, struct_pb2
 from image_assets import __version__
 from image_assets.components import dispatch
 from image_assets.components.deployment import Deployment, Instance
+from image_assets.components.refusals import Refusals
 from image_assets.custom_resource import Change, CustomResource, Job, State
 from image_assets.errors import InputError
 from image_assets.image.resource import PublishedImage
@@ -57,6 +58,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self.resources: dict[str, Callable[[], CustomResource]] = {
             "image-assets:index:PublishedImage": lambda: self.images,
             "image-assets:index:RepositoryPolicyStatement": cache(partial(policy_statements, settings)),
+            "image-assets:index:ImageRepository": lambda: Refusals(self.instance.refused),
         }
 
     # --- the plugin itself ---

@@ -1,0 +1,63 @@
+"""How a component that cannot be made says so.
+
+A Construct that fails ends its program with an exception, whose traceback stands beside the real error. A resource
+whose check refuses it ends the deployment quietly. So the engine is asked to register a resource of the component's own
+URN, and the check of that one tells what is wrong.
+"""
+
+from collections.abc import Mapping
+
+from image_assets.components.component import Component
+from image_assets.custom_resource import Change, Job, State, Values
+from image_assets.errors import AssetError, InputError
+from image_assets.protocol.outputs import Output
+
+
+async def tell(component: Component, given: Mapping[str, Output], error: AssetError) -> None:
+    """Let the check of a component that is not registered yet tell why it cannot be made.
+
+    Returns only where the engine asks for no check, as in a destroy.
+
+    Raises:
+        MonitorGoneError: It was told, and the deployment is over.
+    """
+    problems = error if isinstance(error, InputError) else InputError.single("", str(error))
+    component.deployment.instance.refused[component.own_urn] = problems
+    request = component.options.component(component.token, component.name)
+    request.custom = True
+    request.provider = component.deployment.instance.reference
+    await component.deployment.monitor.register(request, given)
+
+
+class Refusals:
+    """The "resource type" of components that cannot be made (see `CustomResource`).
+
+    Args:
+        refused: What is wrong, by URN.
+    """
+
+    def __init__(self, refused: Mapping[str, InputError]) -> None:
+        self._refused = refused
+
+    def check(self, job: Job, olds: Values, news: Values) -> Values:  # noqa: ARG002 - the protocol's parameters
+        """Tell what is wrong."""
+        raise self._refused.get(job.urn) or InputError.single("", "this is a component and cannot be made alone")
+
+    def diff(self, job: Job, old: State, news: Values) -> tuple[Change, ...]:  # noqa: ARG002 - same
+        """Find nothing."""
+        return ()
+
+    def create(self, job: Job, inputs: Values) -> State:  # noqa: ARG002 - same
+        """Never make it."""
+        raise self._refused.get(job.urn) or InputError.single("", "this is a component and cannot be made alone")
+
+    def read(self, job: Job, old: State) -> State | None:  # noqa: ARG002 - same
+        """Leave it as it is."""
+        return old
+
+    def update(self, job: Job, old: State, news: Values) -> Values:  # noqa: ARG002 - same
+        """Leave it as it is."""
+        return old.outputs
+
+    def delete(self, job: Job, old: State) -> None:
+        """Leave everything to the children: a component is nothing but them."""
