@@ -26,6 +26,7 @@ def test_a_grant_on_a_repository_that_is_not_ecr_says_so(
     refused = project.preview(check=False)
     assert refused.code
     assert '"ghcr.io/me/app" is not an Amazon ECR repository' in refused.text
+    assert "resource monitor" not in refused.text
     assert "Traceback" not in refused.text
     assert "prematurely" not in refused.text
 

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Mapping
 
-from image_assets.components import repository
+from image_assets.components import refusals, repository
 from image_assets.components.component import Component
 from image_assets.components.grants import declared_grants, repository_arn, take_twins
+from image_assets.errors import AssetError
 from image_assets.protocol.outputs import Output
 
 #: The asset's only child that has a life of its own; see `image.resource`.
@@ -40,7 +41,11 @@ async def make_asset(new: Component, given: Mapping[str, Output], *, is_sound: b
     twins, force_delete = take_twins(inputs), inputs.pop("forceDelete", Output())
     shared = inputs.get("repository", Output())
     if is_sound and twins and shared.value is not None:
-        await repository_arn(new, shared)
+        try:
+            await repository_arn(new, shared)
+        except AssetError as error:
+            await refusals.tell(new, given, error)
+            raise
     asset = await new.registered()
     request = asset.child(IMAGE, asset.name)
     image = None if is_sound else await asset.make(request, inputs)

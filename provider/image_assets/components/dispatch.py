@@ -16,6 +16,7 @@ from image_assets.protocol.wire import decode_outputs
 from image_assets.values import reveal
 
 ASSETS = (f"{OWN_PACKAGE}DockerImageAsset", f"{OWN_PACKAGE}TarballImageAsset")
+COMPONENTS = (*ASSETS, repository.TOKEN)
 
 
 def asset_problems(request: pb.ConstructRequest, inputs: Mapping[str, Any]) -> tuple[Problem, ...]:

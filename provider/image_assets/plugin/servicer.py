@@ -58,7 +58,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self.resources: dict[str, Callable[[], CustomResource]] = {
             "image-assets:index:PublishedImage": lambda: self.images,
             "image-assets:index:RepositoryPolicyStatement": cache(partial(policy_statements, settings)),
-            "image-assets:index:ImageRepository": lambda: Refusals(self.instance.refused),
+            **dict.fromkeys(dispatch.COMPONENTS, lambda: Refusals(self.instance.refused)),
         }
 
     # --- the plugin itself ---
