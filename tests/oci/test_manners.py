@@ -99,6 +99,20 @@ def test_a_404_of_few_words_counts_while_the_registry_is_there(strict: FakeRegis
     assert new_client(strict).head_manifest("app", "v1") is None
 
 
+@pytest.mark.parametrize("body", [b"", b"true", b"{}"])
+def test_a_version_that_is_called_html_and_is_none_counts(
+    strict: FakeRegistry, new_client: NewClient, body: bytes
+) -> None:
+    """Web frameworks and hand-made front ends call everything HTML."""
+    strict.fail("GET", "^/v2/$", answer(200, body=body, Content_Type="text/html; charset=utf-8"), times=9)
+    client = new_client(strict)
+    digest = push_image(client, "app", "v1")
+    strict.fail("*", "/manifests/", header("Content-Type", "text/html"), times=9)
+    found = client.head_manifest("app", "v1")
+    assert found is not None
+    assert found.digest == digest
+
+
 def test_a_registry_may_send_on_the_question_for_its_version(start: Starter, new_client: NewClient) -> None:
     """registry.k8s.io sends everybody to the registry of a region."""
     region, registry = start(), start()

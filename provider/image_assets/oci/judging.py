@@ -25,8 +25,12 @@ def failed(answer: Answer, reason: str) -> ExchangeError:
 
 
 def is_web_page(answer: Answer) -> bool:
-    """Say whether an answer is meant for a browser."""
-    return "html" in answer.headers.get("content-type", "").lower() or answer.content.lstrip(_BLANKS)[:1] == b"<"
+    """Say whether an answer is meant for a browser: by its content, or without any (HEAD), by its media type.
+
+    Some registries' web frameworks call everything HTML.
+    """
+    content = answer.content.lstrip(_BLANKS)
+    return content[:1] == b"<" if content else "html" in answer.headers.get("content-type", "").lower()
 
 
 def check_support(answer: Answer, challenge: Challenge | None) -> None:
@@ -44,7 +48,8 @@ def check_support(answer: Answer, challenge: Challenge | None) -> None:
             text = parse_refusal(401, answer.content, answer.headers.get("content-type", "")).text
             raise failed(answer, f"{text}; it names no way to log in that is known here (Basic, Bearer)")
         return
-    if answer.status == 200 and (_API_HEADER in answer.headers or not is_web_page(answer)):
+    says_nothing = not answer.content.strip()
+    if answer.status == 200 and (_API_HEADER in answer.headers or says_nothing or not is_web_page(answer)):
         return
     # Some refuse only this address, in a registry's words.
     if answer.status == 403 and (_API_HEADER in answer.headers or speaks_spec(answer)):
