@@ -177,7 +177,8 @@ class PublishedImage:
         elif found:
             job.task.info(explain(found, old.inputs, news))
         # Until an update has succeeded, the state says that the resource has what it had.
-        self.ledger.need(job.urn, *tags_of(old))
+        if old.outputs:
+            self.ledger.need(job.urn, *tags_of(old))
         return found
 
     def create(self, job: Job, inputs: Values) -> State:
