@@ -5,8 +5,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from tools.kit import golang
-from tools.kit.commands import REPO, VENV, SetupError, find, run_quietly
+from tools.kit import golang, node
+from tools.kit.commands import REPO, VENV, run_quietly
 
 _SDK = REPO / "sdk"
 _LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.egg-info", "node_modules", "build", "bin")
@@ -39,17 +39,15 @@ def npm(scratch: Path, out: Path) -> Path:
     """Compile the TypeScript SDK and pack it.
 
     Raises:
-        SetupError: There is no npm, or compiling failed.
+        SetupError: There is no Node.js, or compiling failed.
     """
-    program = find("npm")
-    if program is None:
-        raise SetupError("install Node.js with npm, or leave the TypeScript package out: `tools/release --without npm`")
-    sdk = _copy("nodejs", scratch)
-    run_quietly([program, "install", "--no-audit", "--no-fund", "--prefix", sdk])
-    run_quietly([sdk / "node_modules" / ".bin" / "tsc", "--project", sdk])
+    found, sdk = node.node(), _copy("nodejs", scratch)
+    node.install()
+    (sdk / "node_modules").symlink_to(node.MODULES)
+    run_quietly([node.MODULES / ".bin" / "tsc", "--project", sdk], environ=found.environ)
     for name in ("package.json", "README.md", "LICENSE"):
         shutil.copy2(sdk / name, sdk / "bin" / name)
-    run_quietly([program, "pack", sdk / "bin", "--pack-destination", out])
+    run_quietly([*found.npm, "pack", sdk / "bin", "--pack-destination", out], environ=found.environ)
     return max(out.glob("*.tgz"), key=lambda path: path.stat().st_mtime)
 
 
