@@ -23,6 +23,7 @@ from image_assets.context.place import Places
 from image_assets.context.reader import Reading
 from image_assets.context.selection import Selection, select
 from image_assets.context.spec import FollowSymlinks, IgnoreMode
+from image_assets.context.tree import Tree
 from image_assets.context.whole import Whole, read_context
 from image_assets.context.workers import Workers
 from image_assets.errors import CancelledByUserError, InputError
@@ -66,9 +67,20 @@ def with_workers(selection: Selection, cache: DigestCache | None = None) -> tupl
     order = Order(selection, cache.path, cache.limit) if cache else Order(selection)
     task = Task()
     with ThreadPoolExecutor(1) as pool, Places() as places, Workers(order, task, patience=0) as workers:
+        started(workers, selection.tree(places, task))
         large = LargeFiles(pool, task)
         whole = Whole(selection.tree(places, task), Files(task, cache, large.add), large)
         return whole.read(workers, cache), workers.answers
+
+
+def started(workers: Workers, tree: Tree) -> Tree:
+    """Wait until the first worker is ready, or has died; return the tree as if that had taken no time."""
+    next(tree.listings())
+    if workers._start_at != float("inf"):
+        workers._start()
+    while workers._starting:
+        workers._collect(1)
+    return tree
 
 
 def children() -> Iterator[int]:
@@ -176,13 +188,14 @@ def test_workers_end_with_who_started_them(root: Path) -> None:
     (root / "d").mkdir()
     before = set(children())
     with Places() as places, Workers(Order(select(ContextSpec(root))), Task(), patience=0) as workers:
+        tree = started(workers, select(ContextSpec(root)).tree(places, Task()))
         workers._left = [""]
-        workers.exchange(select(ContextSpec(root)).tree(places, Task()))
+        workers.exchange(tree)
         (worker,) = workers._busy
         cast("BufferedWriter", worker.peer.input).raw.close()
-        (started,) = set(children()) - before
+        (process,) = set(children()) - before
         deadline = time.monotonic() + 2
-        while Path(f"/proc/{started}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        while Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
@@ -200,6 +213,7 @@ def test_the_directories_of_a_worker_that_dies_are_read_by_another(root: Path) -
     selection = select(ContextSpec(wide(root)))
     before = set(children())
     with Places() as places, Workers(Order(selection), Task(), patience=0) as workers:
+        started(workers, selection.tree(places, Task()))
         tree = selection.tree(places, Task())
         listings = tree.listings()
         met = {next(listings).path for _ in range(3)}
@@ -229,14 +243,53 @@ def test_where_no_worker_starts_one_process_reads_all(
 
 
 @needs_a_second_core
+def test_a_worker_that_does_not_get_ready_is_not_waited_for(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nexec sleep 1000\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    selection, before = select(ContextSpec(wide(root, 100))), set(children())
+    with ThreadPoolExecutor(1) as pool, Places() as places, Workers(Order(selection), Task(), patience=0) as workers:
+        large = LargeFiles(pool, Task())
+        reading = Whole(selection.tree(places, Task()), Files(Task(), None, large.add), large).read(workers, None)
+        assert len(set(children()) - before) == 1
+    assert set(children()) == before
+    assert reading.all_records() == alone(ContextSpec(root)).all_records()
+
+
+@needs_a_second_core
+def test_what_a_late_worker_has_is_read_here(root: Path) -> None:
+    selection, before = select(ContextSpec(wide(root, 500))), set(children())
+    with ThreadPoolExecutor(1) as pool, Places() as places, Workers(Order(selection), Task(), patience=0) as workers:
+        started(workers, selection.tree(places, Task()))
+        (process,) = set(children()) - before
+        os.kill(process, signal.SIGSTOP)
+        large = LargeFiles(pool, Task())
+        reading = Whole(selection.tree(places, Task()), Files(Task(), None, large.add), large).read(workers, None)
+        assert workers.answers == 0
+    assert reading.all_records() == alone(ContextSpec(root)).all_records()
+
+
+@needs_a_second_core
+def test_a_small_context_starts_no_worker_and_a_large_one_does(root: Path) -> None:
+    """By the processor's time, so that other load makes no difference."""
+    for count, is_worth_it in ((10, False), (20_000, True)):
+        selection, before = select(ContextSpec(wide(root / str(count), count))), set(children())
+        with ThreadPoolExecutor(1) as pool, Places() as places, Workers(Order(selection), Task()) as workers:
+            large = LargeFiles(pool, Task())
+            Whole(selection.tree(places, Task()), Files(Task(), None, large.add), large).read(workers, None)
+            assert bool(set(children()) - before) == is_worth_it
+
+
+@needs_a_second_core
 def test_a_cancelled_task_ends_the_workers(root: Path) -> None:
     task = Task()
     selection = select(ContextSpec(wide(root)))
     before = set(children())
     with Places() as places, Workers(Order(selection), task, patience=0) as workers:
-        tree = selection.tree(places, task)
-        next(tree.listings())
-        workers.exchange(tree)
+        workers.exchange(started(workers, selection.tree(places, task)))
         assert set(children()) - before
         task.cancelled.set()
         with pytest.raises(CancelledByUserError):

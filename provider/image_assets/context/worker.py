@@ -10,19 +10,21 @@ import select
 import sys
 import threading
 
-from image_assets.context.part import Part
+from image_assets.context.part import Answer, Part
 from image_assets.context.place import Places
 
 
 def main() -> None:
-    """Take the order, then answer for one list of paths after the other."""
+    """Take the order, say that it is understood, then answer for one list of paths after the other."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     threading.Thread(target=_end_with, args=(source.fileno(),), daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError), Places() as places:
         part = Part(pickle.load(source), places)  # noqa: S301 - from our own parent, by a pipe of its own
+        answer = Answer()
         while True:
-            pickle.dump(part.read(pickle.load(source)), sink, pickle.HIGHEST_PROTOCOL)  # noqa: S301 - as above
+            pickle.dump(answer, sink, pickle.HIGHEST_PROTOCOL)
             sink.flush()
+            answer = part.read(pickle.load(source))  # noqa: S301 - as above
 
 
 def _end_with(fd: int) -> None:

@@ -1,8 +1,9 @@
 """Other processes that take part in one walk: the time of small files is spent under Python's global lock.
 
 The tree is shared out as the walk goes: a worker that is idle gets directories which nobody has listed yet, and gives
-back within some milliseconds what it has read and what it has not come to. So no process waits long for another, and
-a worker that dies costs nothing but time: its directories are read again here.
+back within some milliseconds what it has read and what it has not come to. A worker gets nothing before it says that
+it is ready. So no process waits long for another: the directories of a worker that dies, or is late when all else is
+read, are read again here.
 """
 
 import os
@@ -20,8 +21,10 @@ from image_assets.context.part import Answer, Order
 from image_assets.context.tree import Tree
 from image_assets.task import Task
 
-_PATIENCE: Final = 0.03
-"""Seconds of this thread's own work after which one more worker is worth its start."""
+_PATIENCE: Final = 0.1
+"""Seconds of this thread's own work after which one more worker is worth its start, which takes as much of a core."""
+_LATE: Final = 0.5
+"""Seconds that a worker may take for one answer, beside what the slowest directory took here, when all else is read."""
 _MOST_PATHS: Final = 64
 _TICK: Final = 0.1
 _LARGE_CACHE: Final = 7_000_000
@@ -59,7 +62,11 @@ class Workers:
         self._start_at = time.thread_time() + patience
         self._selector = selectors.DefaultSelector()
         self._idle: list[Worker] = []
+        self._starting: set[Worker] = set()
         self._busy: dict[Worker, list[str]] = {}
+        self._given_at: dict[Worker, float] = {}
+        self._exchanged_at = float("inf")
+        self._slowest = 0.0
         self._left: list[str] = []
         self._most = 1 if _size(order.cache) > _LARGE_CACHE else MOST_WORKERS
 
@@ -67,17 +74,20 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in [*self._idle, *self._busy]:
+        for worker in [*self._starting, *self._idle, *self._busy]:
             worker.end()
         self._selector.close()
 
     def exchange(self, tree: Tree) -> list[Answer]:
         """Return what the workers have read by now, and give those that are idle something to do."""
+        now = time.monotonic()
+        self._slowest = max(self._slowest, now - self._exchanged_at)
         if time.thread_time() >= self._start_at and (self._left or tree.is_shareable):
             self._start()
-        answers = self._collect(0) if self._busy else []
+        answers = self._collect(0) if self._busy or self._starting else []
         while self._idle and (paths := self._share(tree)):
             self._give(self._idle.pop(), paths)
+        self._exchanged_at = time.monotonic()
         return answers
 
     def wait(self) -> tuple[list[Answer], list[str]]:
@@ -93,18 +103,20 @@ class Workers:
         while self._busy and not self._left:
             self._task.check()
             answers += self._collect(_TICK)
+            self._lose_late()
+        self._exchanged_at = float("inf")
         paths, self._left = _halved(self._left)
         return answers, paths
 
     def _start(self) -> None:
         self._start_at = time.thread_time() + self._patience
-        enough = len(self._idle) + len(self._busy) >= self._most
+        enough = len(self._starting) + len(self._idle) + len(self._busy) >= self._most
         worker = None if enough else Worker.start(self._order)
         if worker is None:
             self._start_at = float("inf")
         else:
             self._selector.register(worker.peer.output, selectors.EVENT_READ, worker)
-            self._idle.append(worker)
+            self._starting.add(worker)
 
     def _share(self, tree: Tree) -> list[str]:
         paths = self._left[:_MOST_PATHS]
@@ -114,6 +126,7 @@ class Workers:
     def _give(self, worker: "Worker", paths: list[str]) -> None:
         if worker.send(paths):
             self._busy[worker] = paths
+            self._given_at[worker] = time.monotonic()
         else:
             self._lose(worker, paths)
 
@@ -126,16 +139,26 @@ class Workers:
             answer = worker.receive()
             if answer is None:
                 self._lose(worker, paths)
-            else:
-                self._left += answer.left
-                self._idle.append(worker)
-                answers.append(answer)
+                continue
+            self._idle.append(worker)
+            if worker in self._starting:
+                self._starting.remove(worker)
+                continue
+            self._left += answer.left
+            answers.append(answer)
         self.answers += len(answers)
         return answers
 
+    def _lose_late(self) -> None:
+        """Give up workers that take longer than reading their directories here would, as far as that can be told."""
+        latest = time.monotonic() - _LATE - self._slowest
+        for worker in [worker for worker in self._busy if self._given_at[worker] < latest]:
+            self._lose(worker, self._busy.pop(worker))
+
     def _lose(self, worker: "Worker", paths: list[str]) -> None:
-        """Go on without a worker that has died."""
+        """Go on without a worker that has died, or is late."""
         self._left += paths
+        self._starting.discard(worker)
         self._start_at = float("inf")
         self._selector.unregister(worker.peer.output)
         if worker in self._idle:
