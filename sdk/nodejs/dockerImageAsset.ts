@@ -100,11 +100,13 @@ export class DockerImageAsset extends pulumi.ComponentResource {
             resourceInputs["networkMode"] = args?.networkMode;
             resourceInputs["platform"] = args?.platform;
             resourceInputs["platforms"] = args?.platforms;
+            resourceInputs["provenance"] = args?.provenance;
             resourceInputs["pullPrincipals"] = args?.pullPrincipals;
             resourceInputs["registryAuth"] = args?.registryAuth ? pulumi.secret(args.registryAuth) : undefined;
             resourceInputs["repository"] = args?.repository;
             resourceInputs["resourcePolicyStatements"] = args?.resourcePolicyStatements;
             resourceInputs["retainOnDelete"] = args?.retainOnDelete;
+            resourceInputs["sbom"] = args?.sbom;
             resourceInputs["scope"] = args?.scope;
             resourceInputs["tagPrefix"] = args?.tagPrefix;
             resourceInputs["target"] = args?.target;
@@ -300,6 +302,10 @@ export interface DockerImageAssetArgs {
      */
     platforms?: pulumi.Input<pulumi.Input<string | enums.Platform>[] | undefined>;
     /**
+     * Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
+     */
+    provenance?: pulumi.Input<boolean | string | undefined>;
+    /**
      * Who may pull; the same as calling `grantPull` for each.
      */
     pullPrincipals?: pulumi.Input<pulumi.Input<inputs.PullPrincipalArgs>[] | undefined>;
@@ -319,6 +325,10 @@ export interface DockerImageAssetArgs {
      * Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
      */
     retainOnDelete?: pulumi.Input<boolean | undefined>;
+    /**
+     * Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
+     */
+    sbom?: pulumi.Input<boolean | string | undefined>;
     /**
      * `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
      */

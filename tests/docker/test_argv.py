@@ -63,6 +63,13 @@ def test_every_input_becomes_its_flag_and_verbatim_flags_come_last() -> None:
     )
 
 
+def test_attestations_are_asked_for_in_their_own_words() -> None:
+    assert "--provenance" not in words(PLAIN)
+    assert "--sbom" not in words(PLAIN)
+    assert "--provenance mode=max --sbom true " in words(replace(PLAIN, provenance="max", sbom="true"))
+    assert "--sbom generator=r.example/scan:1 " in words(replace(PLAIN, sbom="r.example/scan:1"))
+
+
 def test_caches_are_written_as_each_program_reads_them() -> None:
     spec = replace(PLAIN, cache_from=(CACHE,), cache_to=(CACHE, CacheOption("local", {"dest": "/a,b"})))
     written = words(spec)
@@ -77,6 +84,8 @@ def test_caches_are_written_as_each_program_reads_them() -> None:
     ("dialect", "more", "named"),
     [
         (EMBEDDED, {"build_contexts": {"a": "/b"}, "cache_to": (CACHE,)}, ["`buildContexts`", "`cacheTo`"]),
+        (PODMAN, {"provenance": "min", "sbom": "true"}, ["`provenance`", "`sbom`"]),
+        (EMBEDDED, {"sbom": "true"}, ["`sbom`"]),
         (PODMAN, {"cache_from": (CacheOption("s3"),)}, ["`cacheFrom` of type `s3`"]),
         (PODMAN, {"platforms": ("linux/amd64", "linux/arm64")}, ["several `platforms`"]),
         (NERDCTL, {"platforms": ("linux/amd64", "linux/arm64")}, ["several `platforms`"]),

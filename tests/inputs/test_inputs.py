@@ -56,6 +56,12 @@ def test_defaults_stand_where_nothing_is_given() -> None:
         ("buildArgs", {"a\\b c": 1}, 'buildArgs["a\\b c"]', "must be a string, not a number"),
         ("cacheFrom", [None], "cacheFrom[0]", "must be an object, not null"),
         ("extraTags", [None], "extraTags[0]", "must be a string, not null"),
+        ("provenance", True, "provenance", 'must be false, min or max, not "true"'),
+        ("provenance", "most", "provenance", 'must be false, min or max, not "most"'),
+        ("provenance", 1.0, "provenance", 'must be false, min or max, not "1"'),
+        ("provenance", ["min"], "provenance", "must be false, min or max, not a list"),
+        ("sbom", "", "sbom", "must be true, false or the image of a generator"),
+        ("sbom", "a b", "sbom", 'not "a b"'),
         ("platforms", ["linux/amd64", "x"], "platforms[1]", "is not a platform"),
         ("platforms", "linux/amd64", "platforms", "must be a list, not a string"),
         ("ignoreMode", "gti", "ignoreMode", "must be one of docker, git, glob; did you mean git?"),
@@ -90,6 +96,13 @@ def test_each_bad_input_says_where_and_what_to_write(name: str, value: Any, path
 )
 def test_contradicting_options_are_refused(first: dict[str, Any], second: dict[str, Any]) -> None:
     assert list(problems_of({**GOOD, **first, **second})) == list(second)
+
+
+@pytest.mark.parametrize(("given", "parsed"), [(False, "false"), ("false", "false"), ("min", "min"), (None, "false")])
+def test_a_word_may_be_a_boolean_of_json(given: Any, parsed: str) -> None:
+    assert parse({**GOOD, "provenance": given}).provenance == parsed
+    assert parse({**GOOD, "provenance": Secret(given)}).provenance == parsed
+    assert parse({**GOOD, "provenance": UNKNOWN}).unknown == {"provenance"}
 
 
 def test_all_problems_come_together() -> None:

@@ -17,7 +17,7 @@ from image_assets.inputs.image import IMAGE_FIELDS, Inputs, attribute, parse
 from image_assets.inputs.options import BuildOptions
 from image_assets.inputs.settings import SETTINGS, Settings, snake
 from image_assets.inputs.source_fields import INVALIDATION, SOURCE_FIELDS
-from image_assets.inputs.types import Anything, Flag, Listing, Mapped, Number, Record, Shape, Text, freeze
+from image_assets.inputs.types import Anything, Flag, Listing, Mapped, Number, Record, Shape, Text, Word, freeze
 from image_assets.plan.plan import counted_options
 
 #: Options of the build that the program which builds is not told by a flag of their own, and what they do instead.
@@ -29,7 +29,7 @@ NO_FLAG = {
 }
 BUILD_OPTIONS = [option.name for option in dataclasses.fields(BuildOptions)]
 COUNTED = [row for row in SOURCE_FIELDS if row.counts is Counts.OPTION]
-SAMPLES: dict[str, Any] = {"platform": "linux/s390x", "platforms": ["linux/s390x"]}
+SAMPLES: dict[str, Any] = {"platform": "linux/s390x", "platforms": ["linux/s390x"], "provenance": "max"}
 MINIMAL = {"directory": "app", "repository": "localhost:5000/app"}
 
 
@@ -45,7 +45,7 @@ def sample(shape: Shape) -> Any:
         return {member.name: sample(member.shape) for member in needed}
     if isinstance(shape, Text):
         return list(shape.choices.values.values())[-1] if shape.choices else "sample"
-    return {Flag: True, Number: 42, Anything: {"a": "b"}}[type(shape)]
+    return {Flag: True, Number: 42, Anything: {"a": "b"}}[type(shape.beside if isinstance(shape, Word) else shape)]
 
 
 def sample_of(row: Field) -> Any:

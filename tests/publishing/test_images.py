@@ -6,16 +6,22 @@ import json
 import shutil
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from image_assets.docker import CacheOption
 from image_assets.errors import BuildError
+from image_assets.inputs.settings import Settings
+from image_assets.logins.given import GivenLogins, Login
+from image_assets.logins.registries import Registries
 from image_assets.publishing.build import Built, PushedByDigest, StoredImage, try_build
-from image_assets.reference import Repository
+from image_assets.publishing.description import describe
+from image_assets.reference import Reference, Repository
 from image_assets.task import Task
 from tests.publishing.conftest import BASE, Heard, NewFlavour, built, spec_for
 from tests.support.builders import Flavour
+from tests.support.contexts import make_context
 from tests.support.registry import Registry
 
 MANIFESTS = {"application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json"}
@@ -320,6 +326,85 @@ def test_a_push_leaves_nothing_in_the_engines_store(
     own.discard()
     assert image.image_id not in flavour.docker("images", "--all", "--no-trunc", "--format", "{{.ID}}")
     assert own.image_id not in flavour.docker("images", "--all", "--no-trunc", "--format", "{{.ID}}")
+
+
+SCANNER = """\
+FROM scratch
+COPY busybox /bin/busybox
+COPY busybox /bin/sh
+COPY scan /scan
+ENTRYPOINT ["/bin/sh", "/scan"]
+"""
+SCAN = """\
+echo '{"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://spdx.dev/Document", "predicate": {}}' \\
+    > "$BUILDKIT_SCAN_DESTINATION/found.spdx.json"
+"""
+
+
+def attestations(registry: Registry, path: str, index: dict[str, Any]) -> list[set[str]]:
+    """Return the kinds of attestations of each image in an index, in its order."""
+    kinds: dict[str, set[str]] = {
+        one["digest"]: set() for one in index["manifests"] if one["platform"]["os"] != "unknown"
+    }
+    for one in index["manifests"]:
+        if one["platform"]["os"] == "unknown":
+            layers = registry.manifest(path, one["digest"])["layers"]
+            of = one["annotations"]["vnd.docker.reference.digest"]
+            kinds[of] |= {layer["annotations"]["in-toto.io/predicate-type"] for layer in layers}
+    return list(kinds.values())
+
+
+def test_provenance_and_sbom_make_an_index_that_keeps_its_platforms_order(
+    new_flavour: NewFlavour, context: Path, destination: Repository, registry: Registry, tmp_path: Path
+) -> None:
+    """R22: of one platform and of several, with a generator of the user's own; also when the words come in a file."""
+    flavour = new_flavour("remote")
+    scanner = make_context(tmp_path / "scanner", {"scan": SCAN}, dockerfile=SCANNER)
+    made = built(flavour, spec_for(flavour, scanner), destination, Task())
+    assert isinstance(made, PushedByDigest)
+    generator = f"{destination}@{made.digest}"
+    several = ("linux/amd64", "linux/arm/v7", "linux/arm64")
+    for platforms, hidden in (((several[0],), ()), (several, ()), (several, ("hidden",))):
+        (context / "Dockerfile").write_text("FROM scratch\nCOPY busybox /busybox\n")
+        spec = spec_for(
+            flavour,
+            context,
+            platforms=platforms,
+            provenance="max",
+            sbom=generator,
+            hidden=hidden,
+            build_args={"A": "hidden"},
+        )
+        task = Task()
+        task.secrets.add(hidden)
+        image = built(flavour, spec, destination, task)
+        assert isinstance(image, PushedByDigest)
+        index = registry.manifest(destination.path, image.digest)
+        assert image.media_type in INDEXES
+        reference = Reference.parse(f"{destination}@{image.digest}")
+        described = describe(
+            Registries(Settings(), GivenLogins()).client(destination, Task(), Login()), reference, None, "linux/amd64"
+        )
+        assert described
+        assert described.platforms == platforms
+        both = {"https://slsa.dev/provenance/v1", "https://spdx.dev/Document"}
+        assert [
+            {kind.replace("/v0.2", "/v1") for kind in kinds}
+            for kinds in attestations(registry, destination.path, index)
+        ] == [both] * len(platforms)
+
+
+@pytest.mark.parametrize("name", ["embedded", "buildx", "podman"])
+def test_a_builder_that_makes_no_attestations_is_refused_before_it_builds(
+    name: str, new_flavour: NewFlavour, context: Path, destination: Repository, heard: Heard
+) -> None:
+    flavour = new_flavour(name)
+    spec = spec_for(flavour, context, provenance="min", sbom="true")
+    with pytest.raises(BuildError, match=r"`provenance`.*`sbom`"):
+        built(flavour, spec, destination, heard.task)
+    with pytest.raises(BuildError, match=r"`provenance`.*`sbom`"):
+        try_build(spec, heard.task, flavour.environ)
+    assert heard.status == []
 
 
 def test_attestations_come_only_when_asked_for(

@@ -14,7 +14,7 @@ from image_assets.inputs.field import Counts, Field
 from image_assets.inputs.image import Inputs, parse_stored, row_problems
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import ARCHIVE_FIELDS, SOURCE_FIELDS
-from image_assets.inputs.types import Listing, Mapped, Record, Text
+from image_assets.inputs.types import Listing, Mapped, Record, Text, Word
 from image_assets.plan.locations import location_problems
 from image_assets.plan.plan import locate
 
@@ -23,7 +23,7 @@ _SOURCES: Final = ("directory", "tarballFile")
 _OPTIONS: Final = tuple(
     row for row in (*SOURCE_FIELDS, *ARCHIVE_FIELDS) if row.counts is not Counts.NOT and row.name not in _SOURCES
 )
-_PLAIN: Final = (Text, Listing, Mapped)
+_PLAIN: Final = (Text, Word, Listing, Mapped)
 
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:

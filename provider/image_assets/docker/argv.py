@@ -90,8 +90,14 @@ def _quoted(text: str) -> str:
     return f'"{doubled}"'
 
 
+OFF: Final = "false"
+ON: Final = "true"
+"""A switch among the options that take other words, too."""
+
 _NEEDS: Final[tuple[tuple[Callable[[BuildSpec], bool], Feature, str], ...]] = (
     (lambda spec: bool(spec.build_contexts), Feature.BUILD_CONTEXTS, "`buildContexts`"),
+    (lambda spec: spec.provenance != OFF, Feature.ATTESTATIONS, "`provenance`"),
+    (lambda spec: spec.sbom != OFF, Feature.ATTESTATIONS, "`sbom`"),
     (lambda spec: len(spec.platforms) > 1, Feature.BUILDERS, "several `platforms`"),
 )
 """What some inputs need of the program."""
@@ -142,6 +148,10 @@ def _build_args(values: Mapping[str, str], by_environment: frozenset[str]) -> li
     return [name if name in by_environment else f"{name}={value}" for name, value in values.items()]
 
 
+def _sbom(value: str) -> str:
+    return value if value == ON else csv_field([("generator", value)])
+
+
 _FLAGS: Final[tuple[tuple[str, Callable[[BuildSpec, Arguments], Iterable[str]]], ...]] = (
     ("--build-arg", lambda spec, arguments: _build_args(spec.build_args, arguments.by_environment)),
     ("--secret", lambda _spec, arguments: arguments.secrets),
@@ -151,6 +161,8 @@ _FLAGS: Final[tuple[tuple[str, Callable[[BuildSpec, Arguments], Iterable[str]]],
     ("--platform", lambda spec, _arguments: _present(",".join(spec.platforms))),
     ("--label", lambda spec, _arguments: _assignments(spec.labels)),
     ("--build-context", lambda spec, _arguments: _assignments(spec.build_contexts)),
+    ("--provenance", lambda spec, _arguments: () if spec.provenance == OFF else (f"mode={spec.provenance}",)),
+    ("--sbom", lambda spec, _arguments: () if spec.sbom == OFF else (_sbom(spec.sbom),)),
 )
 """Each flag and its values: once for each value."""
 

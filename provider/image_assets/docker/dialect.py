@@ -15,6 +15,8 @@ class Feature(Enum):
     """Builders by name, and attestations to be switched off."""
     BUILD_CONTEXTS = auto()
     """`--build-context`."""
+    ATTESTATIONS = auto()
+    """`--provenance` and `--sbom`; the builder must be able to, too."""
     IGNORE_FILE_FLAG = auto()
     """`--ignorefile`: the program does not look for `<Dockerfile>.dockerignore` itself, but for `.containerignore`."""
     OWN_AUTH_FILE = auto()
@@ -62,7 +64,14 @@ _INSTALL_BUILDX = "install docker's buildx component (https://docs.docker.com/go
 BUILDX = Dialect(
     title="docker with buildx",
     features=frozenset(
-        {Feature.PROGRESS, Feature.BUILD_ONLY, Feature.BUILDERS, Feature.BUILD_CONTEXTS, Feature.NAMED_COPIES}
+        {
+            Feature.PROGRESS,
+            Feature.BUILD_ONLY,
+            Feature.BUILDERS,
+            Feature.BUILD_CONTEXTS,
+            Feature.ATTESTATIONS,
+            Feature.NAMED_COPIES,
+        }
     ),
     environment=_DOCKER,
 )

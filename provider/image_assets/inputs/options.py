@@ -32,5 +32,7 @@ class BuildOptions:
     cache_from: tuple[CacheOption, ...] = ()
     cache_to: tuple[CacheOption, ...] = ()
     cache_disabled: bool = False
+    provenance: str = "false"
+    sbom: str = "false"
     build_flags: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=empty)

@@ -1,5 +1,6 @@
 """Where an image comes from, one row an input: a directory that is built, or an archive."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ from image_assets.inputs.build_flags import check_build_flag
 from image_assets.inputs.choices import CACHE_TYPE, FOLLOW_MODE, IGNORE_MODE, NETWORK_MODE, PLATFORM, SCOPE
 from image_assets.inputs.field import Counts, Field, OnChange, Parts
 from image_assets.inputs.options import CacheOption
-from image_assets.inputs.types import Flag, Listing, Mapped, Property, Record, Text
+from image_assets.inputs.types import Flag, Listing, Mapped, Property, Record, Text, Word
 from image_assets.platforms import wrong_with
 from image_assets.values import UNKNOWN
 
@@ -67,6 +68,11 @@ BUILDER = Record(
 def is_local(value: str) -> bool:
     """Say whether a named context is a directory here (buildx: everything without a scheme is a path)."""
     return "://" not in value and not value.startswith(("target:", "git@"))
+
+
+def _is_sbom(value: str) -> bool:
+    """Say whether a value is `true`, `false` or an image; of an image no more is known than that it has no blanks."""
+    return bool(value) and not re.search(r"\s", value)
 
 
 def _ids(secrets: Mapping[str, Any]) -> Parts:
@@ -205,6 +211,25 @@ BUILD_FIELDS = (
         Counts.OPTION,
         change=OnChange.FINGERPRINT,
         parts=_in_the_plan,
+    ),
+    Field(
+        "provenance",
+        Word(Flag(), "false, min or max", ("false", "min", "max").__contains__),
+        "Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or "
+        "`max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as "
+        "one of the driver `docker-container`, or the containerd image store.",
+        Counts.OPTION,
+        "provenance",
+        OnChange.FINGERPRINT,
+    ),
+    Field(
+        "sbom",
+        Word(Flag(), "true, false or the image of a generator", _is_sbom),
+        "Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image "
+        "of another generator. For the rest it is like `provenance`.",
+        Counts.OPTION,
+        "sbom",
+        OnChange.FINGERPRINT,
     ),
     Field("cacheFrom", Listing(CACHE_OPTION), "Where the builder may take layers from. Does not count."),
     Field("cacheTo", Listing(CACHE_OPTION), "Where the builder leaves layers for others. Does not count."),

@@ -119,6 +119,39 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A string, or in its place a boolean or a whole number as JSON writes it: `false` and `"false"` mean the same.
+
+    Attributes:
+        beside: What else than a string is taken.
+        expected: The values allowed, as a message lists them.
+        check: Says whether a string is allowed.
+    """
+
+    beside: "Flag | Number"
+    expected: str
+    check: Callable[[str], bool]
+
+    def problems(self, value: Any, path: str) -> Iterator[Problem]:
+        """Yield what is wrong with a value."""
+        if not isinstance(value, str | bool | int | float):
+            yield Problem(path, f"must be {self.expected}, not {describe(value)}")
+        elif not self.check(self.freeze(value)):
+            given = self.freeze(value)
+            yield Problem(path, f'must be {self.expected}, not "{given}"')
+
+    def freeze(self, value: Any) -> Any:
+        """Return the parsed value: a string."""
+        if isinstance(value, str):
+            return value
+        return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the property's type in Pulumi's package schema."""
+        return {"oneOf": [self.beside.schema(), {"type": "string"}]}
+
+
+@dataclass(frozen=True)
 class Anything:
     """Any JSON object; checked by whoever reads it."""
 
@@ -258,7 +291,7 @@ class Record:
         return {"$ref": f"#/types/image-assets:index:{self.name}"}
 
 
-Shape = Text | Flag | Number | Anything | Listing | Mapped | Record
+Shape = Text | Flag | Number | Word | Anything | Listing | Mapped | Record
 
 
 def problems(shape: Shape, value: Any, path: str) -> Iterator[Problem]:

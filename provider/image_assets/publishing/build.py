@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from image_assets import platforms
 from image_assets.docker.argv import ToNowhere, ToRegistry, ToStore
+from image_assets.docker.attestations import check_attestations
 from image_assets.docker.definition import TARGET
 from image_assets.docker.dialect import Feature
 from image_assets.docker.log import BuildReport
@@ -120,7 +121,7 @@ def build(spec: BuildSpec, repository: Repository, task: Task, environ: Mapping[
             Dockerfile's line, the command to repeat it, and the path of the full log.
         CancelledByUserError: The user cancelled; the build has ended.
     """
-    engine = probe(spec.executable, spec.builder, task, environ)
+    engine = _engine_for(spec, task, environ)
     if engine.pushes:
         return _build_and_push(spec, f"{repository.registry}/{repository.full_path}", engine, task)
     return _build_here(spec, engine, task)
@@ -133,7 +134,7 @@ def try_build(spec: BuildSpec, task: Task, environ: Mapping[str, str] = os.envir
         BuildError: As `build`.
         CancelledByUserError: The user cancelled; the build has ended.
     """
-    engine = probe(spec.executable, spec.builder, task, environ)
+    engine = _engine_for(spec, task, environ)
     tried = replace(_without_push(spec), cache_to=())
     if engine.program.dialect.can(Feature.BUILD_ONLY):
         with BuildRun(tried, engine, task) as job:
@@ -141,6 +142,13 @@ def try_build(spec: BuildSpec, task: Task, environ: Mapping[str, str] = os.envir
     image = _build_here(tried, engine, task)
     image.discard()
     return image.report
+
+
+def _engine_for(spec: BuildSpec, task: Task, environ: Mapping[str, str]) -> Engine:
+    """Find what builds, and see that it can do what the spec asks for."""
+    engine = probe(spec.executable, spec.builder, task, environ)
+    check_attestations(spec, engine, task)
+    return engine
 
 
 def _without_push(spec: BuildSpec) -> BuildSpec:

@@ -107,6 +107,8 @@ type dockerImageAssetArgs struct {
 	Platform *string `pulumi:"platform"`
 	// Several platforms, published as one index. Their order does not count.
 	Platforms []string `pulumi:"platforms"`
+	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
+	Provenance interface{} `pulumi:"provenance"`
 	// Who may pull; the same as calling `grantPull` for each.
 	PullPrincipals []PullPrincipal `pulumi:"pullPrincipals"`
 	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
@@ -117,6 +119,8 @@ type dockerImageAssetArgs struct {
 	ResourcePolicyStatements []NamedStatement `pulumi:"resourcePolicyStatements"`
 	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
 	RetainOnDelete *bool `pulumi:"retainOnDelete"`
+	// Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
+	Sbom interface{} `pulumi:"sbom"`
 	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
 	Scope *string `pulumi:"scope"`
 	// What the tag begins with.
@@ -175,6 +179,8 @@ type DockerImageAssetArgs struct {
 	Platform pulumi.StringPtrInput
 	// Several platforms, published as one index. Their order does not count.
 	Platforms pulumi.StringArrayInput
+	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
+	Provenance pulumi.Input
 	// Who may pull; the same as calling `grantPull` for each.
 	PullPrincipals PullPrincipalArrayInput
 	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
@@ -185,6 +191,8 @@ type DockerImageAssetArgs struct {
 	ResourcePolicyStatements NamedStatementArrayInput
 	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
 	RetainOnDelete pulumi.BoolPtrInput
+	// Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
+	Sbom pulumi.Input
 	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
 	Scope pulumi.StringPtrInput
 	// What the tag begins with.

@@ -966,6 +966,10 @@ type Invalidation struct {
 	NetworkMode *bool `pulumi:"networkMode"`
 	// Whether `platform` counts. Default: true.
 	Platform *bool `pulumi:"platform"`
+	// Whether `provenance` counts. Default: true.
+	Provenance *bool `pulumi:"provenance"`
+	// Whether `sbom` counts. Default: true.
+	Sbom *bool `pulumi:"sbom"`
 	// Whether `target` counts. Default: true.
 	Target *bool `pulumi:"target"`
 }
@@ -1001,6 +1005,10 @@ type InvalidationArgs struct {
 	NetworkMode pulumi.BoolPtrInput `pulumi:"networkMode"`
 	// Whether `platform` counts. Default: true.
 	Platform pulumi.BoolPtrInput `pulumi:"platform"`
+	// Whether `provenance` counts. Default: true.
+	Provenance pulumi.BoolPtrInput `pulumi:"provenance"`
+	// Whether `sbom` counts. Default: true.
+	Sbom pulumi.BoolPtrInput `pulumi:"sbom"`
 	// Whether `target` counts. Default: true.
 	Target pulumi.BoolPtrInput `pulumi:"target"`
 }
@@ -1128,6 +1136,16 @@ func (o InvalidationOutput) Platform() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.Platform }).(pulumi.BoolPtrOutput)
 }
 
+// Whether `provenance` counts. Default: true.
+func (o InvalidationOutput) Provenance() pulumi.BoolPtrOutput {
+	return o.ApplyT(func(v Invalidation) *bool { return v.Provenance }).(pulumi.BoolPtrOutput)
+}
+
+// Whether `sbom` counts. Default: true.
+func (o InvalidationOutput) Sbom() pulumi.BoolPtrOutput {
+	return o.ApplyT(func(v Invalidation) *bool { return v.Sbom }).(pulumi.BoolPtrOutput)
+}
+
 // Whether `target` counts. Default: true.
 func (o InvalidationOutput) Target() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.Target }).(pulumi.BoolPtrOutput)
@@ -1244,6 +1262,26 @@ func (o InvalidationPtrOutput) Platform() pulumi.BoolPtrOutput {
 			return nil
 		}
 		return v.Platform
+	}).(pulumi.BoolPtrOutput)
+}
+
+// Whether `provenance` counts. Default: true.
+func (o InvalidationPtrOutput) Provenance() pulumi.BoolPtrOutput {
+	return o.ApplyT(func(v *Invalidation) *bool {
+		if v == nil {
+			return nil
+		}
+		return v.Provenance
+	}).(pulumi.BoolPtrOutput)
+}
+
+// Whether `sbom` counts. Default: true.
+func (o InvalidationPtrOutput) Sbom() pulumi.BoolPtrOutput {
+	return o.ApplyT(func(v *Invalidation) *bool {
+		if v == nil {
+			return nil
+		}
+		return v.Sbom
 	}).(pulumi.BoolPtrOutput)
 }
 

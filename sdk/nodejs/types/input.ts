@@ -175,6 +175,14 @@ export interface InvalidationArgs {
      */
     platform?: pulumi.Input<boolean | undefined>;
     /**
+     * Whether `provenance` counts. Default: true.
+     */
+    provenance?: pulumi.Input<boolean | undefined>;
+    /**
+     * Whether `sbom` counts. Default: true.
+     */
+    sbom?: pulumi.Input<boolean | undefined>;
+    /**
      * Whether `target` counts. Default: true.
      */
     target?: pulumi.Input<boolean | undefined>;

@@ -629,6 +629,14 @@ class InvalidationArgsDict(TypedDict):
     """
     Whether `platform` counts. Default: true.
     """
+    provenance: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
+    """
+    Whether `provenance` counts. Default: true.
+    """
+    sbom: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
+    """
+    Whether `sbom` counts. Default: true.
+    """
     target: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
     Whether `target` counts. Default: true.
@@ -646,6 +654,8 @@ class InvalidationArgs:
                  ignored_build_args: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  network_mode: pulumi.Input[Optional[_builtins.bool]] = None,
                  platform: pulumi.Input[Optional[_builtins.bool]] = None,
+                 provenance: pulumi.Input[Optional[_builtins.bool]] = None,
+                 sbom: pulumi.Input[Optional[_builtins.bool]] = None,
                  target: pulumi.Input[Optional[_builtins.bool]] = None):
         """
         Which inputs count for the fingerprint. All do unless set to false.
@@ -659,6 +669,8 @@ class InvalidationArgs:
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] ignored_build_args: Names of single build arguments that do not count.
         :param pulumi.Input[_builtins.bool] network_mode: Whether `networkMode` counts. Default: true.
         :param pulumi.Input[_builtins.bool] platform: Whether `platform` counts. Default: true.
+        :param pulumi.Input[_builtins.bool] provenance: Whether `provenance` counts. Default: true.
+        :param pulumi.Input[_builtins.bool] sbom: Whether `sbom` counts. Default: true.
         :param pulumi.Input[_builtins.bool] target: Whether `target` counts. Default: true.
         """
         if build_args is not None:
@@ -679,6 +691,10 @@ class InvalidationArgs:
             pulumi.set(__self__, "network_mode", network_mode)
         if platform is not None:
             pulumi.set(__self__, "platform", platform)
+        if provenance is not None:
+            pulumi.set(__self__, "provenance", provenance)
+        if sbom is not None:
+            pulumi.set(__self__, "sbom", sbom)
         if target is not None:
             pulumi.set(__self__, "target", target)
 
@@ -789,6 +805,30 @@ class InvalidationArgs:
     @platform.setter
     def platform(self, value: pulumi.Input[Optional[_builtins.bool]]):
         pulumi.set(self, "platform", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def provenance(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        """
+        Whether `provenance` counts. Default: true.
+        """
+        return pulumi.get(self, "provenance")
+
+    @provenance.setter
+    def provenance(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "provenance", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def sbom(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        """
+        Whether `sbom` counts. Default: true.
+        """
+        return pulumi.get(self, "sbom")
+
+    @sbom.setter
+    def sbom(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "sbom", value)
 
     @_builtins.property
     @pulumi.getter

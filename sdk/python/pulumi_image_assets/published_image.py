@@ -48,8 +48,10 @@ class PublishedImageArgs:
                  own_repository: pulumi.Input[Optional['OwnRepositoryArgs']] = None,
                  platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  platforms: pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]] = None,
+                 provenance: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]] = None,
                  registry_auth: pulumi.Input[Optional['RegistryAuthArgs']] = None,
                  retain_on_delete: pulumi.Input[Optional[_builtins.bool]] = None,
+                 sbom: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]] = None,
                  scope: pulumi.Input[Optional[Union[_builtins.str, 'Scope']]] = None,
                  tag_prefix: pulumi.Input[Optional[_builtins.str]] = None,
                  tarball_file: pulumi.Input[Optional[_builtins.str]] = None,
@@ -84,8 +86,10 @@ class PublishedImageArgs:
         :param pulumi.Input['OwnRepositoryArgs'] own_repository: The repository that the asset made for itself.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
         :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, published as one index. Their order does not count.
+        :param pulumi.Input[Union[_builtins.bool, _builtins.str]] provenance: Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
         :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
+        :param pulumi.Input[Union[_builtins.bool, _builtins.str]] sbom: Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
         :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
@@ -144,10 +148,14 @@ class PublishedImageArgs:
             pulumi.set(__self__, "platform", platform)
         if platforms is not None:
             pulumi.set(__self__, "platforms", platforms)
+        if provenance is not None:
+            pulumi.set(__self__, "provenance", provenance)
         if registry_auth is not None:
             pulumi.set(__self__, "registry_auth", registry_auth)
         if retain_on_delete is not None:
             pulumi.set(__self__, "retain_on_delete", retain_on_delete)
+        if sbom is not None:
+            pulumi.set(__self__, "sbom", sbom)
         if scope is not None:
             pulumi.set(__self__, "scope", scope)
         if tag_prefix is not None:
@@ -482,6 +490,18 @@ class PublishedImageArgs:
         pulumi.set(self, "platforms", value)
 
     @_builtins.property
+    @pulumi.getter
+    def provenance(self) -> pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]]:
+        """
+        Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
+        """
+        return pulumi.get(self, "provenance")
+
+    @provenance.setter
+    def provenance(self, value: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]]):
+        pulumi.set(self, "provenance", value)
+
+    @_builtins.property
     @pulumi.getter(name="registryAuth")
     def registry_auth(self) -> pulumi.Input[Optional['RegistryAuthArgs']]:
         """
@@ -504,6 +524,18 @@ class PublishedImageArgs:
     @retain_on_delete.setter
     def retain_on_delete(self, value: pulumi.Input[Optional[_builtins.bool]]):
         pulumi.set(self, "retain_on_delete", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def sbom(self) -> pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]]:
+        """
+        Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
+        """
+        return pulumi.get(self, "sbom")
+
+    @sbom.setter
+    def sbom(self, value: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]]):
+        pulumi.set(self, "sbom", value)
 
     @_builtins.property
     @pulumi.getter
@@ -586,9 +618,11 @@ class PublishedImage(pulumi.CustomResource):
                  own_repository: pulumi.Input[Optional[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']]] = None,
                  platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  platforms: pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]] = None,
+                 provenance: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]] = None,
                  registry_auth: pulumi.Input[Optional[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']]] = None,
                  repository: pulumi.Input[Optional[_builtins.str]] = None,
                  retain_on_delete: pulumi.Input[Optional[_builtins.bool]] = None,
+                 sbom: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]] = None,
                  scope: pulumi.Input[Optional[Union[_builtins.str, 'Scope']]] = None,
                  tag_prefix: pulumi.Input[Optional[_builtins.str]] = None,
                  tarball_file: pulumi.Input[Optional[_builtins.str]] = None,
@@ -625,9 +659,11 @@ class PublishedImage(pulumi.CustomResource):
         :param pulumi.Input[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']] own_repository: The repository that the asset made for itself.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
         :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, published as one index. Their order does not count.
+        :param pulumi.Input[Union[_builtins.bool, _builtins.str]] provenance: Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
         :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
+        :param pulumi.Input[Union[_builtins.bool, _builtins.str]] sbom: Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
         :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
@@ -683,9 +719,11 @@ class PublishedImage(pulumi.CustomResource):
                  own_repository: pulumi.Input[Optional[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']]] = None,
                  platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  platforms: pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]] = None,
+                 provenance: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]] = None,
                  registry_auth: pulumi.Input[Optional[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']]] = None,
                  repository: pulumi.Input[Optional[_builtins.str]] = None,
                  retain_on_delete: pulumi.Input[Optional[_builtins.bool]] = None,
+                 sbom: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]] = None,
                  scope: pulumi.Input[Optional[Union[_builtins.str, 'Scope']]] = None,
                  tag_prefix: pulumi.Input[Optional[_builtins.str]] = None,
                  tarball_file: pulumi.Input[Optional[_builtins.str]] = None,
@@ -725,11 +763,13 @@ class PublishedImage(pulumi.CustomResource):
             __props__.__dict__["own_repository"] = own_repository
             __props__.__dict__["platform"] = platform
             __props__.__dict__["platforms"] = platforms
+            __props__.__dict__["provenance"] = provenance
             __props__.__dict__["registry_auth"] = None if registry_auth is None else pulumi.Output.secret(registry_auth)
             if repository is None and not opts.urn:
                 raise TypeError("Missing required property 'repository'")
             __props__.__dict__["repository"] = repository
             __props__.__dict__["retain_on_delete"] = retain_on_delete
+            __props__.__dict__["sbom"] = sbom
             __props__.__dict__["scope"] = scope
             __props__.__dict__["tag_prefix"] = tag_prefix
             __props__.__dict__["tarball_file"] = tarball_file
