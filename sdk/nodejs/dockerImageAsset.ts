@@ -84,6 +84,7 @@ export class DockerImageAsset extends pulumi.ComponentResource {
             resourceInputs["buildSecrets"] = args?.buildSecrets;
             resourceInputs["buildSsh"] = args?.buildSsh;
             resourceInputs["builder"] = args?.builder;
+            resourceInputs["cache"] = args?.cache;
             resourceInputs["cacheDisabled"] = args?.cacheDisabled;
             resourceInputs["cacheFrom"] = args?.cacheFrom;
             resourceInputs["cacheTo"] = args?.cacheTo;
@@ -237,6 +238,10 @@ export interface DockerImageAssetArgs {
      * Which program builds, and where.
      */
     builder?: pulumi.Input<inputs.BuilderArgs | undefined>;
+    /**
+     * Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
+     */
+    cache?: pulumi.Input<string | enums.Cache | undefined>;
     /**
      * Build every step anew. Default: false. Does not count.
      */

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import NewProject
+from tests.conftest import NewContext, NewProject
 from tests.fakes.ecr_front import ACCOUNT, EcrFront
 from tests.fakes.images import an_image, docker_save
 from tests.support.project import Project
@@ -137,6 +137,24 @@ def test_more_tags_than_ecr_exempts_are_refused_in_the_first_preview(project: Pr
     refused = project.preview(check=False)
     assert refused.code
     assert "must be at most 5 in the repository that the asset makes" in refused.text
+
+
+@pytest.mark.usefixtures("docker_engine")
+def test_a_cache_of_layers_may_move_beside_four_tags(
+    project: Project, aws: EcrFront, busybox_context: NewContext
+) -> None:
+    """Content tags may not, and after the word is gone nothing may."""
+    busybox_context(folder=project.folder / "app")
+    kind = "image-assets:DockerImageAsset"
+    given: dict[str, Any] = {"directory": "app", "cache": "registry"}
+    for extra, more in ((["latest"], {}), ([], {}), ([], {"cache": "gha"})):
+        project.write(program({"api": {"type": kind, "properties": {**given, "extraTags": extra, **more}}}))
+        project.up()
+        (found,) = repositories(aws, project).values()
+        filters = [item["filter"] for item in found.get("imageTagMutabilityExclusionFilters") or ()]
+        assert filters == ([] if more else [*extra, "cache-*"])
+    project.write(program({"api": {"type": kind, "properties": {**given, "extraTags": ["a", "b", "c", "d", "e"]}}}))
+    assert "must be at most 4 in the repository that the asset makes, beside" in project.preview(check=False).text
 
 
 def test_a_shared_repository_may_have_tags_that_move(project: Project, aws: EcrFront) -> None:

@@ -5,12 +5,14 @@ import io
 import json
 import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from image_assets.docker import CacheOption
+from image_assets.docker.spec import KeptCache
 from image_assets.errors import BuildError
 from image_assets.inputs.settings import Settings
 from image_assets.logins.given import GivenLogins, Login
@@ -281,13 +283,39 @@ def test_a_cache_that_the_program_cannot_write_is_a_clear_error(
         built(flavour, spec, destination, Task())
 
 
+NOWHERE = {"ref": "localhost:1/none:cache-app"}
+KEPT = KeptCache(
+    "registry", CacheOption("registry", NOWHERE), CacheOption("registry", {**NOWHERE, "ignore-error": "true"})
+)
+
+
+def test_a_kept_cache_that_can_be_neither_read_nor_written_is_two_warnings(
+    new_flavour: NewFlavour, context: Path, destination: Repository, heard: Heard
+) -> None:
+    flavour = new_flavour("remote")
+    built(flavour, spec_for(flavour, context, kept_cache=KEPT), destination, heard.task)
+    assert [line.split()[0] for line in heard.warn] == ["importing", "exporting"]
+
+
+@pytest.mark.parametrize("name", ["embedded", "buildx", "podman"])
+def test_a_builder_that_keeps_no_cache_says_so_and_builds(
+    name: str, new_flavour: NewFlavour, context: Path, destination: Repository, heard: Heard
+) -> None:
+    flavour = new_flavour(name)
+    spec = spec_for(flavour, context, kept_cache=replace(KEPT, source=None))
+    built(flavour, spec, destination, heard.task).discard()
+    (warning,) = heard.warn
+    assert "`cache: registry` keeps nothing here" in warning
+
+
 def test_a_tried_build_sends_the_registry_nothing_and_keeps_nothing(
     flavour: Flavour, context: Path, destination: Repository, registry: Registry
 ) -> None:
     """R23."""
     before = flavour.held() if flavour.name != "remote" else set()
     cache = CacheOption({"embedded": "inline"}.get(flavour.name, "registry"), {"ref": f"{destination}-cache"})
-    report = try_build(spec_for(flavour, context, cache_to=(cache,)), Task(), flavour.environ)
+    spec = spec_for(flavour, context, cache_to=(cache,), kept_cache=KEPT)
+    report = try_build(spec, Task(), flavour.environ)
     assert "steps" in report.summary
     assert registry.requests(destination.path) == []
     assert flavour.name == "remote" or flavour.held() == before

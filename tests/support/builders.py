@@ -127,3 +127,9 @@ def slow_docker(flavour: Flavour, folder: Path, word: str, seconds: int) -> Flav
     )
     script.chmod(0o755)
     return replace(flavour, executable=str(script))
+
+
+def add_remote_builder(environ: Mapping[str, str], name: str, address: str) -> None:
+    """Make a buildx builder for a BuildKit that runs already."""
+    words = ("docker", "buildx", "create", "--name", name, "--driver", "remote", address)
+    subprocess.run(words, env=dict(environ), check=True, capture_output=True)

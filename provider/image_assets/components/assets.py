@@ -1,13 +1,14 @@
 """The two asset components: an image, and the repository it lives in."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from image_assets.components import refusals, repository
 from image_assets.components.component import Component
 from image_assets.components.grants import declared_grants, repository_arn, take_twins
 from image_assets.errors import AssetError
-from image_assets.protocol.outputs import Output
+from image_assets.inputs.source_fields import CACHE_TAGS, IN_REGISTRY
+from image_assets.protocol.outputs import Output, all_of
 
 #: The asset's only child that has a life of its own; see `image.resource`.
 IMAGE = "image-assets:index:PublishedImage"
@@ -52,7 +53,8 @@ async def make_asset(new: Component, given: Mapping[str, Output], *, is_sound: b
     own = None
     if shared.value is None:
         # The tags that move with each image cannot be as immutable as those that name a content.
-        wanted = {"forceDelete": force_delete, "mutableTags": inputs.get("extraTags", Output())}
+        moving = all_of(inputs.get("extraTags", Output()), inputs.get("cache", Output())).map(_moving_tags)
+        wanted = {"forceDelete": force_delete, "mutableTags": moving}
         own = await repository.make_repository(asset.within(repository.TOKEN, asset.name), wanted)
         inputs["repository"] = own.outputs["repositoryUrl"]
         inputs["ownRepository"] = force_delete.map(lambda force: {"forceDelete": force is True})
@@ -67,3 +69,10 @@ async def make_asset(new: Component, given: Mapping[str, Output], *, is_sound: b
         outputs["repositoryArn"] = own.outputs["repositoryArn"]
     asset, _ = await asyncio.gather(asset.finished(outputs), declared_grants(asset, outputs["repositoryUrl"], twins))
     return asset
+
+
+def _moving_tags(found: tuple[Sequence[str] | None, str | None]) -> list[str] | None:
+    """Return the tags that are written more than once: those that the program adds, and that of its cache."""
+    extra, cache = found
+    tags = [*(extra or ()), *((CACHE_TAGS,) if cache == IN_REGISTRY else ())]
+    return tags or None

@@ -149,14 +149,19 @@ class BuildKitProgress:
         return (errors or self._outside or [""])[-1]
 
     def warnings(self) -> list[str]:
-        """See `BuildProgress.warnings`: a cache that could not be read, a base image for another machine."""
-        imports = [step for step in self._steps.values() if step.error and _is_import(step)]
+        """See `BuildProgress.warnings`: a cache that could not be read or written, a base image for another machine."""
+        caches = [step for step in self._steps.values() if step.error and (_is_import(step) or _is_export(step))]
         bases = [line.strip(" -") for line in self._outside if _WRONG_BASE in line]
-        return [*(f"{step.name} failed: {step.error}" for step in imports), *bases]
+        return [*(f"{step.name} failed: {step.error}" for step in caches), *bases]
 
 
 def _is_import(step: Step) -> bool:
     return step.name.startswith("importing cache manifest")
+
+
+def _is_export(step: Step) -> bool:
+    """Say whether a step writes a cache; if it fails, the build does unless it is told to ignore that."""
+    return step.name.startswith("exporting cache to ")
 
 
 def _is_internal(step: Step) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from image_assets.inputs.options import BuildOptions
+from image_assets.inputs.options import BuildOptions, CacheOption
 from image_assets.oci.keychain import Credential
 
 
@@ -25,6 +25,21 @@ class SecretSource:
     file: Path | None = None
 
 
+@dataclass(frozen=True)
+class KeptCache:
+    """A cache that the build is to go without where the builder knows no such thing.
+
+    Attributes:
+        word: What the program said.
+        source: Where it is read from; None while there is nothing.
+        target: Where it is written to.
+    """
+
+    word: str
+    source: CacheOption | None
+    target: CacheOption
+
+
 @dataclass(frozen=True, kw_only=True)
 class BuildSpec(BuildOptions):
     """One image to build; paths are absolute, and `cache_to` is empty when a build is only tried.
@@ -34,6 +49,7 @@ class BuildSpec(BuildOptions):
         dockerfile: The absolute path of the Dockerfile; an ignore file beside it (`<name>.dockerignore`) goes first.
         platforms: `os/arch[/variant]` each; the built image is checked against it.
         secrets: Never in an argument list, a layer or a log.
+        kept_cache: A cache beside those of `cache_from` and `cache_to`.
         executable: `docker`, or the name or path of a program with the same flags.
         builder: The buildx builder; None for the current one.
         credentials: By registry as it stands in image names; for the push, base images and caches.
@@ -47,6 +63,7 @@ class BuildSpec(BuildOptions):
     dockerfile: Path
     platforms: tuple[str, ...] = ("linux/amd64",)
     secrets: tuple[SecretSource, ...] = ()
+    kept_cache: KeptCache | None = None
     executable: str = "docker"
     builder: str | None = None
     credentials: Mapping[str, Credential] = field(default_factory=dict, repr=False)

@@ -50,6 +50,12 @@ CACHE_TYPE = Choices(
     is_open=True,
 )
 
+CACHE = Choices(
+    "Cache",
+    "Where the layers of a build are kept for the next one: beside the image, in GitHub's cache, or on this machine.",
+    {"Registry": "registry", "Gha": "gha", "Local": "local"},
+)
+
 BUILD_OUTPUT = Choices(
     "BuildOutput",
     "How much a successful build leaves behind: nothing, a line, or all of its output.",

@@ -17,7 +17,7 @@ from image_assets.inputs.grant_fields import GRANTS_FIELDS
 from image_assets.inputs.in_memory import is_marker, marker_problems, secret_texts
 from image_assets.inputs.options import BuildOptions
 from image_assets.inputs.repository_fields import MOST_MUTABLE_TAGS
-from image_assets.inputs.source_fields import ARCHIVE_FIELDS, SOURCE_FIELDS
+from image_assets.inputs.source_fields import ARCHIVE_FIELDS, IN_REGISTRY, SOURCE_FIELDS
 from image_assets.inputs.types import empty, freeze, join, lacking, missing, plain, problems, unknown_names
 from image_assets.reference import Repository
 from image_assets.values import UNKNOWN, reveal
@@ -56,6 +56,7 @@ class Inputs(BuildOptions):
     extra_hash: str | None = None
     asset_hash: str | None = None
     invalidation: Mapping[str, Any] = field(default_factory=empty)
+    cache: str | None = None
     builder: Mapping[str, str] = field(default_factory=empty)
     build_on_preview: bool = False
     tarball_file: str | None = None
@@ -143,13 +144,14 @@ def asset_problems(kind: str, values: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _own_repository_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
-    tags = reveal(values.get("extraTags"))
-    if isinstance(tags, list) and len({str(tag) for tag in tags}) > MOST_MUTABLE_TAGS:
+    tags, cache = reveal(values.get("extraTags")), plain(values.get("cache")) == IN_REGISTRY
+    most = MOST_MUTABLE_TAGS - cache
+    if isinstance(tags, list) and len({str(tag) for tag in tags}) > most:
         yield Problem(
             "extraTags",
-            f"must be at most {MOST_MUTABLE_TAGS} in the repository that the asset makes: ECR exempts no more tags "
-            "from immutability; give the asset a `repository`, such as an ImageRepository with a pattern in "
-            "`mutableTags`",
+            f"must be at most {most} in the repository that the asset makes{', beside its cache' if cache else ''}: "
+            "ECR exempts no more tags from immutability; give the asset a `repository`, such as an ImageRepository "
+            "with a pattern in `mutableTags`",
         )
 
 
@@ -182,6 +184,7 @@ CONTRADICTIONS = (
     ("platform", "platforms", "give one of them"),
     ("assetHash", "extraHash", "your own hash replaces everything else that counts; give one of them"),
     ("repository", "forceDelete", "it is for the repository that the asset makes; ImageRepository has its own"),
+    ("cacheDisabled", "cache", "a build without cache keeps none; give one of them"),
     ("cacheDisabled", "cacheFrom", "a build without cache imports none; give one of them"),
 )
 

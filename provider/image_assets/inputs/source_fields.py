@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from image_assets.inputs.build_flags import check_build_flag
-from image_assets.inputs.choices import CACHE_TYPE, FOLLOW_MODE, IGNORE_MODE, NETWORK_MODE, PLATFORM, SCOPE
+from image_assets.inputs.choices import CACHE, CACHE_TYPE, FOLLOW_MODE, IGNORE_MODE, NETWORK_MODE, PLATFORM, SCOPE
 from image_assets.inputs.field import Counts, Field, OnChange, Parts
 from image_assets.inputs.options import CacheOption
 from image_assets.inputs.types import Flag, Listing, Mapped, Property, Record, Text, Word
 from image_assets.platforms import wrong_with
 from image_assets.values import UNKNOWN
 
+#: The value of `cache` that keeps layers beside the image, and what the tags of all such caches match.
+IN_REGISTRY = "registry"
+CACHE_TAGS = "cache-*"
 DEFAULT_PLATFORM = "linux/amd64"
 
 
@@ -230,6 +233,13 @@ BUILD_FIELDS = (
         Counts.OPTION,
         "sbom",
         OnChange.FINGERPRINT,
+    ),
+    Field(
+        "cache",
+        Text(CACHE),
+        "Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` "
+        "beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` "
+        "in the user's cache directory. It needs a builder that can export caches. Does not count.",
     ),
     Field("cacheFrom", Listing(CACHE_OPTION), "Where the builder may take layers from. Does not count."),
     Field("cacheTo", Listing(CACHE_OPTION), "Where the builder leaves layers for others. Does not count."),

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from image_assets import platforms
+from image_assets.docker.abilities import check_attestations, with_kept_cache
 from image_assets.docker.argv import ToNowhere, ToRegistry, ToStore
-from image_assets.docker.attestations import check_attestations
 from image_assets.docker.definition import TARGET
 from image_assets.docker.dialect import Feature
 from image_assets.docker.log import BuildReport
@@ -122,6 +122,7 @@ def build(spec: BuildSpec, repository: Repository, task: Task, environ: Mapping[
         CancelledByUserError: The user cancelled; the build has ended.
     """
     engine = _engine_for(spec, task, environ)
+    spec = with_kept_cache(spec, engine, task)
     if engine.pushes:
         return _build_and_push(spec, f"{repository.registry}/{repository.full_path}", engine, task)
     return _build_here(spec, engine, task)
@@ -135,7 +136,7 @@ def try_build(spec: BuildSpec, task: Task, environ: Mapping[str, str] = os.envir
         CancelledByUserError: The user cancelled; the build has ended.
     """
     engine = _engine_for(spec, task, environ)
-    tried = replace(_without_push(spec), cache_to=())
+    tried = replace(with_kept_cache(_without_push(spec), engine, task), cache_to=())
     if engine.program.dialect.can(Feature.BUILD_ONLY):
         with BuildRun(tried, engine, task) as job:
             return job.run(ToNowhere())

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from image_assets.plan.plan import dockerfile_of, main_context
 from image_assets.publishing.build import PushedByDigest, StoredImage, build, try_build
 from image_assets.publishing.build_spec import build_spec, images_of, texts_of
 from image_assets.publishing.copies import Copies
+from image_assets.publishing.kept_cache import kept_cache
 from image_assets.publishing.request import PublishRequest
 from image_assets.transfer import (
     BlobMemory,
@@ -78,8 +80,8 @@ class ContentSender:
     def from_build(self, request: PublishRequest, client: RegistryClient) -> Iterator[ReadyForTag]:
         """Build an image and send it; some builders have done so themselves."""
         path, task = request.target.repository.full_path, request.job.task
-        with self.context(request) as context:
-            spec = build_spec(request, context, self.settings, self.registries)
+        with self.context(request) as context, kept_cache(request, client, self.settings) as cache:
+            spec = replace(build_spec(request, context, self.settings, self.registries), kept_cache=cache)
             built = build(spec, request.target.repository, task)
         if self.settings.build_output == "full":
             task.info(built.report.output)
@@ -94,8 +96,10 @@ class ContentSender:
 
     def try_build(self, request: PublishRequest) -> None:
         """Build and push nothing."""
-        with self.context(request) as context:
-            try_build(build_spec(request, context, self.settings, self.registries), request.job.task)
+        client = self.registries.client(request.target.repository, request.job.task, request.login)
+        with self.context(request) as context, kept_cache(request, client, self.settings) as cache:
+            spec = replace(build_spec(request, context, self.settings, self.registries), kept_cache=cache)
+            try_build(spec, request.job.task)
 
     @contextmanager
     def context(self, request: PublishRequest) -> Iterator[Staged]:

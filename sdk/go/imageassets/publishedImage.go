@@ -100,6 +100,8 @@ type publishedImageArgs struct {
 	BuildSsh []string `pulumi:"buildSsh"`
 	// Which program builds, and where.
 	Builder *Builder `pulumi:"builder"`
+	// Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
+	Cache *string `pulumi:"cache"`
 	// Build every step anew. Default: false. Does not count.
 	CacheDisabled *bool `pulumi:"cacheDisabled"`
 	// Where the builder may take layers from. Does not count.
@@ -174,6 +176,8 @@ type PublishedImageArgs struct {
 	BuildSsh pulumi.StringArrayInput
 	// Which program builds, and where.
 	Builder BuilderPtrInput
+	// Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
+	Cache pulumi.StringPtrInput
 	// Build every step anew. Default: false. Does not count.
 	CacheDisabled pulumi.BoolPtrInput
 	// Where the builder may take layers from. Does not count.

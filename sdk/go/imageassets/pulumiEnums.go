@@ -178,6 +178,174 @@ func (in *buildOutputPtr) ToBuildOutputPtrOutputWithContext(ctx context.Context)
 	return pulumi.ToOutputWithContext(ctx, in).(BuildOutputPtrOutput)
 }
 
+// Where the layers of a build are kept for the next one: beside the image, in GitHub's cache, or on this machine.
+type Cache string
+
+const (
+	CacheREGISTRY = Cache("registry")
+	CacheGHA      = Cache("gha")
+	CacheLOCAL    = Cache("local")
+)
+
+func (Cache) ElementType() reflect.Type {
+	return reflect.TypeOf((*Cache)(nil)).Elem()
+}
+
+func (e Cache) ToCacheOutput() CacheOutput {
+	return pulumi.ToOutput(e).(CacheOutput)
+}
+
+func (e Cache) ToCacheOutputWithContext(ctx context.Context) CacheOutput {
+	return pulumi.ToOutputWithContext(ctx, e).(CacheOutput)
+}
+
+func (e Cache) ToCachePtrOutput() CachePtrOutput {
+	return e.ToCachePtrOutputWithContext(context.Background())
+}
+
+func (e Cache) ToCachePtrOutputWithContext(ctx context.Context) CachePtrOutput {
+	return Cache(e).ToCacheOutputWithContext(ctx).ToCachePtrOutputWithContext(ctx)
+}
+
+func (e Cache) ToStringOutput() pulumi.StringOutput {
+	return pulumi.ToOutput(pulumi.String(e)).(pulumi.StringOutput)
+}
+
+func (e Cache) ToStringOutputWithContext(ctx context.Context) pulumi.StringOutput {
+	return pulumi.ToOutputWithContext(ctx, pulumi.String(e)).(pulumi.StringOutput)
+}
+
+func (e Cache) ToStringPtrOutput() pulumi.StringPtrOutput {
+	return pulumi.String(e).ToStringPtrOutputWithContext(context.Background())
+}
+
+func (e Cache) ToStringPtrOutputWithContext(ctx context.Context) pulumi.StringPtrOutput {
+	return pulumi.String(e).ToStringOutputWithContext(ctx).ToStringPtrOutputWithContext(ctx)
+}
+
+type CacheOutput struct{ *pulumi.OutputState }
+
+func (CacheOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*Cache)(nil)).Elem()
+}
+
+func (o CacheOutput) ToCacheOutput() CacheOutput {
+	return o
+}
+
+func (o CacheOutput) ToCacheOutputWithContext(ctx context.Context) CacheOutput {
+	return o
+}
+
+func (o CacheOutput) ToCachePtrOutput() CachePtrOutput {
+	return o.ToCachePtrOutputWithContext(context.Background())
+}
+
+func (o CacheOutput) ToCachePtrOutputWithContext(ctx context.Context) CachePtrOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, v Cache) *Cache {
+		return &v
+	}).(CachePtrOutput)
+}
+
+func (o CacheOutput) ToStringOutput() pulumi.StringOutput {
+	return o.ToStringOutputWithContext(context.Background())
+}
+
+func (o CacheOutput) ToStringOutputWithContext(ctx context.Context) pulumi.StringOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, e Cache) string {
+		return string(e)
+	}).(pulumi.StringOutput)
+}
+
+func (o CacheOutput) ToStringPtrOutput() pulumi.StringPtrOutput {
+	return o.ToStringPtrOutputWithContext(context.Background())
+}
+
+func (o CacheOutput) ToStringPtrOutputWithContext(ctx context.Context) pulumi.StringPtrOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, e Cache) *string {
+		v := string(e)
+		return &v
+	}).(pulumi.StringPtrOutput)
+}
+
+type CachePtrOutput struct{ *pulumi.OutputState }
+
+func (CachePtrOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((**Cache)(nil)).Elem()
+}
+
+func (o CachePtrOutput) ToCachePtrOutput() CachePtrOutput {
+	return o
+}
+
+func (o CachePtrOutput) ToCachePtrOutputWithContext(ctx context.Context) CachePtrOutput {
+	return o
+}
+
+func (o CachePtrOutput) Elem() CacheOutput {
+	return o.ApplyT(func(v *Cache) Cache {
+		if v != nil {
+			return *v
+		}
+		var ret Cache
+		return ret
+	}).(CacheOutput)
+}
+
+func (o CachePtrOutput) ToStringPtrOutput() pulumi.StringPtrOutput {
+	return o.ToStringPtrOutputWithContext(context.Background())
+}
+
+func (o CachePtrOutput) ToStringPtrOutputWithContext(ctx context.Context) pulumi.StringPtrOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, e *Cache) *string {
+		if e == nil {
+			return nil
+		}
+		v := string(*e)
+		return &v
+	}).(pulumi.StringPtrOutput)
+}
+
+// CacheInput is an input type that accepts values of the Cache enum
+// A concrete instance of `CacheInput` can be one of the following:
+//
+//	CacheREGISTRY
+//	CacheGHA
+//	CacheLOCAL
+type CacheInput interface {
+	pulumi.Input
+
+	ToCacheOutput() CacheOutput
+	ToCacheOutputWithContext(context.Context) CacheOutput
+}
+
+var cachePtrType = reflect.TypeOf((**Cache)(nil)).Elem()
+
+type CachePtrInput interface {
+	pulumi.Input
+
+	ToCachePtrOutput() CachePtrOutput
+	ToCachePtrOutputWithContext(context.Context) CachePtrOutput
+}
+
+type cachePtr string
+
+func CachePtr(v string) CachePtrInput {
+	return (*cachePtr)(&v)
+}
+
+func (*cachePtr) ElementType() reflect.Type {
+	return cachePtrType
+}
+
+func (in *cachePtr) ToCachePtrOutput() CachePtrOutput {
+	return pulumi.ToOutput(in).(CachePtrOutput)
+}
+
+func (in *cachePtr) ToCachePtrOutputWithContext(ctx context.Context) CachePtrOutput {
+	return pulumi.ToOutputWithContext(ctx, in).(CachePtrOutput)
+}
+
 // A cache backend of BuildKit.
 type CacheType string
 
@@ -1539,6 +1707,8 @@ func (in *scopePtr) ToScopePtrOutputWithContext(ctx context.Context) ScopePtrOut
 func init() {
 	pulumi.RegisterInputType(reflect.TypeOf((*BuildOutputInput)(nil)).Elem(), BuildOutput("quiet"))
 	pulumi.RegisterInputType(reflect.TypeOf((*BuildOutputPtrInput)(nil)).Elem(), BuildOutput("quiet"))
+	pulumi.RegisterInputType(reflect.TypeOf((*CacheInput)(nil)).Elem(), Cache("registry"))
+	pulumi.RegisterInputType(reflect.TypeOf((*CachePtrInput)(nil)).Elem(), Cache("registry"))
 	pulumi.RegisterInputType(reflect.TypeOf((*CacheTypeInput)(nil)).Elem(), CacheType("registry"))
 	pulumi.RegisterInputType(reflect.TypeOf((*CacheTypePtrInput)(nil)).Elem(), CacheType("registry"))
 	pulumi.RegisterInputType(reflect.TypeOf((*CheckPublishedInput)(nil)).Elem(), CheckPublished("refresh"))
@@ -1557,6 +1727,8 @@ func init() {
 	pulumi.RegisterInputType(reflect.TypeOf((*ScopePtrInput)(nil)).Elem(), Scope("context"))
 	pulumi.RegisterOutputType(BuildOutputOutput{})
 	pulumi.RegisterOutputType(BuildOutputPtrOutput{})
+	pulumi.RegisterOutputType(CacheOutput{})
+	pulumi.RegisterOutputType(CachePtrOutput{})
 	pulumi.RegisterOutputType(CacheTypeOutput{})
 	pulumi.RegisterOutputType(CacheTypePtrOutput{})
 	pulumi.RegisterOutputType(CheckPublishedOutput{})

@@ -8,6 +8,7 @@ from enum import Enum
 
 __all__ = [
     'BuildOutput',
+    'Cache',
     'CacheType',
     'CheckPublished',
     'EncryptionType',
@@ -27,6 +28,16 @@ class BuildOutput(_builtins.str, Enum):
     QUIET = "quiet"
     NORMAL = "normal"
     FULL = "full"
+
+
+@pulumi.type_token("image-assets:index:Cache")
+class Cache(_builtins.str, Enum):
+    """
+    Where the layers of a build are kept for the next one: beside the image, in GitHub's cache, or on this machine.
+    """
+    REGISTRY = "registry"
+    GHA = "gha"
+    LOCAL = "local"
 
 
 @pulumi.type_token("image-assets:index:CacheType")

@@ -30,6 +30,7 @@ class DockerImageAssetArgs:
                  build_secrets: pulumi.Input[Optional[Mapping[str, pulumi.Input['BuildSecretArgs']]]] = None,
                  build_ssh: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  builder: pulumi.Input[Optional['BuilderArgs']] = None,
+                 cache: pulumi.Input[Optional[Union[_builtins.str, 'Cache']]] = None,
                  cache_disabled: pulumi.Input[Optional[_builtins.bool]] = None,
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]] = None,
@@ -67,6 +68,7 @@ class DockerImageAssetArgs:
         :param pulumi.Input[Mapping[str, pulumi.Input['BuildSecretArgs']]] build_secrets: Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_ssh: SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.
         :param pulumi.Input['BuilderArgs'] builder: Which program builds, and where.
+        :param pulumi.Input[Union[_builtins.str, 'Cache']] cache: Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
         :param pulumi.Input[_builtins.bool] cache_disabled: Build every step anew. Default: false. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_from: Where the builder may take layers from. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_to: Where the builder leaves layers for others. Does not count.
@@ -110,6 +112,8 @@ class DockerImageAssetArgs:
             pulumi.set(__self__, "build_ssh", build_ssh)
         if builder is not None:
             pulumi.set(__self__, "builder", builder)
+        if cache is not None:
+            pulumi.set(__self__, "cache", cache)
         if cache_disabled is not None:
             pulumi.set(__self__, "cache_disabled", cache_disabled)
         if cache_from is not None:
@@ -268,6 +272,18 @@ class DockerImageAssetArgs:
     @builder.setter
     def builder(self, value: pulumi.Input[Optional['BuilderArgs']]):
         pulumi.set(self, "builder", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def cache(self) -> pulumi.Input[Optional[Union[_builtins.str, 'Cache']]]:
+        """
+        Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
+        """
+        return pulumi.get(self, "cache")
+
+    @cache.setter
+    def cache(self, value: pulumi.Input[Optional[Union[_builtins.str, 'Cache']]]):
+        pulumi.set(self, "cache", value)
 
     @_builtins.property
     @pulumi.getter(name="cacheDisabled")
@@ -584,6 +600,7 @@ class DockerImageAsset(pulumi.ComponentResource):
                  build_secrets: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['BuildSecretArgs', 'BuildSecretArgsDict']]]]] = None,
                  build_ssh: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  builder: pulumi.Input[Optional[Union['BuilderArgs', 'BuilderArgsDict']]] = None,
+                 cache: pulumi.Input[Optional[Union[_builtins.str, 'Cache']]] = None,
                  cache_disabled: pulumi.Input[Optional[_builtins.bool]] = None,
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
@@ -624,6 +641,7 @@ class DockerImageAsset(pulumi.ComponentResource):
         :param pulumi.Input[Mapping[str, pulumi.Input[Union['BuildSecretArgs', 'BuildSecretArgsDict']]]] build_secrets: Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_ssh: SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.
         :param pulumi.Input[Union['BuilderArgs', 'BuilderArgsDict']] builder: Which program builds, and where.
+        :param pulumi.Input[Union[_builtins.str, 'Cache']] cache: Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
         :param pulumi.Input[_builtins.bool] cache_disabled: Build every step anew. Default: false. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_from: Where the builder may take layers from. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_to: Where the builder leaves layers for others. Does not count.
@@ -683,6 +701,7 @@ class DockerImageAsset(pulumi.ComponentResource):
                  build_secrets: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['BuildSecretArgs', 'BuildSecretArgsDict']]]]] = None,
                  build_ssh: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  builder: pulumi.Input[Optional[Union['BuilderArgs', 'BuilderArgsDict']]] = None,
+                 cache: pulumi.Input[Optional[Union[_builtins.str, 'Cache']]] = None,
                  cache_disabled: pulumi.Input[Optional[_builtins.bool]] = None,
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
@@ -728,6 +747,7 @@ class DockerImageAsset(pulumi.ComponentResource):
             __props__.__dict__["build_secrets"] = build_secrets
             __props__.__dict__["build_ssh"] = build_ssh
             __props__.__dict__["builder"] = builder
+            __props__.__dict__["cache"] = cache
             __props__.__dict__["cache_disabled"] = cache_disabled
             __props__.__dict__["cache_from"] = cache_from
             __props__.__dict__["cache_to"] = cache_to

@@ -13,6 +13,17 @@ export const BuildOutput = {
  */
 export type BuildOutput = (typeof BuildOutput)[keyof typeof BuildOutput];
 
+export const Cache = {
+    REGISTRY: "registry",
+    GHA: "gha",
+    LOCAL: "local",
+} as const;
+
+/**
+ * Where the layers of a build are kept for the next one: beside the image, in GitHub's cache, or on this machine.
+ */
+export type Cache = (typeof Cache)[keyof typeof Cache];
+
 export const CacheType = {
     REGISTRY: "registry",
     INLINE: "inline",

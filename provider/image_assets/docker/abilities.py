@@ -1,8 +1,10 @@
-"""Whether a builder can make what `provenance` and `sbom` ask for, found out before anything is built.
+"""What a builder can do that not every one can, found out before anything is built.
 
-An engine's own BuildKit can if the engine keeps its images in containerd's store (Docker's "containerd image store").
+An engine's own BuildKit makes attestations and exports caches only if the engine keeps its images in containerd's store
+(Docker's "containerd image store").
 """
 
+from dataclasses import replace
 from typing import Final
 
 from image_assets.command import Command, CommandTimeoutError, LocalRunner
@@ -31,6 +33,25 @@ def check_attestations(spec: BuildSpec, engine: Engine, task: Task) -> None:
         "`builder.name` (`docker buildx create --name NAME --driver docker-container`), turn on docker's containerd "
         "image store, or leave that out"
     )
+
+
+def with_kept_cache(spec: BuildSpec, engine: Engine, task: Task) -> BuildSpec:
+    """Add the kept cache to the others as far as the builder can use it; a warning says that it cannot."""
+    kept, dialect = spec.kept_cache, engine.program.dialect
+    if kept is None:
+        return spec
+    can_import = dialect.cache_from is None
+    can_export = dialect.cache_to is None and (
+        engine.builder is None or engine.pushes or _has_containerd_store(engine, task)
+    )
+    if not can_export:
+        task.warn(
+            f"`cache: {kept.word}` keeps nothing here, as {engine.title} exports no such cache: name another one in "
+            "`builder.name` (`docker buildx create --name NAME --driver docker-container`)"
+        )
+    sources = (kept.source,) if kept.source and can_import else ()
+    targets = (kept.target,) if can_export else ()
+    return replace(spec, cache_from=(*spec.cache_from, *sources), cache_to=(*spec.cache_to, *targets), kept_cache=None)
 
 
 def _has_containerd_store(engine: Engine, task: Task) -> bool:

@@ -1,0 +1,118 @@
+"""Programs whose images are built by BuildKits of their own: caches, and what two of them make of the same."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import NewProject
+from tests.support.builders import add_remote_builder, buildkitd, can_run_buildkitd
+from tests.support.contexts import make_context, write_files
+from tests.support.project import Project, Run
+from tests.support.registry import Registry
+
+pytestmark = pytest.mark.skipif(not can_run_buildkitd(), reason="BuildKits of our own need root, runc and buildkitd")
+
+PROGRAM = """
+resources:
+  app:
+    type: image-assets:DockerImageAsset
+    properties:
+      directory: {folder}
+      repository: {repository}
+      builder: {{name: {builder}}}
+      {more}
+outputs:
+  imageUri: ${{app.imageUri}}
+  imageDigest: ${{app.imageDigest}}
+"""
+DOCKERFILE = """
+FROM scratch AS base
+COPY busybox /bin/sh
+COPY busybox /bin/busybox
+FROM base AS build
+RUN busybox echo {seed} > /made
+FROM base
+COPY --from=build /made /made
+COPY last /last
+RUN busybox echo {seed} > /after
+"""
+
+
+@pytest.fixture
+def builders(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """Two BuildKits that have built nothing yet."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with buildkitd(tmp_path / "one") as one, buildkitd(tmp_path / "two") as two:
+        yield one, two
+
+
+Write = Callable[..., None]
+
+
+@pytest.fixture
+def project(new_project: NewProject, builders: tuple[str, str], repository_name: str, tmp_path: Path) -> Project:
+    """A project that knows the builders `one` and `two`."""
+    project = new_project("resources: {}")
+    project.set_config("image-assets:buildOutput", "full")
+    for name, address in zip(("one", "two"), builders, strict=True):
+        add_remote_builder(project.isolated_environ, name, address)
+    make_context(tmp_path / "app", {"last": "1"}, dockerfile=DOCKERFILE.format(seed=repository_name))
+    return project
+
+
+@pytest.fixture
+def write(project: Project, registry: Registry, repository_name: str, tmp_path: Path) -> Write:
+    """What writes the program, for one of the builders."""
+
+    def write(builder: str, more: str = "") -> None:
+        repository = f"{registry.address}/{repository_name}"
+        project.write(PROGRAM.format(folder=tmp_path / "app", repository=repository, builder=builder, more=more))
+
+    return write
+
+
+def cached(run: Run) -> set[str]:
+    """Return the steps of a build that came from a cache."""
+    lines = run.messages("info").splitlines()
+    names = {
+        line.split(" ", 1)[0]: line.split(" ", 1)[1]
+        for line in reversed(lines)
+        if line.startswith("#") and "] " in line
+    }
+    return {names[line.removesuffix(" CACHED")].partition("] ")[2] for line in lines if line.endswith(" CACHED")}
+
+
+@pytest.mark.parametrize("kind", ["registry", "local"])
+def test_a_fresh_builder_finds_every_unchanged_step_in_the_cache(
+    kind: str, project: Project, write: Write, registry: Registry, repository_name: str
+) -> None:
+    write("one", f"cache: {kind}")
+    project.preview()
+    assert registry.tags(repository_name) == []
+    first = project.up()
+    tag = first.outputs["imageUri"].rpartition(":")[2]
+    assert cached(first) == set()
+    assert first.messages("warning") == ""
+    caches = {"cache-app"} if kind == "registry" else set()
+    assert set(registry.tags(repository_name)) == {tag} | caches
+    for text in ("2", "3"):
+        write_files(project.folder.parent / "app", {"last": text})
+        write("two", f"cache: {kind}")
+        again = project.up()
+        assert again.messages("warning") == ""
+        steps = {"COPY busybox /bin/sh", "COPY busybox /bin/busybox", f"RUN busybox echo {repository_name} > /made"}
+        assert cached(again) >= {*steps, "COPY --from=build /made /made"}
+        assert not {step for step in cached(again) if "last" in step or "/after" in step}
+    if kind == "registry":
+        # What ECR takes: an image manifest of OCI's types, not an index of layers.
+        assert registry.manifest(repository_name, "cache-app")["mediaType"].endswith("image.manifest.v1+json")
+    else:
+        (kept,) = (project.private / "cache" / "image-assets" / "layers").iterdir()
+        assert kept.name.startswith("cache-app-")
+
+
+def test_outside_of_github_actions_its_cache_is_nothing_and_no_fault(project: Project, write: Write) -> None:
+    write("one", "cache: gha")
+    assert project.up().messages("warning") == ""
