@@ -16,7 +16,7 @@ ROWS = (
     ("context", "archive", "aws"),
     ("logins",),
     ("transfer", "docker", "plan"),
-    ("publishing", "repository_policy"),
+    ("publishing", "repository_policy", "retention"),
     ("image", "components"),
     ("plugin", "cli"),
 )

@@ -11,6 +11,7 @@ The way of one image, room by room; a room imports only from rooms that stand be
     publishing           there already? copy, build or open -> send -> check again -> tag; removing
     image                START HERE (`image/resource.py`): check, diff, create, read, update, delete of an image
     repository_policy    the resource that owns one statement of an ECR repository's policy
+    retention            what of a repository can go: verdicts, and the two APIs that delete
     protocol             Pulumi's messages, its wire values, and the monitor that resources are registered with
     components           what a program declares: it registers images, repositories and grants
     plugin               the process and its RPCs

@@ -5,6 +5,7 @@ signed in with a token that this front gave out. What ECR does and the two do no
 be immutable, blobs come from another host, policy texts come back in ECR's own form, and IAM may say no.
 """
 
+import hashlib
 import http.client
 import json
 import re
@@ -13,7 +14,7 @@ import shutil
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from fnmatch import fnmatchcase
@@ -24,6 +25,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import botocore.session
+from botocore.exceptions import ClientError
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -237,7 +239,12 @@ class _Handler(BaseHTTPRequestHandler):
             del data["proxyEndpoint"]
             self._send(200, {"Content-Type": "application/x-amz-json-1.1"}, _json({"authorizationData": data}))
             return
+        refused: list[dict[str, Any]] = []
+        if action == "BatchDeleteImage":
+            body, refused = _deletable(self.front, json.loads(body))
         status, headers, content = _pass_on(self.front.moto, self, body)
+        if status == 200 and action == "BatchDeleteImage":
+            content = _deleted(self.front, json.loads(body)["repositoryName"], json.loads(content), refused)
         if status == 200 and action == "DeleteRepository":
             shutil.rmtree(self.front.images(json.loads(body)["repositoryName"]), ignore_errors=True)
         if status == 200 and action in _CHANGED:
@@ -332,12 +339,15 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(202, {}, b"")
 
     def _record_image(self, manifest: re.Match[str], body: bytes) -> None:
-        if not manifest["reference"].startswith("sha256:"):
+        is_digest = manifest["reference"].startswith("sha256:")
+        tag = {} if is_digest else {"imageTag": manifest["reference"]}
+        with suppress(ClientError):  # it has the image under that tag
             self.front.client("ecr").put_image(
                 repositoryName=manifest["name"],
                 imageManifest=body.decode(),
-                imageTag=manifest["reference"],
                 imageManifestMediaType=self.headers["Content-Type"],
+                imageDigest=f"sha256:{hashlib.sha256(body).hexdigest()}",
+                **tag,
             )
 
     def _refuse(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
@@ -450,6 +460,52 @@ def _own_host(front: EcrFront, answer: dict[str, Any]) -> dict[str, Any]:
     for repository in [*answer.get("repositories", []), *([answer["repository"]] if "repository" in answer else [])]:
         repository["repositoryUri"] = f"{front.address}/{repository['repositoryName']}"
     return answer
+
+
+def _deletable(front: EcrFront, request: dict[str, Any]) -> tuple[bytes, list[dict[str, Any]]]:
+    """Return a request to delete images without what ECR refuses, and the failures of that.
+
+    A tag with a digest counts while they belong together and takes the tag alone; what an index needs stays.
+    """
+    name = request["repositoryName"]
+    pairs = {
+        (tag, image["imageDigest"])
+        for image in front.client("ecr").describe_images(repositoryName=name)["imageDetails"]
+        for tag in image.get("imageTags", ())
+    }
+    parents = {child["digest"] for image in _manifests(front, name) for child in json.loads(image).get("manifests", ())}
+    refused, ids = [], []
+    for one in request["imageIds"]:
+        tag, digest = one.get("imageTag"), one.get("imageDigest")
+        if digest in parents:
+            refused.append({"imageId": one, "failureCode": "ImageReferencedByManifestList", "failureReason": "needed"})
+        elif tag and digest and (tag, digest) not in pairs and any(tag == other for other, _ in pairs):
+            refused.append({"imageId": one, "failureCode": "ImageTagDoesNotMatchDigest", "failureReason": "moved"})
+        else:
+            ids.append({"imageTag": tag} if tag else one)
+    # moto wants at least one.
+    return _json({**request, "imageIds": ids or [{"imageTag": "none"}]}), refused
+
+
+def _manifests(front: EcrFront, name: str) -> Iterator[str]:
+    ecr = front.client("ecr")
+    digests = {one["imageDigest"] for one in ecr.describe_images(repositoryName=name)["imageDetails"]}
+    if digests:
+        answer = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageDigest": one} for one in digests])
+        yield from (image["imageManifest"] for image in answer["images"])
+
+
+def _deleted(front: EcrFront, name: str, answer: dict[str, Any], refused: list[dict[str, Any]]) -> bytes:
+    """Take what moto has no more from the registry, and return ECR's answer."""
+    images = front.client("ecr").describe_images(repositoryName=name)["imageDetails"]
+    tags = {tag for image in images for tag in image.get("imageTags", ())}
+    for one in answer["imageIds"]:
+        if one["imageDigest"] not in {image["imageDigest"] for image in images}:
+            _ask(f"http://{front.upstream}", "DELETE", f"/v2/{name}/manifests/{one['imageDigest']}", {}, b"")
+        elif one.get("imageTag") not in tags:
+            shutil.rmtree(front.images(name) / "_manifests" / "tags" / one["imageTag"], ignore_errors=True)
+    failures = [one for one in answer["failures"] if one["imageId"].get("imageTag") != "none"]
+    return _json({**answer, "failures": [*failures, *refused]})
 
 
 _CHANGED = {

@@ -13,6 +13,9 @@ _ACTIONS: Mapping[str, str] = {
     "get_repository_policy": "GetRepositoryPolicy",
     "set_repository_policy": "SetRepositoryPolicy",
     "delete_repository_policy": "DeleteRepositoryPolicy",
+    "describe_images": "DescribeImages",
+    "batch_get_image": "BatchGetImage",
+    "batch_delete_image": "BatchDeleteImage",
     "get_caller_identity": "GetCallerIdentity",
     "assume_role": "AssumeRole",
 }
@@ -33,6 +36,10 @@ class PolicyRefusedError(CloudError):
 
 class NoPolicyError(CloudError):
     """The repository has no policy."""
+
+
+class ImageMissingError(CloudError):
+    """One of the images that were asked about is not there."""
 
 
 class NoCredentialsError(CloudError):
@@ -93,6 +100,8 @@ def refusal(response: Mapping[str, Any], call: Call) -> CloudError:
         return RepositoryMissingError(f"{call.resource} does not exist: {advice}; {shown}")
     if code == "RepositoryPolicyNotFoundException":
         return NoPolicyError(f"{call.resource} has no policy; {shown}")
+    if code == "ImageNotFoundException":
+        return ImageMissingError(f"{call.action} on {call.resource}: {shown}")
     if code == "InvalidParameterException" and call.method == "set_repository_policy":
         return PolicyRefusedError(
             f"{call.action} on {call.resource}: ECR finds the policy invalid ({shown}); does every principal exist?"

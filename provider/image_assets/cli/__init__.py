@@ -6,4 +6,5 @@ source                        the options that describe an image's source, as a 
 ls · fingerprint · why        what counts, what it comes to, what has changed
 doctor                        whether building and publishing would work here
 publish · copy                images to a registry, for scripts
+gc                            what of a repository can go (in_use: stacks, states, standard input)
 """

@@ -18,6 +18,7 @@ _COMMANDS = {
     "why": "Say what has changed since a stack's state was written.",
     "publish": "Publish an image archive.",
     "copy": "Copy an image from one repository to another.",
+    "gc": "Say what of a repository can go, and delete it.",
 }
 INTERRUPTED = 130
 

@@ -200,6 +200,30 @@ class RegistryClient:
             url = endpoint.resolve(answer.url, following[1])
         raise judging.failed(answer, f"more than {_MOST_PAGES} pages of tags")
 
+    def known_referrers(self, repository_path: str, digest: str) -> list[str] | None:
+        """Return the digests of what refers to a manifest (spec, "Listing Referrers").
+
+        Returns:
+            The registry's whole list; None if it keeps no such lists.
+        """
+        url = f"{repository_path}/referrers/{digest}"
+        found: list[str] = []
+        for _ in range(_MOST_PAGES):
+            try:
+                answer = self._get(url, Access.pull(repository_path))
+            except ExchangeError as error:
+                if error.status in _CANNOT_DELETE or "UNSUPPORTED" in error.codes:
+                    return None
+                raise
+            if answer.status == _MISSING:
+                return None
+            found += _digests(answer)
+            following = _NEXT.search(answer.headers.get("link", ""))
+            if not following:
+                return found
+            url = endpoint.resolve(answer.url, following[1])
+        raise judging.failed(answer, f"more than {_MOST_PAGES} pages of referrers")
+
     def head_blob(self, repository_path: str, digest: str, *, to_push: bool = False) -> int | None:
         """Return a blob's length, or None if the repository does not have it."""
         return blob_length(self._session, repository_path, digest, _access(repository_path, to_push=to_push))
@@ -328,3 +352,9 @@ def _tags(answer: Answer) -> list[str]:
         raise judging.failed(answer, "the list of tags is not JSON") from error
     tags = body.get("tags") if isinstance(body, dict) else None
     return [tag for tag in tags or () if isinstance(tag, str)]
+
+
+def _digests(answer: Answer) -> list[str]:
+    """Return the digests in a list of referrers, which is an index."""
+    listed = json.loads(judging.manifest_of(answer, "").content).get("manifests")
+    return [str(one["digest"]) for one in listed or () if isinstance(one, dict) and "digest" in one]

@@ -1,0 +1,219 @@
+"""Which tags and digests of a repository are in use, as texts and exported Pulumi states name them. Pure."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from image_assets.aws.names import parse_host
+from image_assets.errors import InputError
+from image_assets.reference import HUB, Repository
+
+_TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+_DIGEST: Final = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}"
+_A_TAG: Final = re.compile(_TAG)
+_A_DIGEST: Final = re.compile(rf"(?<![0-9A-Za-z])(?:{_DIGEST})(?![0-9a-f])")
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
+_HUB_HOSTS: Final = (HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
+
+# The marks of Pulumi's own formats ("Stack import/export"; property values, `sig`).
+_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
+_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - Pulumi's mark of a secret, not one
+_UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+_VERSIONS: Final = (1, 2, 3, 4)
+_IMAGES: Final = "image-assets:index:"
+#: In the names of inputs and outputs that hold a repository, where its name alone does not mean its tag `latest`.
+_PLACE: Final = "repositor"
+_EXPORT: Final = "`pulumi stack export --show-secrets`"
+
+
+@dataclass(frozen=True)
+class Named:
+    """What one source says is in use.
+
+    Attributes:
+        source: What it is called in reasons.
+        tags: Tags of the repository.
+        digests: Digests, of whatever repository: content has one name everywhere.
+        words: Texts that are tags of the repository if it has such tags.
+    """
+
+    source: str
+    tags: frozenset[str] = frozenset()
+    digests: frozenset[str] = frozenset()
+    words: frozenset[str] = field(default_factory=frozenset, repr=False)
+
+
+class Names:
+    """All names of one repository, and what in a text follows them.
+
+    Args:
+        repository: The repository.
+        aliases: Other hosts that serve the same registry.
+    """
+
+    def __init__(self, repository: Repository, aliases: Iterable[str] = ()) -> None:
+        self._own = frozenset((*_spellings(repository), *(f"{host}/{repository.path}" for host in aliases)))
+        hosts = [re.escape(name) for name in sorted(self._own, key=len, reverse=True)]
+        ecr = parse_host(repository.registry)
+        if ecr:
+            # ECR user guide, "Making requests to Amazon ECR registries": IPv4, FIPS and dual-stack hosts.
+            forms = rf"{ecr.account}\.dkr[.-]ecr(?:-fips)?\.{re.escape(ecr.region)}\.[a-z0-9.-]+"
+            hosts.append(f"{forms}/{re.escape(repository.path)}")
+        self._pattern = re.compile(
+            rf"(?<![A-Za-z0-9_.-])(?P<name>{'|'.join(hosts)})(?![A-Za-z0-9_/-]|\.[A-Za-z0-9])"
+            rf"(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?"
+        )
+
+    def found_in(self, text: str) -> Iterator[re.Match[str]]:
+        """Yield the places where the repository is named, as matches with the groups `tag` and `digest`."""
+        return self._pattern.finditer(text)
+
+    def is_name(self, text: str) -> bool:
+        """Say whether a text is the repository's name and nothing else."""
+        match = self._pattern.fullmatch(text)
+        return match is not None and match.group() == match["name"]
+
+
+def in_text(text: str, names: Names, source: str) -> Named:
+    """Return what a text, whatever its form, names.
+
+    A name without tag and digest means the tag `latest`, as it does to container runtimes.
+
+    Raises:
+        InputError: It is JSON that breaks off.
+    """
+    if text.lstrip()[:1] in {"{", "["}:
+        _check_json(text, source)
+    return _named([text.replace("\\/", "/")], names, source)
+
+
+def in_state(text: str, names: Names, source: str) -> Named:
+    """Return what a state names: any text in any resource, those that are being made or deleted included.
+
+    Raises:
+        InputError: It cannot be read to the last value: what is hidden there may be in use.
+    """
+    resources = _resources(text, source)
+    texts: list[str] = []
+    words: set[str] = set()
+    for resource in resources:
+        own = list(_texts("", resource, source))
+        texts += (text for key, text in own if not (_PLACE in key.lower() and names.is_name(text)))
+        if not _is_image_elsewhere(resource, names):
+            words.update(text for _, text in own if _A_TAG.fullmatch(text))
+    named = _named(texts, names, source)
+    return Named(source, named.tags, named.digests, frozenset(words))
+
+
+def _spellings(repository: Repository) -> Iterator[str]:
+    """Yield the names that mean the same repository to every client."""
+    if repository.registry == HUB:
+        path = repository.path.removeprefix("library/")
+        paths = (path,) if "/" in path else (path, f"library/{path}")
+        yield from paths
+        yield from (f"{host}/{one}" for host in _HUB_HOSTS for one in paths)
+        return
+    yield str(repository)
+    host, colon, port = repository.registry.rpartition(":")
+    if colon and host in _LOOPBACK:
+        yield from (f"{other}:{port}/{repository.path}" for other in _LOOPBACK)
+
+
+def _named(texts: Iterable[str], names: Names, source: str) -> Named:
+    tags: set[str] = set()
+    digests: set[str] = set()
+    for text in texts:
+        digests.update(_A_DIGEST.findall(text))
+        for match in names.found_in(text):
+            if match["tag"]:
+                tags.add(match["tag"])
+            elif not match["digest"]:
+                tags.add("latest")
+    return Named(source, frozenset(tags), frozenset(digests))
+
+
+def _is_image_elsewhere(resource: Mapping[str, Any], names: Names) -> bool:
+    """Say whether a resource is an image of ours in another repository, whose tags say nothing about this one."""
+    if not str(resource.get("type", "")).startswith(_IMAGES):
+        return False
+    values = {**(resource.get("inputs") or {}), **(resource.get("outputs") or {})}
+    places = [values[key] for key in ("repository", "repositoryUrl") if isinstance(values.get(key), str)]
+    return bool(places) and not any(map(names.is_name, places)) and not values.get("destinations")
+
+
+def _check_json(text: str, source: str) -> None:
+    """Make sure that a text which begins as JSON is one JSON value after the other, to its end."""
+    at, decoder = 0, json.JSONDecoder()
+    try:
+        while rest := text[at:].lstrip():
+            at = len(text) - len(rest)
+            at = decoder.raw_decode(text, at)[1]
+    except (ValueError, RecursionError) as error:
+        reason = f"{source} is JSON that cannot be read, so nothing is deleted: {error}"
+        raise InputError.single("", reason) from error
+
+
+def _resources(text: str, source: str) -> list[Mapping[str, Any]]:
+    """Return the resources of a state, with those of operations that were under way.
+
+    Raises:
+        InputError: It is no state, or a part of one.
+    """
+    try:
+        exported = json.loads(text)
+        # A backend's own file has the same below `checkpoint`.
+        deployment = exported["deployment"] if "deployment" in exported else exported["checkpoint"]["latest"]
+        if exported.get("version", 3) not in _VERSIONS:
+            raise _unreadable(source, f"its version {exported.get('version')} is not known")
+        if deployment is None:
+            deployment = {"manifest": {}}
+        resources = deployment.get("resources") or []
+        if not resources and "manifest" not in deployment:
+            raise _unreadable(source, "it has neither resources nor a manifest")
+        pending = [one["resource"] for one in deployment.get("pending_operations") or []]
+        every = [*resources, *pending]
+        if not all(isinstance(one["urn"], str) and isinstance(one["type"], str) for one in every):
+            raise _unreadable(source, "a resource in it has no name")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _unreadable(source, f"it is no exported state ({type(error).__name__}: {error})") from error
+    return every
+
+
+def _texts(key: str, value: Any, source: str) -> Iterator[tuple[str, str]]:
+    """Yield every text in a stored value, each with the key that it stands under.
+
+    Raises:
+        InputError: One is encrypted, or was not known when the state was written.
+    """
+    if isinstance(value, str):
+        if _UNKNOWN in value:
+            raise _unreadable(source, "a value in it is not known yet: finish `pulumi up`, or `pulumi refresh` it")
+        yield key, value.replace("\\/", "/")
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(key, item, source)
+    elif isinstance(value, dict):
+        if value.get(_SIGNATURE) == _SECRET:
+            if "plaintext" not in value:
+                raise _unreadable(source, "values in it are encrypted")
+            yield from _texts(key, _plaintext(value["plaintext"], source), source)
+            return
+        for name, item in value.items():
+            if "/" in name:
+                yield key, name
+            yield from _texts(name, item, source)
+
+
+def _plaintext(text: Any, source: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError) as error:
+        raise _unreadable(source, "a secret in it is damaged") from error
+
+
+def _unreadable(source: str, reason: str) -> InputError:
+    return InputError.single(
+        "", f"the state {source} cannot be read, so nothing is deleted: {reason}; write it by {_EXPORT}"
+    )
