@@ -71,13 +71,13 @@ def joined(system: str, architecture: str, variant: str) -> str | None:
 
 def wrong_with(platform: str) -> str | None:
     """Return what is wrong with a platform and what to write instead, or None."""
-    if all(platform.split("/")) and normal(platform) in _all():
+    if all(platform.split("/")) and normal(platform) in all_platforms():
         return None
     return f'"{platform}" is not a platform; {_advice(platform)}'
 
 
 @cache
-def _all() -> tuple[str, ...]:
+def all_platforms() -> tuple[str, ...]:
     """Return every platform there is, in its one spelling, the usual ones first."""
     return tuple(dict.fromkeys(map(normal, _names())))
 
@@ -103,9 +103,9 @@ def _nearest(written: str) -> str:
     parts = [part for part in re.split(r"[^a-z0-9_.]+", written) if part]
     guesses = ("/".join(parts), "/".join(parts[:2]), "/".join(["linux", *parts]), "/".join([*parts, "amd64"]))
     for guess in (*guesses, "/".join(reversed(parts))):
-        if normal(guess) in _all():
+        if normal(guess) in all_platforms():
             return normal(guess)
-    spellings = dict.fromkeys(_all()) | dict.fromkeys(f"linux/{alias}" for alias in _ALIASES)
+    spellings = dict.fromkeys(all_platforms()) | dict.fromkeys(f"linux/{alias}" for alias in _ALIASES)
     for text, cutoff in ((written, 0.6), (f"linux/{written}", 0.8)):
         if close := get_close_matches(text, spellings, n=1, cutoff=cutoff):
             return normal(close[0])

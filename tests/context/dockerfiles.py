@@ -11,7 +11,18 @@ _SPOILS = (
     *("\\", "\\\\", "'", '"', "''", " ", "\t", "\f", "\r", "`", "$X", "${X:-s0}", "/", "*", "[^a]", "..", "--", "à"),
     *("\\\n", "\\\\\n", "\\ \n", "\n#x\n", " <<EOF ", "\u00a0", "\n\n"),
 )
-_FLAGS = ("--link", "--chmod=600", "--chown=1:1", "--exclude=*.x", "--link=false")
+_FLAGS = ("--link", "--chmod=600", "--chown=1:1", "--exclude=*.x", "--link=false", "--chown='1':\"1\"", '"--link"')
+_SET = (
+    "ARG V={}",
+    "ARG V",
+    "ENV V={}",
+    "ENV V {}",
+    'ENV U=d V="{}"',
+    "ARG V={} U=$V",
+    "ENV V=${{U:-{}}}",
+    "ARG TARGETARCH",
+)
+_USED = ("$V", "${V}", "${V:-a}", "${V:+d}/a", '"$V"', "$U", "./$V/", "d/$V", "$TARGETARCH", "${V}*")
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,10 @@ def _dockerfile(source: random.Random, files: Sequence[str]) -> tuple[str, list[
             lines.append(source.choice((f"ARG {name}", f"ARG {name}={value}", f'ARG {name}="{value}" Z=1')))
             if source.random() < 0.4:
                 build_args[name] = source.choice(("s0", "s1"))
+    if source.random() < 0.3:
+        lines.append(f"ARG V={source.choice(files)}")
+        if source.random() < 0.3:
+            build_args["V"] = source.choice(files)
     stages: list[str] = []
     for number in range(source.choice((1, 2, 2, 3, 4))):
         base = _base(source, stages)
@@ -96,7 +111,8 @@ def _base(source: random.Random, stages: Sequence[str]) -> str:
     if not stages or source.random() < 0.5:
         return "scratch"
     stage = source.choice(stages)
-    return source.choice((stage, stage, "$X", "${X}", f"${{X:-{stage}}}", f"${{Y:+{stage}}}", stage, stage))
+    computed = ("$X", "${X}", f"${{X:-{stage}}}", f"${{Y:+{stage}}}", f"${{TARGETVARIANT:-{stage}}}", "s$BUILDVARIANT")
+    return source.choice((*computed, *[stage] * 6))
 
 
 def _instruction(source: random.Random, files: Sequence[str], stages: Sequence[str]) -> str:
@@ -112,6 +128,9 @@ def _instruction(source: random.Random, files: Sequence[str], stages: Sequence[s
             "ENV P=C:\\\\",
             'CMD ["x"]',
             "ARG X=s1",
+            *(form.format(source.choice(files)) for form in _SET),
+            "ARG TARGETARCH",
+            f"ONBUILD COPY {copied} /t/",
             f"COPY <<EOF {copied} /h/\nCOPY b /\nEOF",
             "COPY <<-'E' /h\n\tx\n\tE",
         )
@@ -135,6 +154,8 @@ def _copy(source: random.Random, files: Sequence[str], stages: Sequence[str]) ->
 
 def _word(source: random.Random, files: Sequence[str]) -> str:
     """Return what a `COPY` could name: a path, some of it a wildcard, or another way to write it."""
+    if source.random() < 0.1:
+        return source.choice(_USED)
     parts = source.choice(files).split("/")
     parts = [_part(source, part) for part in parts[: source.randint(1, len(parts))]]
     if source.random() < 0.15:

@@ -1,10 +1,12 @@
 """`scope: dockerfile` counts what the Dockerfile can take, and nothing else (R9)."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from image_assets.context import ContextSpec, staged
+from image_assets.context.habits import PODMAN
 from tests.context.buildkit import BuildKit
 from tests.context.looking import counted, fingerprint_of
 
@@ -32,6 +34,7 @@ def files(spec: ContextSpec) -> set[str]:
 
 
 API = {"api/main.py", "api/lib/x.py"}
+WEB = {"web/index.js", "web/style.css", "go.mod"}
 JUDGED = {
     "a directory": ("COPY api /api/", API),
     "a file": ("COPY go.mod /", {"go.mod"}),
@@ -45,7 +48,6 @@ JUDGED = {
     "dots": ("COPY ./api/../shared/. /", {"shared/a"}),
     "above the root": ("COPY ../../shared /", {"shared/a"}),
     "quotes": ('COPY "shared" /', {"shared/a"}),
-    "everything": ("COPY . /", set(_FILES)),
     "nothing there": ("COPY none /", set()),
     "continued lines": ("COPY go.mod \\\n  # a comment\n\n  go.sum \\\n  /", {"go.mod", "go.sum"}),
     "a word continued": ("COPY sha\\\nred /", {"shared/a"}),
@@ -57,6 +59,24 @@ JUDGED = {
     "a mount of a cache": ("RUN --mount=type=cache,target=/x true\nCOPY shared /", {"shared/a"}),
     "a mount from elsewhere": ("RUN --mount=from=alpine,target=/x true\nCOPY shared /", {"shared/a"}),
     "no COPY": ("RUN true", set()),
+    "a mount of a path": ("RUN --mount=type=bind,source=go.mod,target=/x --mount=src=./web/,dst=/y true", WEB),
+    "a mount with quotes": ("RUN --mount=\"type=bind,source=go.mod,target=/x y\" --mount='src=web,dst=/y' true", WEB),
+    "quoted flags": ('COPY --chown="1:1" --chmod=\'644\' --exclude="x y" shared /', {"shared/a"}),
+    "an argument": ("ARG D=api\nCOPY $D /", API),
+    "an argument of an argument": ("ARG A=ap B=${A}i\nCOPY ./${B}/ /", API),
+    "an argument in quotes": ('ARG D="api"\nCOPY "${D}" /', API),
+    "an argument in the JSON form": ('ARG D=api\nCOPY ["$D", "/"]', API),
+    "an environment variable": ("ENV A=x D=api\nCOPY $D /", API),
+    "an old form of ENV": ("ENV D api\nCOPY $D /", API),
+    "ENV sees what was before it": ("ENV D=api\nENV D=web E=$D\nCOPY $E /", API),
+    "a default": ("ARG D=\nCOPY ${D:-api} /", API),
+    "a mount of an argument": ("ARG D=api\nRUN --mount=source=$D,target=/x true", API),
+    "a wildcard in an argument": ("ARG D=*.py\nCOPY api/$D /", {"api/main.py"}),
+    "a URL in an argument": ("ARG U=https://example.com/x\nADD $U/y /\nCOPY shared /", {"shared/a"}),
+    "ONBUILD of the last stage": ("ONBUILD COPY . /\nCOPY shared /", {"shared/a"}),
+    "ONBUILD of a base": ("COPY shared /\nONBUILD COPY go.mod /\nFROM s\nFROM s", {"shared/a", "go.mod"}),
+    "a stage that is not needed": ("ONBUILD COPY <<X /\nCOPY $X /\nFROM scratch\nCOPY shared /", {"shared/a"}),
+    "variables of the base": ("ARG A=api\nENV E=shared\nFROM s\nCOPY $A $E /", {"shared/a", *API}),
     "other instructions": ('ENV A=$B\nWORKDIR $X\nLABEL a=b\nCMD ["x"]\nCOPY shared $DESTINATION', {"shared/a"}),
 }
 
@@ -64,18 +84,24 @@ JUDGED = {
 @pytest.mark.parametrize("what", JUDGED)
 def test_only_what_can_be_copied_counts(monorepo: Path, what: str) -> None:
     text, expected = JUDGED[what]
-    spec = scoped(monorepo, f"FROM scratch\n{text}\n")
+    spec = scoped(monorepo, f"FROM scratch AS s\n{text}\n")
     assert fingerprint_of(spec).notices == ()
     assert files(spec) == expected
 
 
 UNJUDGED = {
-    "a computed path": ("FROM scratch\nARG X=api\nCOPY $X /\n", "line 3"),
-    "ADD of a computed path": ("FROM scratch\nADD ${X}/a /\n", "computed"),
-    "a mount of the context": ("FROM scratch\nRUN --mount=type=bind,target=/x true\n", "line 2"),
-    "a mount without a type": ("FROM scratch\nRUN --mount=target=/x true\n", "all of the context"),
+    "an undeclared variable": ("FROM scratch\nCOPY $X /\n", "line 2"),
+    "ADD of an undeclared variable": ("FROM scratch\nADD ${X}/a /\n", "not known before the build"),
+    "an argument without a value": ("FROM example.com/x\nARG X\nCOPY ${X:-api} /\n", "line 3"),
+    "an argument beside an environment variable": ("FROM scratch\nENV X=api\nARG X=web\nCOPY $X /\n", "line 4"),
+    "an argument that is not plain": ("FROM scratch\nARG X=a\\ b Y=api\nCOPY $Y /\n", "line 3"),
+    "an automatic argument with a value": ("FROM scratch\nARG TARGETARCH=x\nCOPY $TARGETARCH /\n", "line 3"),
+    "what a client may set": ("FROM scratch\nARG HTTP_PROXY=api\nCOPY $HTTP_PROXY /\n", "line 3"),
+    "a mount of a pattern": ("FROM scratch\nRUN --mount=source=*.md,target=/x true\n", "line 2 (RUN): --mount=source"),
+    "a mount of a type": ("FROM scratch\nARG T=bind\nRUN --mount=type=$T,target=/x cat TOKEN\n", "--mount=type=$T"),
+    "a flag with an open quote": ('FROM scratch\nCOPY --chown="1 api /\n', "open quote"),
     "a foreign syntax": ("# syntax=example.com/other:1\nFROM scratch\n", "example.com/other:1"),
-    "ONBUILD": ("FROM scratch\nONBUILD COPY a /\n", "ONBUILD"),
+    "ONBUILD of one of two stages": ("FROM a AS b\nONBUILD COPY a /\nFROM c AS b\nFROM b\n", "ONBUILD"),
     "an unknown instruction": ("FROM scratch\nINCLUDE+ x\n", "not known"),
     "an unknown flag": ("FROM scratch\nCOPY --new a /\n", "--new"),
     "a computed stage": ("FROM scratch AS a\nFROM $BASE\n", "$BASE"),
@@ -99,6 +125,67 @@ def test_what_cannot_be_judged_falls_back_to_all_with_a_notice(monorepo: Path, w
     (notice,) = fingerprint_of(spec).notices
     assert "scope: dockerfile" in notice
     assert reason in notice
+    assert "TOKEN" not in notice
+
+
+WHOLE = {
+    "COPY": ("FROM scratch\nCOPY . /\n", "line 2 copies the whole context"),
+    "ADD": ("FROM scratch\nADD ./ /\n", "line 2 copies the whole context"),
+    "a mount": ("FROM scratch\nRUN --mount=type=bind,target=/x true\n", "line 2 mounts the whole context"),
+    "a mount without a type": ("FROM scratch\nRUN --mount=target=/x true\n", "line 2 mounts the whole context"),
+    "beside what is not understood": ("FROM scratch\nCOPY $X /\nCOPY . /\n", "line 3 copies the whole context"),
+    "beside a link": ("FROM scratch\nCOPY link /\nCOPY . /\n", "line 3 copies the whole context"),
+    "an empty argument": ("FROM scratch\nARG X=\nCOPY $X /\n", "line 3 copies the whole context"),
+}
+
+
+@pytest.mark.parametrize("what", WHOLE)
+def test_a_dockerfile_that_takes_all_is_told_so_without_a_warning(monorepo: Path, what: str) -> None:
+    (monorepo / "link").symlink_to("api/lib")
+    text, remark = WHOLE[what]
+    spec = scoped(monorepo, text)
+    assert files(spec) == {*_FILES, "link"}
+    found = fingerprint_of(spec)
+    assert found.notices == ()
+    assert found.remarks == (f"`scope: dockerfile` narrows nothing: {remark}",)
+
+
+PLATFORMS = {
+    "an architecture": ("ARG TARGETARCH\nCOPY bin/$TARGETARCH /", {"amd64", "arm"}),
+    "a platform": ("ARG TARGETPLATFORM\nCOPY ${TARGETPLATFORM} /", {"linux/amd64", "linux/arm/v7"}),
+    "a variant": ("ARG TARGETOS TARGETARCH TARGETVARIANT\nCOPY $TARGETOS/$TARGETARCH/$TARGETVARIANT /", {"linux"}),
+    "the builder's": ("ARG BUILDARCH\nCOPY bin/$BUILDARCH /", {"amd64", "arm", "arm64"}),
+    "a stage": (
+        "FROM scratch AS a-arm\nCOPY one /\nFROM scratch AS a-386\nCOPY two /\nFROM a-$TARGETARCH",
+        {"one"},
+    ),
+    "the builder's stage": ("FROM scratch AS for-arm\nCOPY one /\nFROM for-$BUILDARCH", {"one"}),
+}
+
+
+@pytest.mark.parametrize("what", PLATFORMS)
+def test_what_any_of_the_platforms_takes_counts(root: Path, what: str) -> None:
+    below = {"bin/amd64", "bin/arm", "bin/arm64", "linux/amd64/x", "linux/arm/v7", "one", "two"}
+    for path in below:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(path)
+    text, taken = PLATFORMS[what]
+    spec = replace(scoped(root, f"FROM scratch\n{text}\n"), platforms=("linux/amd64", "linux/arm/v7"))
+    whole = {path for path in below if any(f"/{path}/".startswith((f"/{one}/", f"/bin/{one}/")) for one in taken)}
+    assert files(spec) == whole
+    unknown = files(replace(spec, build_flags=("--platform=linux/s390x",)))
+    assert unknown in (below, whole if "BUILD" in text else below)
+
+
+def test_podman_may_resolve_variables_in_its_own_way(monorepo: Path) -> None:
+    spec = scoped(monorepo, "FROM scratch\nARG D=api\nCOPY $D /\n")
+    assert files(replace(spec, habits=PODMAN)) == set(_FILES)
+
+
+def test_a_named_context_may_take_the_place_of_a_stage_with_other_variables(monorepo: Path) -> None:
+    spec = scoped(monorepo, "FROM scratch AS s\nARG D=api\nFROM s\nCOPY $D /\n")
+    assert files(spec) == API
+    assert files(replace(spec, named_contexts=("s",))) == set(_FILES)
 
 
 STAGES = """\

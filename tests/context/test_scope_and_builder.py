@@ -1,5 +1,6 @@
 """`scope: dockerfile` misses nothing: a build of what counts alone is the build of the whole context."""
 
+import shutil
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from image_assets.task import Task
 from tests.context.buildkit import BuildFailedError, BuildKit, Entry
 from tests.context.dockerfiles import DockerfileCase, make_dockerfile_case
 from tests.context.looking import counted
+from tests.support.contexts import busybox
 
 _FILES = ("a", "b", "ab", "d/f", "d/x/y/z", "r.git/x", ".git/HEAD", "x.git#y", "git@host", "<<<x", "HTTP:/h/x")
 _S = "FROM scratch\n"
@@ -60,6 +62,17 @@ MISSED: dict[str, tuple[str, set[str]]] = {
         "FROM scratch AS u\nRUN echo 'see <<EOF'\nFROM scratch\nCOPY a /o/\nCOPY <<EOF /b\nEOF",
         {"a"},
     ),
+    "an argument without a value in a stage": ("ARG D\n" + _S + "ENV D=a\nARG D\nCOPY $D /o/", {"a"}),
+    "a global argument": ("ARG D=a\n" + _S + "ENV D=b\nARG D\nCOPY $D /o/", {"a"}),
+    "an argument before an environment variable": (_S + "ARG D=b\nENV D=a\nCOPY $D /o/", {"a"}),
+    "an argument after an environment variable": (_S + "ENV D=b\nARG D=a\nCOPY $D /o/", {"a"}),
+    "the base's argument": ("FROM scratch AS s\nARG D=a\nFROM s\nCOPY $D /o/", {"a"}),
+    "the base's variable": ("FROM scratch AS s\nENV D=a\nFROM s\nARG D=b\nCOPY $D /o/", {"a"}),
+    "a dollar sign that is meant": (_S + "ENV D='$a'\nCOPY $D* /o/", {"a"}),
+    "an empty argument": (_S + "ARG D=\nCOPY ${D}a ${D:+b} /o/", {"a", "b"}),
+    "a trigger": ("FROM scratch AS s\nONBUILD COPY a /o/\nFROM s", {"a"}),
+    "a trigger with a variable": ("FROM scratch AS s\nARG D=a\nONBUILD COPY $D /o/\nFROM s\nARG D=b", {"a"}),
+    "a quoted flag": (_TWO + _S + "COPY --from='' --chown=\"1\":'1' a /o/", {"a"}),
     "a file that looks like a here-string": (_S + "COPY <<<x /o/", {"<<<x"}),
     "a file that looks like a heredoc in JSON": (_S + 'COPY ["<<<x", "/o/"]', {"<<<x"}),
 }
@@ -85,6 +98,40 @@ def test_what_was_once_missed_counts(buildkit: BuildKit, odd: Path, what: str) -
 
 
 MOUNTS = ("type=BIND", "type=$T", "type=b\\ind", "type=bind,from=", 'type=cache,target="/x y",type=bind', '"type=bind"')
+MOUNTED = {
+    "a file": ("source=a", {"a"}),
+    "a directory": ("type=bind,src=d/x", {"d/x/y/z"}),
+    "through dots": ("source=/d/../b", {"b"}),
+    "by an argument": ("source=${D}f", {"d/f"}),
+    "quoted": ("\"source=ab\",'readonly'", {"ab"}),
+    "the last source": ("source=a,src=b", {"b"}),
+}
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """Return a directory with a program that runs in an empty image."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    shutil.copy(busybox(), folder / "bb")
+    return folder
+
+
+@pytest.mark.parametrize("what", MOUNTED)
+def test_what_is_mounted_counts_and_is_all_that_the_step_needs(
+    buildkit: BuildKit, odd: Path, tools: Path, what: str
+) -> None:
+    mount, expected = MOUNTED[what]
+    run = f'RUN --mount={mount},target=/m ["/bb", "cp", "-r", "/m", "/o"]'
+    dockerfile = odd.parent / "Dockerfile"
+    dockerfile.write_text(f"{_S}ARG D=d/\nCOPY --from=tools bb /\n{run}\n")
+    spec = ContextSpec(odd, dockerfile, scope="dockerfile", named_contexts=("tools",))
+    assert {path for path in counted(spec) if not path.endswith("/")} == expected
+    part = odd.parent / "part"
+    with Places() as places:
+        fill(part, select(spec).tree(places, Task()).listings())
+    options = (f"--build-context=tools={tools}",)
+    assert buildkit.receive(part, dockerfile, options) == buildkit.receive(odd, dockerfile, options)
 
 
 @pytest.mark.parametrize("mount", MOUNTS)
@@ -122,7 +169,7 @@ def _outcome(buildkit: BuildKit, directory: Path, dockerfile: Path, case: Docker
     target = [] if case.target is None else [f"--target={case.target}"]
     args = [f"--build-arg={name}={value}" for name, value in case.build_args.items()]
     try:
-        return buildkit.receive(directory, dockerfile, (*target, *args))
+        return buildkit.receive(directory, dockerfile, ("--platform=linux/amd64", *target, *args))
     except BuildFailedError:
         return None
 
@@ -132,7 +179,14 @@ def _difference(buildkit: BuildKit, case: DockerfileCase, folder: Path) -> str |
     root = case.build(folder / "whole")
     dockerfile = folder / "Dockerfile"
     dockerfile.write_bytes(case.dockerfile.encode())
-    spec = ContextSpec(root, dockerfile, scope="dockerfile", target=case.target, build_args=case.build_args)
+    spec = ContextSpec(
+        root,
+        dockerfile,
+        scope="dockerfile",
+        target=case.target,
+        build_args=case.build_args,
+        platforms=("linux/amd64",),
+    )
     with Places() as places:
         fill(folder / "part", select(spec).tree(places, Task()).listings())
     # Nothing can be ignored but what has been left out already.

@@ -34,6 +34,8 @@ def command(given: Inputs, *, rows: bool, as_json: bool) -> None:
     read = taken.fingerprint
     for notice in read.notices:
         click.echo(f"warning: {notice}", err=True)
+    for remark in read.remarks:
+        click.echo(remark, err=True)
     facts = {
         "tag": read.digest[:TAG_DIGITS],
         "assetHash": read.digest,

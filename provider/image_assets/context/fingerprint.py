@@ -64,6 +64,7 @@ class Fingerprint:
         bytes: Their sizes together.
         seconds: How long it took.
         notices: What the user should know, as warnings.
+        remarks: What the user may want to know.
     """
 
     digest: str
@@ -72,6 +73,7 @@ class Fingerprint:
     bytes: int
     seconds: float
     notices: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class _Part:
     records: Sequence[bytes]
     reading: Reading
     notices: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 def fingerprint(
@@ -115,6 +118,7 @@ def fingerprint(
         bytes=sum(part.reading.size for part in parts),
         seconds=time.perf_counter() - begun,
         notices=tuple(notice for part in parts for notice in part.notices),
+        remarks=tuple(remark for part in parts for remark in part.remarks),
     )
 
 
@@ -140,6 +144,7 @@ def _part(name: str, spec: ContextSpec, read: Callable[[Selection], Reading], li
             *emptied_files(reading.emptied),
             *changing_directories(name, reading.directories, records),
         ),
+        selection.scope.remarks,
     )
 
 

@@ -24,10 +24,12 @@ class ContextSpec:
         exclude: Patterns that follow those of the ignore file.
         follow_symlinks: Which links stand for what they lead to; the others are links in the image too.
         count_dockerfile: Whether the Dockerfile's content counts even where it is no entry of the context.
-        scope: `dockerfile` narrows the entries to what the Dockerfile's `COPY` and `ADD` can take.
+        scope: `dockerfile` narrows the entries to what the Dockerfile's `COPY`, `ADD` and mounts can take.
         target: The stage that is built; matters to `scope` only.
         build_args: Values of the Dockerfile's `ARG`s; matter to `scope` only.
         build_flags: Further flags of the build; matter to `scope` only.
+        platforms: What is built for, in their one spelling; matter to `scope` only.
+        named_contexts: The names of the other contexts; matter to `scope` only.
     """
 
     root: Path
@@ -41,3 +43,5 @@ class ContextSpec:
     target: str | None = None
     build_args: Mapping[str, str] = field(default_factory=dict)
     build_flags: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    named_contexts: tuple[str, ...] = ()

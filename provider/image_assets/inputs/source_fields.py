@@ -137,9 +137,9 @@ BUILD_FIELDS = (
         "scope",
         Text(SCOPE),
         "`context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's "
-        "COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that "
-        "cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an "
-        "ONBUILD of a base image is not seen.",
+        "COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and "
+        "the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), "
+        "everything counts and a warning says why; an ONBUILD of a base image is not seen.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
     ),

@@ -44,6 +44,8 @@ class Taken:
         task.debug(f"fingerprint {read.digest}: {read.files:,} files, {read.bytes:,} bytes, {read.seconds:.2f} s")
         for notice in read.notices:
             task.warn(notice)
+        for remark in read.remarks:
+            task.info(remark)
 
 
 class Fingerprints:

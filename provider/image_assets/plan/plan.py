@@ -17,7 +17,7 @@ from image_assets.inputs.types import join, parts
 #: The options that may count; some have parts that count as text beside those that count by their content.
 OPTION_FIELDS = tuple(row for row in SOURCE_FIELDS if row.counts is Counts.OPTION or row.parts)
 #: What decides which stages and paths the Dockerfile uses, whether it counts by itself or not.
-STAGES = ("target", "buildArgs", "buildFlags")
+STAGES = ("target", "buildArgs", "buildFlags", "platform", "platforms", "buildContexts")
 ROWS = {row.name: row for row in IMAGE_FIELDS}
 
 
@@ -115,6 +115,8 @@ def main_context(inputs: Inputs, settings: Settings) -> ContextSpec:
         target=inputs.target,
         build_args=inputs.build_args,
         build_flags=inputs.build_flags,
+        platforms=platforms_of(inputs, settings),
+        named_contexts=tuple(sorted(inputs.build_contexts)),
     )
 
 

@@ -1,8 +1,9 @@
 """`scope: dockerfile`: of the entries that reach the builder, only those that the Dockerfile can take count (R9).
 
-The judgement errs on the wide side: a wildcard takes all names it could match, `--exclude` takes nothing away. A
-Dockerfile is read only as far as it is plain; where quotes, escapes or variables could change what it means, the whole
-context counts, and a notice says why. One thing cannot be seen here: an `ONBUILD COPY` inside a base image that lies in
+The judgement errs on the wide side: a wildcard takes all names it could match, `--exclude` takes nothing away, and what
+is built for several platforms, or on a builder of unknown platform, takes what any of them does. A Dockerfile is read
+only as far as it is plain; where escapes or values that are not known could change what it means, the whole context
+counts, and a notice says why. One thing cannot be seen here: an `ONBUILD COPY` inside a base image that lies in
 a registry.
 """
 

@@ -66,5 +66,5 @@ def parse(content: bytes) -> Iterator[Instruction]:
                 for heredoc in heredocs(text):
                     lines.skip(heredoc)
         except UnjudgeableError as fault:
-            raise UnjudgeableError(f"line {number} ({text}): {fault}") from fault
+            raise UnjudgeableError(f"line {number} ({instruction.name}): {fault}") from fault
         yield instruction

@@ -4,20 +4,26 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from image_assets.context.dockerfile_content import read_dockerfile
-from image_assets.context.scope.instructions import parse
-from image_assets.context.scope.stages import copied_paths
+from image_assets.context.habits import PODMAN
+from image_assets.context.scope.instructions import Instruction, parse
+from image_assets.context.scope.stages import Invocation, Source, Taken, taken_paths
 from image_assets.context.scope.words import UnjudgeableError
 from image_assets.context.spec import ContextSpec
+from image_assets.platforms import all_platforms
 
 _SYNTAX_ARG = "BUILDKIT_SYNTAX"
 """A build argument that asks for another language, as `# syntax` does."""
 _WILD = frozenset("*?[")
 _PLAIN_CLASS = re.compile(r"\[\w+(?:-\w+)*\]", re.ASCII)
 _DECISIVE_FLAG = re.compile("--(target|build-arg|build-context|file)(=|$)|-[A-Za-z]*f")
+_PLATFORM_FLAG = re.compile("--platform(=|$)")
+_OF_BUILDER = re.compile(r"\$\{?BUILD")
+_PLATFORM_OF_FROM = re.compile(r"--platform=\S*")
 
 
 @dataclass(frozen=True)
@@ -26,11 +32,13 @@ class Scope:
 
     Attributes:
         paths: Files and directories from the root, the latter with all inside; None for the whole context.
-        notices: Why it is the whole context.
+        notices: Why it is the whole context, although it may be less.
+        remarks: Why it is the whole context, and no less.
     """
 
     paths: frozenset[str] | None = None
     notices: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def judge_scope(spec: ContextSpec, root: str) -> Scope:
@@ -43,11 +51,26 @@ def judge_scope(spec: ContextSpec, root: str) -> Scope:
         return Scope()
     try:
         _check_options(spec)
-        sources = copied_paths(parse(read_dockerfile(spec.dockerfile)), spec.target, spec.build_args)
-        paths = frozenset(path for source in sources for path in _found(root, source))
+        instructions = list(parse(read_dockerfile(spec.dockerfile)))
+        taken = [taken_paths(instructions, invocation) for invocation in _invocations(spec, instructions)]
+        return _scope(taken, root)
     except UnjudgeableError as fault:
         return Scope(notices=(f"`scope: dockerfile` does not work for {spec.dockerfile.name}, all counts: {fault}",))
-    return Scope() if "" in paths else Scope(paths)
+
+
+def _scope(taken: Sequence[Taken], root: str) -> Scope:
+    """Join what builds for several platforms take.
+
+    Raises:
+        UnjudgeableError: It may be more than is known.
+    """
+    sources = dict.fromkeys(source for one in taken for source in one.sources)
+    whole = min(((source.line, source.verb) for source in sources if not _cleaned(source.path)), default=None)
+    if whole:
+        return Scope(remarks=(f"`scope: dockerfile` narrows nothing: line {whole[0]} {whole[1]} the whole context",))
+    if fault := next((fault for one in taken for fault in one.faults), None):
+        raise UnjudgeableError(fault)
+    return Scope(frozenset(path for source in sources for path in _found(root, source)))
 
 
 def _check_options(spec: ContextSpec) -> None:
@@ -59,15 +82,50 @@ def _check_options(spec: ContextSpec) -> None:
         raise UnjudgeableError(f"{flag.partition('=')[0]} among the `buildFlags` can change what is copied")
 
 
-def _found(root: str, source: str) -> Iterator[str]:
+def _invocations(spec: ContextSpec, instructions: Iterable[Instruction]) -> Iterator[Invocation]:
+    """Yield what each build gives to the Dockerfile: one for a platform, and for each that the builder may have."""
+    is_buildkit = spec.habits != PODMAN
+    is_told = is_buildkit and not any(map(_PLATFORM_FLAG.match, spec.build_flags))
+    targets = (spec.platforms if is_told else ()) or (None,)
+    builders = all_platforms() if is_buildkit and any(map(_asks_for_builder, instructions)) else (None,)
+    for platform, builder in product(targets, builders):
+        yield Invocation(
+            target=spec.target,
+            build_args=spec.build_args,
+            platform=platform,
+            build_platform=builder,
+            contexts=frozenset(name.lower() for name in spec.named_contexts),
+            follows_variables=is_buildkit,
+        )
+
+
+def _asks_for_builder(instruction: Instruction) -> bool:
+    """Say whether what an instruction takes may depend on the builder's own platform."""
+    text = _PLATFORM_OF_FROM.sub("", instruction.rest) if instruction.name == "FROM" else instruction.rest
+    return bool(_OF_BUILDER.search(text))
+
+
+def _cleaned(source: str) -> str:
+    """Return a source's path from the root; empty for the root itself."""
+    return posixpath.normpath("/" + source).strip("/")
+
+
+def _found(root: str, source: Source) -> Iterable[str]:
     """Return the paths that a source leads to; none if there is no such file, which is the builder's to say."""
-    cleaned = posixpath.normpath("/" + source).strip("/")
-    if "**" in cleaned:
-        raise UnjudgeableError(f"** in {source} is not followed")
     found = [""]
-    for part in cleaned.split("/") if cleaned else ():
-        found = [path for parent in found for path in _children(root, parent, part)]
-    yield from found
+    try:
+        for part in _parts(source.path):
+            found = [path for parent in found for path in _children(root, parent, part)]
+    except UnjudgeableError as fault:
+        raise UnjudgeableError(f"line {source.line}: {fault}") from fault
+    return found
+
+
+def _parts(path: str) -> Sequence[str]:
+    cleaned = _cleaned(path)
+    if "**" in cleaned:
+        raise UnjudgeableError(f"** in {path} is not followed")
+    return cleaned.split("/")
 
 
 def _children(root: str, parent: str, part: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which stages of a Dockerfile a target needs, and which paths of the context these copy."""
+"""Which stages of a Dockerfile a target needs, and which paths of the context these take."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,34 +6,70 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from image_assets.context.scope.instructions import Instruction
-from image_assets.context.scope.variables import Variables, without_variables
-from image_assets.context.scope.words import UnjudgeableError, is_heredoc, plain
+from image_assets.context.scope.mounts import FLAG, mounted
+from image_assets.context.scope.variables import Variables, automatic, without_variables
+from image_assets.context.scope.words import UnjudgeableError, is_heredoc
 
 _COPY_FLAGS: Final = frozenset(
     ("from", "chown", "chmod", "link", "parents", "exclude", "keep-git-dir", "checksum", "unpack")
 )
 _REMOTE: Final = ("http://", "https://")
-_MOUNTS_OF_NO_CONTEXT: Final = frozenset(("cache", "tmpfs", "secret", "ssh"))
 _PLAIN_NAME = re.compile(r"[\w.:/@-]+", re.ASCII)
 _NO_IMAGE: Final = "scratch"
 _IMAGE_ONLY: Final = frozenset(":/@")
 """A stage's name has none of these, so a `FROM` with one names an image, whatever its variables are."""
 _OTHERS: Final = frozenset(
-    (
-        "CMD",
-        "ENV",
-        "ENTRYPOINT",
-        "EXPOSE",
-        "HEALTHCHECK",
-        "LABEL",
-        "MAINTAINER",
-        "SHELL",
-        "STOPSIGNAL",
-        "USER",
-        "VOLUME",
-        "WORKDIR",
-    )
-)
+    ("CMD", "ENTRYPOINT", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "SHELL", "STOPSIGNAL", "USER", "VOLUME")
+) | {"WORKDIR"}
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What a build gives to a Dockerfile.
+
+    Attributes:
+        target: The stage that is built; None for the last.
+        build_args: Values that come from outside, and win.
+        platform: The platform that is built for; None if it is not known.
+        build_platform: The builder's own; None if it is not known.
+        contexts: The names of named contexts: each takes the place of a stage or image of its name.
+        follows_variables: Whether the program that builds is known to resolve variables as BuildKit does.
+    """
+
+    target: str | None = None
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    platform: str | None = None
+    build_platform: str | None = None
+    contexts: frozenset[str] = frozenset()
+    follows_variables: bool = True
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an instruction takes from the context.
+
+    Attributes:
+        line: Where the instruction starts, from 1.
+        verb: What it does with it: copies or mounts.
+        path: A path, or a pattern of paths.
+    """
+
+    line: int
+    verb: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What the stages that a target needs take.
+
+    Attributes:
+        sources: Paths, in the order of the file.
+        faults: Why it may be more, in the order of the file.
+    """
+
+    sources: tuple[Source, ...]
+    faults: tuple[str, ...]
 
 
 @dataclass
@@ -42,17 +78,21 @@ class _Stage:
 
     base: str
     name: str
+    variables: Variables
     needs: set[str] = field(default_factory=set)
-    sources: list[str] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    triggers: list[Instruction] = field(default_factory=list)
 
 
-def copied_paths(instructions: Iterable[Instruction], target: str | None, build_args: Mapping[str, str]) -> list[str]:
-    """Return the `COPY` and `ADD` sources in the main context of the stages that the target needs.
+def taken_paths(instructions: Iterable[Instruction], invocation: Invocation) -> Taken:
+    """Return what `COPY`, `ADD` and mounts take from the main context in the stages that the target needs.
 
     Raises:
-        UnjudgeableError: They cannot be told without building.
+        UnjudgeableError: Which stages these are cannot be told.
     """
-    stages = _Stages(build_args).read(instructions)
+    stages = _Stages(invocation).read(instructions)
+    target = invocation.target
     pending = _named(stages, target.lower()) if target is not None else [*range(len(stages))][-1:]
     if not pending:
         raise UnjudgeableError(f"it has no stage {target}" if stages else "it has no FROM")
@@ -63,7 +103,11 @@ def copied_paths(instructions: Iterable[Instruction], target: str | None, build_
             needed.add(index)
             stage = stages[index]
             pending.extend(found for name in (stage.base, *stage.needs) for found in _named(stages, name))
-    return [source for index in sorted(needed) for source in stages[index].sources]
+    found = [stages[index] for index in sorted(needed)]
+    return Taken(
+        tuple(source for stage in found for source in stage.sources),
+        tuple(fault for stage in found for fault in stage.faults),
+    )
 
 
 def _named(stages: Sequence[_Stage], name: str) -> list[int]:
@@ -74,12 +118,14 @@ def _named(stages: Sequence[_Stage], name: str) -> list[int]:
 class _Stages:
     """Reads instructions into stages."""
 
-    def __init__(self, build_args: Mapping[str, str]) -> None:
-        self._variables = Variables(build_args)
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+        given = automatic(invocation.platform, invocation.build_platform)
+        self._variables = Variables.before_stages(invocation.build_args, given)
         self._stages: list[_Stage] = []
         self._readers = {
-            "FROM": self._from,
             "ARG": self._arg,
+            "ENV": self._env,
             "COPY": self._copy,
             "ADD": self._copy,
             "RUN": self._run,
@@ -88,31 +134,64 @@ class _Stages:
 
     def read(self, instructions: Iterable[Instruction]) -> list[_Stage]:
         for instruction in instructions:
-            if instruction.name in _OTHERS:
-                continue
-            try:
-                self._readers.get(instruction.name, self._unknown)(instruction)
-            except UnjudgeableError as fault:
-                where = f"line {instruction.line} ({instruction.name} {instruction.rest})"
-                raise UnjudgeableError(f"{where}: {fault}") from fault
+            if instruction.name == "FROM":
+                self._from(instruction)
+            elif instruction.name not in _OTHERS:
+                self._read(instruction)
         return self._stages
 
+    def _read(self, instruction: Instruction) -> None:
+        """Read one instruction: what is wrong with it matters only if its stage is needed."""
+        try:
+            self._readers.get(instruction.name, self._unknown)(instruction)
+        except UnjudgeableError as fault:
+            text = f"line {instruction.line} ({instruction.name}): {fault}"
+            if not self._stages:
+                raise UnjudgeableError(text) from fault
+            self._stages[-1].faults.append(text)
+
     def _from(self, instruction: Instruction) -> None:
-        base, *others = instruction.arguments or [""]
+        where = f"line {instruction.line} (FROM)"
+        try:
+            base, *others = instruction.arguments or [""]
+        except UnjudgeableError as fault:
+            raise UnjudgeableError(f"{where}: {fault}") from fault
         name = others[1].lower() if len(others) > 1 and others[0].lower() == "as" else ""
         if name == _NO_IMAGE:
             # A mount without `from` starts from it.
-            raise UnjudgeableError(f"a stage has the name {_NO_IMAGE}")
-        self._stages.append(_Stage(self._base(base).lower(), name))
+            raise UnjudgeableError(f"{where}: a stage has the name {_NO_IMAGE}")
+        stage = _Stage("", name, self._variables.stage())
+        try:
+            stage.base = self._base(base).lower()
+        except UnjudgeableError as fault:
+            stage.faults.append(f"{where}: {fault}")
+        triggers = self._inherit(stage, where)
+        self._stages.append(stage)
+        for trigger in triggers:
+            self._read(trigger)
 
     def _base(self, word: str) -> str:
         """Return the stage or image that a `FROM` starts with."""
         literal = without_variables(word)
         return word if "$" not in literal and _IMAGE_ONLY & set(literal) else self._variables.expand(word)
 
+    def _inherit(self, stage: _Stage, where: str) -> Sequence[Instruction]:
+        """Start a stage with what its base has set; return what the base has for it to do first."""
+        bases = [self._stages[index] for index in _named(self._stages, stage.base)]
+        if len(bases) == 1 and bases[0].name == stage.base and stage.base not in self._invocation.contexts:
+            stage.variables = bases[0].variables.copy()
+            return bases[0].triggers
+        if bases or not self._invocation.follows_variables:
+            stage.variables.are_plain = False
+        if any(base.triggers for base in bases):
+            stage.faults.append(f"{where}: which stage's ONBUILD it triggers is not followed")
+        return ()
+
     def _arg(self, instruction: Instruction) -> None:
-        if not self._stages:
-            self._variables.declare(instruction.rest)
+        (self._stages[-1].variables if self._stages else self._variables).declare(instruction.rest)
+
+    def _env(self, instruction: Instruction) -> None:
+        self._stage().variables.set(instruction.rest)
 
     def _copy(self, instruction: Instruction) -> None:
         stage = self._stage()
@@ -122,27 +201,36 @@ class _Stages:
         if flags.get("from"):
             stage.needs.add(_stage_name(flags["from"]))
             return
+        is_add = instruction.name == "ADD"
         for source in instruction.arguments[:-1]:
-            if instruction.items is None and is_heredoc(source):
-                continue
             # Other addresses can stay: there is no directory `git:` or `git@host:` in a context.
-            if instruction.name != "ADD" or not source.startswith(_REMOTE):
-                stage.sources.append(plain(source))
+            if (instruction.items is None and is_heredoc(source)) or (is_add and source.startswith(_REMOTE)):
+                continue
+            path = stage.variables.path(source)
+            if not (is_add and path.startswith(_REMOTE)):
+                stage.sources.append(Source(instruction.line, "copies", path))
 
     def _run(self, instruction: Instruction) -> None:
+        stage = self._stage()
         for mount in (value for name, value in instruction.flags if name == "mount"):
-            fields = (part.partition("=") for part in mount.split(","))
-            options = {key.lower(): value for key, _, value in fields}
-            if options.get("from"):
-                self._stage().needs.add(_stage_name(options["from"]))
-            elif options.get("type", "bind").lower() not in _MOUNTS_OF_NO_CONTEXT:
-                raise UnjudgeableError("it can read all of the context")
+            try:
+                from_, path = mounted(mount, stage.variables)
+            except UnjudgeableError as fault:
+                raise UnjudgeableError(f"{FLAG}{mount}: {fault}") from fault
+            if from_:
+                stage.needs.add(_stage_name(from_))
+            elif path is not None:
+                stage.sources.append(Source(instruction.line, "mounts", path))
+
+    def _onbuild(self, instruction: Instruction) -> None:
+        # It does nothing here, but in the stages that start from this one.
+        name, _, rest = instruction.rest.partition(" ")
+        if "<<" in rest:
+            raise UnjudgeableError("a heredoc that it may trigger is not followed")
+        self._stage().triggers.append(Instruction(instruction.line, name.upper(), rest.strip()))
 
     def _unknown(self, _: Instruction) -> None:
         raise UnjudgeableError("this instruction is not known here")
-
-    def _onbuild(self, _: Instruction) -> None:
-        raise UnjudgeableError("what it triggers is not followed")
 
     def _stage(self) -> _Stage:
         if not self._stages:

@@ -10,7 +10,8 @@ from typing import Final
 
 _BLANK: Final = "[\t\v\f\r ]"
 _BLANKS = re.compile(f"{_BLANK}+")
-_FLAG = re.compile(f"--[^\t\v\f\r ]*(?={_BLANK}|$)")
+_FLAG = re.compile(f"""--(?:[^\t\v\f\r "']|"[^"]*"|'[^']*')*(?={_BLANK}|$)""")
+_FLAG_QUOTES = re.compile(r""""([^"]*)"|'([^']*)'""")
 MARKS: Final = frozenset("\"'\\`")
 """Quotes, and both characters that can be the escape."""
 _QUOTED = re.compile(r"""(["'])([^"'\\`$]*)\1""")
@@ -30,18 +31,20 @@ def split_words(text: str) -> list[str]:
 
 
 def split_flags(text: str) -> tuple[list[tuple[str, str]], str]:
-    """Return the `--name=value` words in front, the value empty if there is none, and the rest.
+    """Return the `--name=value` words in front, without quotes, the value empty if there is none, and the rest.
 
     Raises:
-        UnjudgeableError: A flag is quoted, escaped or not ASCII, so that it may end elsewhere.
+        UnjudgeableError: A flag has an escape, an open quote or is not ASCII, so that it may end elsewhere.
     """
     flags: list[tuple[str, str]] = []
     text = text.lstrip()
-    while found := _FLAG.match(text):
-        word = found[0]
-        if MARKS & set(word) or not word.isascii():
-            raise UnjudgeableError(f"the flag {word} has quotes, escapes or unusual characters")
+    while text.startswith("--"):
+        found = _FLAG.match(text)
+        if found is None or {"\\", "`"} & set(found[0]) or not found[0].isascii():
+            word = split_words(text)[0]
+            raise UnjudgeableError(f"the flag {word} has an open quote, escapes or unusual characters")
         text = text[found.end() :].lstrip()
+        word = _FLAG_QUOTES.sub(lambda quoted: quoted[1] or quoted[2] or "", found[0])
         if word == "--":
             break
         name, _, value = word.removeprefix("--").partition("=")
