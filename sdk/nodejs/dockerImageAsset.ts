@@ -89,6 +89,7 @@ export class DockerImageAsset extends pulumi.ComponentResource {
             resourceInputs["cacheFrom"] = args?.cacheFrom;
             resourceInputs["cacheTo"] = args?.cacheTo;
             resourceInputs["directory"] = args?.directory;
+            resourceInputs["dockerfileInline"] = args?.dockerfileInline;
             resourceInputs["exclude"] = args?.exclude;
             resourceInputs["extraHash"] = args?.extraHash;
             resourceInputs["extraTags"] = args?.extraTags;
@@ -259,6 +260,10 @@ export interface DockerImageAssetArgs {
      */
     directory: pulumi.Input<string>;
     /**
+     * The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
+     */
+    dockerfileInline?: pulumi.Input<string | undefined>;
+    /**
      * Patterns of what must not reach the builder, appended to those of the ignore file.
      */
     exclude?: pulumi.Input<pulumi.Input<string>[] | undefined>;
@@ -335,7 +340,7 @@ export interface DockerImageAssetArgs {
      */
     sbom?: pulumi.Input<boolean | string | undefined>;
     /**
-     * `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
+     * `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
      */
     scope?: pulumi.Input<string | enums.Scope | undefined>;
     /**

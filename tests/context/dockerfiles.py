@@ -131,10 +131,20 @@ def _instruction(source: random.Random, files: Sequence[str], stages: Sequence[s
             *(form.format(source.choice(files)) for form in _SET),
             "ARG TARGETARCH",
             f"ONBUILD COPY {copied} /t/",
+            *[_mount(source, files)] * 3,
             f"COPY <<EOF {copied} /h/\nCOPY b /\nEOF",
             "COPY <<-'E' /h\n\tx\n\tE",
         )
     )
+
+
+def _mount(source: random.Random, files: Sequence[str]) -> str:
+    """Return a step that copies what is mounted; the program is in the named context `tools`."""
+    options = ["type=bind", "source=" + _word(source, files).strip('"'), "target=/m"]
+    mount = ",".join(source.sample(options, 3) if source.random() < 0.9 else options[::2])
+    quote = source.choice(("", "", '"', "'"))
+    run = f'RUN --mount={quote}{mount}{quote} ["/busybox", "cp", "-r", "/m", "/m{source.randint(1, 9)}"]'
+    return f"COPY --from=tools busybox /\n{run}"
 
 
 def _copy(source: random.Random, files: Sequence[str], stages: Sequence[str]) -> str:

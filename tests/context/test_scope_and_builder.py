@@ -93,8 +93,7 @@ def test_what_was_once_missed_counts(buildkit: BuildKit, odd: Path, what: str) -
     dockerfile = odd.parent / "Dockerfile"
     dockerfile.write_text(text + "\n")
     assert expected - set(counted(ContextSpec(odd, dockerfile, scope="dockerfile"))) == set()
-    case = DockerfileCase(0, (), text)
-    assert _outcome(buildkit, odd, dockerfile, case) is not None
+    assert _outcome(buildkit, odd, dockerfile, DockerfileCase(0, (), text)) is not None
 
 
 MOUNTS = ("type=BIND", "type=$T", "type=b\\ind", "type=bind,from=", 'type=cache,target="/x y",type=bind', '"type=bind"')
@@ -108,13 +107,16 @@ MOUNTED = {
 }
 
 
+def _tools(folder: Path) -> Path:
+    (folder / "tools").mkdir(parents=True)
+    shutil.copy(busybox(), folder / "tools" / "busybox")
+    return folder / "tools"
+
+
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
     """Return a directory with a program that runs in an empty image."""
-    folder = tmp_path / "tools"
-    folder.mkdir()
-    shutil.copy(busybox(), folder / "bb")
-    return folder
+    return _tools(tmp_path)
 
 
 @pytest.mark.parametrize("what", MOUNTED)
@@ -122,9 +124,9 @@ def test_what_is_mounted_counts_and_is_all_that_the_step_needs(
     buildkit: BuildKit, odd: Path, tools: Path, what: str
 ) -> None:
     mount, expected = MOUNTED[what]
-    run = f'RUN --mount={mount},target=/m ["/bb", "cp", "-r", "/m", "/o"]'
+    run = f'RUN --mount={mount},target=/m ["/busybox", "cp", "-r", "/m", "/o"]'
     dockerfile = odd.parent / "Dockerfile"
-    dockerfile.write_text(f"{_S}ARG D=d/\nCOPY --from=tools bb /\n{run}\n")
+    dockerfile.write_text(f"{_S}ARG D=d/\nCOPY --from=tools busybox /\n{run}\n")
     spec = ContextSpec(odd, dockerfile, scope="dockerfile", named_contexts=("tools",))
     assert {path for path in counted(spec) if not path.endswith("/")} == expected
     part = odd.parent / "part"
@@ -164,12 +166,14 @@ def test_other_flags_change_nothing(odd: Path) -> None:
     assert set(counted(ContextSpec(odd, dockerfile, scope="dockerfile", build_flags=flags))) == {"a"}
 
 
-def _outcome(buildkit: BuildKit, directory: Path, dockerfile: Path, case: DockerfileCase) -> dict[str, Entry] | None:
+def _outcome(
+    buildkit: BuildKit, directory: Path, dockerfile: Path, case: DockerfileCase, *options: str
+) -> dict[str, Entry] | None:
     """Return what a build comes to; None if it fails."""
     target = [] if case.target is None else [f"--target={case.target}"]
     args = [f"--build-arg={name}={value}" for name, value in case.build_args.items()]
     try:
-        return buildkit.receive(directory, dockerfile, ("--platform=linux/amd64", *target, *args))
+        return buildkit.receive(directory, dockerfile, ("--platform=linux/amd64", *options, *target, *args))
     except BuildFailedError:
         return None
 
@@ -186,12 +190,14 @@ def _difference(buildkit: BuildKit, case: DockerfileCase, folder: Path) -> str |
         target=case.target,
         build_args=case.build_args,
         platforms=("linux/amd64",),
+        named_contexts=("tools",),
     )
     with Places() as places:
         fill(folder / "part", select(spec).tree(places, Task()).listings())
     # Nothing can be ignored but what has been left out already.
     (folder / "Dockerfile.dockerignore").write_text("# nothing\n" if case.ignore is None else case.ignore)
-    whole, part = (_outcome(buildkit, folder / name, dockerfile, case) for name in ("whole", "part"))
+    tools = f"--build-context=tools={folder.parent / 'tools'}"
+    whole, part = (_outcome(buildkit, folder / name, dockerfile, case, tools) for name in ("whole", "part"))
     return None if whole == part else f"{case}: {whole} is not {part}"
 
 
@@ -201,7 +207,7 @@ def _differences(buildkit: BuildKit, numbers: Sequence[int], folder: Path) -> li
         subprocess.run(["rm", "-rf", str(folder / str(number))], check=True)
         return found
 
-    folder.mkdir(exist_ok=True)
+    _tools(folder)
     with ThreadPoolExecutor(2) as pool:
         return [found for found in pool.map(one, numbers) if found is not None]
 

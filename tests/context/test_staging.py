@@ -1,6 +1,7 @@
 """What is hashed is what is built, in every mode: the image's files are the fingerprint's entries."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from image_assets.context import ContextSpec, staged
 from image_assets.errors import InputError
 from tests.context.buildkit import COPY_ALL, BuildKit
-from tests.context.looking import content_of, counted
+from tests.context.looking import content_of, counted, fingerprint_of
 from tests.context.test_odd_entries import make_deep
 
 
@@ -173,3 +174,23 @@ def test_temporary_files_never_lie_in_the_context(context: Path, monkeypatch: py
     with staged(ContextSpec(context, context / "Dockerfile", "git")) as given:
         assert not given.directory.is_relative_to(context)
         assert list((context / "tmp").iterdir()) == []
+
+
+def test_a_dockerfile_that_is_no_file_is_built_under_the_contexts_own_ignore_file(
+    buildkit: BuildKit, root: Path, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        (root / name).write_text(name)
+    (root / ".dockerignore").write_text("b\n")
+    (root / "dockerfileInline.dockerignore").write_text("a\n")
+    spec = ContextSpec(root, root / "dockerfileInline", dockerfile_text=COPY_ALL)
+    with staged(spec) as given:
+        received = buildkit.receive(given.directory, given.dockerfile)
+    assert received == counted(spec)
+    assert "a" in received
+    assert "b" not in received
+    file = tmp_path / "elsewhere.Dockerfile"
+    file.write_text(COPY_ALL)
+    assert fingerprint_of(spec).digest == fingerprint_of(ContextSpec(root, file)).digest
+    other = replace(spec, dockerfile_text=COPY_ALL + "USER 1\n")
+    assert fingerprint_of(other).digest != fingerprint_of(spec).digest

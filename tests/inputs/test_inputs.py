@@ -91,6 +91,7 @@ def test_each_bad_input_says_where_and_what_to_write(name: str, value: Any, path
     [
         ({"platform": "linux/amd64"}, {"platforms": ["linux/arm64"]}),
         ({"assetHash": "a"}, {"extraHash": "b"}),
+        ({"file": "a"}, {"dockerfileInline": "FROM scratch"}),
         ({"cacheDisabled": True}, {"cacheFrom": [{"type": "local"}]}),
     ],
 )

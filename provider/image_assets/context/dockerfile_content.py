@@ -25,6 +25,17 @@ def read_dockerfile(path: Path) -> bytes:
         raise InputError.single(PROPERTY, f"cannot read the Dockerfile {path}: {fault.strerror}") from fault
 
 
+def dockerfile_content(spec: ContextSpec) -> bytes:
+    """Return the Dockerfile's content, wherever it is; empty if there is none.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    if spec.dockerfile_text is not None:
+        return spec.dockerfile_text.encode("utf-8", "surrogateescape")
+    return b"" if spec.dockerfile is None else read_dockerfile(spec.dockerfile)
+
+
 def dockerfile_digest(spec: ContextSpec) -> bytes:
     """Return the SHA-256 of the Dockerfile; empty if there is none or it does not count.
 
@@ -33,5 +44,5 @@ def dockerfile_digest(spec: ContextSpec) -> bytes:
     """
     if spec.dockerfile is None:
         return b""
-    content = read_dockerfile(spec.dockerfile)
+    content = dockerfile_content(spec)
     return hashlib.sha256(content).digest() if spec.count_dockerfile else b""

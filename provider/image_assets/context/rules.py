@@ -51,7 +51,7 @@ def ignore_file(spec: ContextSpec) -> IgnoreFile:
 
 def _candidates(spec: ContextSpec) -> Iterator[tuple[Path, str]]:
     """Yield where an ignore file may be, the one that counts first."""
-    if spec.dockerfile is not None:
+    if spec.dockerfile is not None and spec.dockerfile_text is None:
         for ending in spec.habits.own_ignore_files:
             yield spec.dockerfile.parent, spec.dockerfile.name + ending
     for name in spec.habits.ignore_files:

@@ -19,6 +19,7 @@ class ContextSpec:
     Attributes:
         root: The directory, absolute; may be a symbolic link.
         dockerfile: The Dockerfile, absolute; may lie outside `root`. None for a named context, which has none.
+        dockerfile_text: The Dockerfile's content, where it is not in a file; `dockerfile` is then a name for messages.
         ignore_mode: The language of the ignore file and of `exclude`.
         habits: What the program that builds takes for the ignore file.
         exclude: Patterns that follow those of the ignore file.
@@ -45,3 +46,4 @@ class ContextSpec:
     build_flags: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
     named_contexts: tuple[str, ...] = ()
+    dockerfile_text: str | None = None

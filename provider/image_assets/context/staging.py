@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from image_assets.context.dockerfile_content import read_dockerfile
+from image_assets.context.dockerfile_content import dockerfile_content
 from image_assets.context.faults import unusable
 from image_assets.context.place import Places
 from image_assets.context.rules import has_empty_ignore_file, ignore_file
@@ -72,6 +72,8 @@ def _needs_copy(spec: ContextSpec) -> bool:
     dockerfile = spec.dockerfile
     if dockerfile is None:
         return False
+    if spec.dockerfile_text is not None:
+        return True
     return has_empty_ignore_file(spec) or dockerfile.is_symlink() or not _PLAIN_NAME.fullmatch(dockerfile.name)
 
 
@@ -91,7 +93,7 @@ def _dockerfile(spec: ContextSpec, directory: Path) -> Path:
     if spec.dockerfile is None:
         return directory / "Dockerfile"
     dockerfile = directory / (spec.dockerfile.name if _PLAIN_NAME.fullmatch(spec.dockerfile.name) else "Dockerfile")
-    dockerfile.write_bytes(read_dockerfile(spec.dockerfile))
+    dockerfile.write_bytes(dockerfile_content(spec))
     ignored = _with_exclude(spec) if _is_used_in_place(spec) else _IGNORES_NOTHING
     dockerfile.with_name(dockerfile.name + ".dockerignore").write_bytes(ignored)
     return dockerfile

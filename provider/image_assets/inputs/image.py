@@ -47,6 +47,7 @@ class Inputs(BuildOptions):
     unknown: frozenset[str] = frozenset()
     directory: str | None = None
     file: str | None = None
+    dockerfile_inline: str | None = None
     exclude: tuple[str, ...] = ()
     ignore_mode: str = "docker"
     follow_symlinks: str = "never"
@@ -182,6 +183,7 @@ def is_given(value: Any) -> bool:
 
 CONTRADICTIONS = (
     ("platform", "platforms", "give one of them"),
+    ("file", "dockerfileInline", "the Dockerfile is in a file or in the program; give one of them"),
     ("assetHash", "extraHash", "your own hash replaces everything else that counts; give one of them"),
     ("repository", "forceDelete", "it is for the repository that the asset makes; ImageRepository has its own"),
     ("cacheDisabled", "cache", "a build without cache keeps none; give one of them"),

@@ -112,6 +112,14 @@ BUILD_FIELDS = (
         OnChange.FINGERPRINT,
     ),
     Field(
+        "dockerfileInline",
+        Text(),
+        "The Dockerfile's content itself, in place of a file. The ignore file is the context's own.",
+        Counts.CONTENT,
+        "file",
+        OnChange.FINGERPRINT,
+    ),
+    Field(
         "exclude",
         Listing(Text(check=_check_pattern)),
         "Patterns of what must not reach the builder, appended to those of the ignore file.",

@@ -21,7 +21,8 @@ _LISTS = ("index.json", "manifest.json")
 def location_problems(values: Mapping[str, Any], settings: Settings, base: Path) -> Iterator[Problem]:
     """Yield what is wrong with the places that the inputs name, whatever else is wrong with them."""
     directory, tarball = text_of(values, "directory"), text_of(values, "tarballFile")
-    if directory and has_unknown([values.get("file"), values.get("builder")]):
+    is_inline = values.get("dockerfileInline") is not None
+    if directory and (is_inline or has_unknown([values.get("file"), values.get("builder")])):
         yield from context_problems(directory, base)
     elif directory:
         yield from directory_problems(directory, text_of(values, "file"), executable_of(values, settings), base)

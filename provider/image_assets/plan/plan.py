@@ -18,6 +18,8 @@ from image_assets.inputs.types import join, parts
 OPTION_FIELDS = tuple(row for row in SOURCE_FIELDS if row.counts is Counts.OPTION or row.parts)
 #: What decides which stages and paths the Dockerfile uses, whether it counts by itself or not.
 STAGES = ("target", "buildArgs", "buildFlags", "platform", "platforms", "buildContexts")
+#: How messages call a Dockerfile that stands in the program.
+INLINE = "dockerfileInline"
 ROWS = {row.name: row for row in IMAGE_FIELDS}
 
 
@@ -97,7 +99,9 @@ def executable(inputs: Inputs, settings: Settings) -> str:
 
 
 def dockerfile_of(inputs: Inputs, settings: Settings) -> Path:
-    """Return the Dockerfile, as the program that builds finds it."""
+    """Return the Dockerfile, as the program that builds finds it; for one that is no file, a name for messages."""
+    if inputs.dockerfile_inline is not None:
+        return Path(inputs.directory or "") / INLINE
     return dockerfile_in(Path(inputs.directory or ""), inputs.file, habits_of(executable(inputs, settings)))
 
 
@@ -110,6 +114,7 @@ def main_context(inputs: Inputs, settings: Settings) -> ContextSpec:
         ignore_mode=cast("IgnoreMode", inputs.ignore_mode),
         exclude=inputs.exclude,
         follow_symlinks=cast("FollowSymlinks", inputs.follow_symlinks),
+        dockerfile_text=inputs.dockerfile_inline,
         count_dockerfile=inputs.counts("file"),
         scope=cast("ScopeMode", inputs.scope),
         target=inputs.target,

@@ -93,6 +93,8 @@ def images_of(registry: str, texts: Iterable[str]) -> set[Reference]:
 
 def texts_of(inputs: Inputs, dockerfile: Path) -> Iterator[str]:
     """Yield what may name an image: the Dockerfile, arguments, named contexts and cache backends."""
+    if inputs.dockerfile_inline is not None:
+        yield inputs.dockerfile_inline
     with suppress(OSError, ValueError):
         yield dockerfile.read_text(encoding="utf-8")
     yield from inputs.build_args.values()

@@ -85,6 +85,8 @@ type dockerImageAssetArgs struct {
 	CacheTo []CacheOption `pulumi:"cacheTo"`
 	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
 	Directory string `pulumi:"directory"`
+	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
+	DockerfileInline *string `pulumi:"dockerfileInline"`
 	// Patterns of what must not reach the builder, appended to those of the ignore file.
 	Exclude []string `pulumi:"exclude"`
 	// Any text that counts: change it to force a rebuild.
@@ -123,7 +125,7 @@ type dockerImageAssetArgs struct {
 	RetainOnDelete *bool `pulumi:"retainOnDelete"`
 	// Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
 	Sbom interface{} `pulumi:"sbom"`
-	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
+	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
 	Scope *string `pulumi:"scope"`
 	// What the tag begins with.
 	TagPrefix *string `pulumi:"tagPrefix"`
@@ -159,6 +161,8 @@ type DockerImageAssetArgs struct {
 	CacheTo CacheOptionArrayInput
 	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
 	Directory pulumi.StringInput
+	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
+	DockerfileInline pulumi.StringPtrInput
 	// Patterns of what must not reach the builder, appended to those of the ignore file.
 	Exclude pulumi.StringArrayInput
 	// Any text that counts: change it to force a rebuild.
@@ -197,7 +201,7 @@ type DockerImageAssetArgs struct {
 	RetainOnDelete pulumi.BoolPtrInput
 	// Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
 	Sbom pulumi.Input
-	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
+	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
 	Scope pulumi.StringPtrInput
 	// What the tag begins with.
 	TagPrefix pulumi.StringPtrInput

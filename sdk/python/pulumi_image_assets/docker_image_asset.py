@@ -34,6 +34,7 @@ class DockerImageAssetArgs:
                  cache_disabled: pulumi.Input[Optional[_builtins.bool]] = None,
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]] = None,
+                 dockerfile_inline: pulumi.Input[Optional[_builtins.str]] = None,
                  exclude: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  extra_hash: pulumi.Input[Optional[_builtins.str]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -72,6 +73,7 @@ class DockerImageAssetArgs:
         :param pulumi.Input[_builtins.bool] cache_disabled: Build every step anew. Default: false. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_from: Where the builder may take layers from. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_to: Where the builder leaves layers for others. Does not count.
+        :param pulumi.Input[_builtins.str] dockerfile_inline: The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, appended to those of the ignore file.
         :param pulumi.Input[_builtins.str] extra_hash: Any text that counts: change it to force a rebuild.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
@@ -91,7 +93,7 @@ class DockerImageAssetArgs:
         :param pulumi.Input[Sequence[pulumi.Input['NamedStatementArgs']]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[Union[_builtins.bool, _builtins.str]] sbom: Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
-        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
+        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] target: The stage to build.
         """
@@ -120,6 +122,8 @@ class DockerImageAssetArgs:
             pulumi.set(__self__, "cache_from", cache_from)
         if cache_to is not None:
             pulumi.set(__self__, "cache_to", cache_to)
+        if dockerfile_inline is not None:
+            pulumi.set(__self__, "dockerfile_inline", dockerfile_inline)
         if exclude is not None:
             pulumi.set(__self__, "exclude", exclude)
         if extra_hash is not None:
@@ -320,6 +324,18 @@ class DockerImageAssetArgs:
     @cache_to.setter
     def cache_to(self, value: pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]]):
         pulumi.set(self, "cache_to", value)
+
+    @_builtins.property
+    @pulumi.getter(name="dockerfileInline")
+    def dockerfile_inline(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
+        """
+        return pulumi.get(self, "dockerfile_inline")
+
+    @dockerfile_inline.setter
+    def dockerfile_inline(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "dockerfile_inline", value)
 
     @_builtins.property
     @pulumi.getter
@@ -553,7 +569,7 @@ class DockerImageAssetArgs:
     @pulumi.getter
     def scope(self) -> pulumi.Input[Optional[Union[_builtins.str, 'Scope']]]:
         """
-        `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
+        `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         """
         return pulumi.get(self, "scope")
 
@@ -605,6 +621,7 @@ class DockerImageAsset(pulumi.ComponentResource):
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  directory: pulumi.Input[Optional[_builtins.str]] = None,
+                 dockerfile_inline: pulumi.Input[Optional[_builtins.str]] = None,
                  exclude: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  extra_hash: pulumi.Input[Optional[_builtins.str]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -646,6 +663,7 @@ class DockerImageAsset(pulumi.ComponentResource):
         :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_from: Where the builder may take layers from. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_to: Where the builder leaves layers for others. Does not count.
         :param pulumi.Input[_builtins.str] directory: The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
+        :param pulumi.Input[_builtins.str] dockerfile_inline: The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, appended to those of the ignore file.
         :param pulumi.Input[_builtins.str] extra_hash: Any text that counts: change it to force a rebuild.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
@@ -665,7 +683,7 @@ class DockerImageAsset(pulumi.ComponentResource):
         :param pulumi.Input[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[Union[_builtins.bool, _builtins.str]] sbom: Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
-        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
+        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] target: The stage to build.
         """
@@ -706,6 +724,7 @@ class DockerImageAsset(pulumi.ComponentResource):
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  directory: pulumi.Input[Optional[_builtins.str]] = None,
+                 dockerfile_inline: pulumi.Input[Optional[_builtins.str]] = None,
                  exclude: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  extra_hash: pulumi.Input[Optional[_builtins.str]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -754,6 +773,7 @@ class DockerImageAsset(pulumi.ComponentResource):
             if directory is None and not opts.urn:
                 raise TypeError("Missing required property 'directory'")
             __props__.__dict__["directory"] = directory
+            __props__.__dict__["dockerfile_inline"] = dockerfile_inline
             __props__.__dict__["exclude"] = exclude
             __props__.__dict__["extra_hash"] = extra_hash
             __props__.__dict__["extra_tags"] = extra_tags

@@ -36,6 +36,7 @@ class PublishedImageArgs:
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]] = None,
                  directory: pulumi.Input[Optional[_builtins.str]] = None,
+                 dockerfile_inline: pulumi.Input[Optional[_builtins.str]] = None,
                  exclude: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  extra_hash: pulumi.Input[Optional[_builtins.str]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -75,6 +76,7 @@ class PublishedImageArgs:
         :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_from: Where the builder may take layers from. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_to: Where the builder leaves layers for others. Does not count.
         :param pulumi.Input[_builtins.str] directory: The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
+        :param pulumi.Input[_builtins.str] dockerfile_inline: The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, appended to those of the ignore file.
         :param pulumi.Input[_builtins.str] extra_hash: Any text that counts: change it to force a rebuild.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
@@ -92,7 +94,7 @@ class PublishedImageArgs:
         :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[Union[_builtins.bool, _builtins.str]] sbom: Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
-        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
+        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
         :param pulumi.Input[_builtins.str] target: The stage to build.
@@ -126,6 +128,8 @@ class PublishedImageArgs:
             pulumi.set(__self__, "cache_to", cache_to)
         if directory is not None:
             pulumi.set(__self__, "directory", directory)
+        if dockerfile_inline is not None:
+            pulumi.set(__self__, "dockerfile_inline", dockerfile_inline)
         if exclude is not None:
             pulumi.set(__self__, "exclude", exclude)
         if extra_hash is not None:
@@ -350,6 +354,18 @@ class PublishedImageArgs:
         pulumi.set(self, "directory", value)
 
     @_builtins.property
+    @pulumi.getter(name="dockerfileInline")
+    def dockerfile_inline(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
+        """
+        return pulumi.get(self, "dockerfile_inline")
+
+    @dockerfile_inline.setter
+    def dockerfile_inline(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "dockerfile_inline", value)
+
+    @_builtins.property
     @pulumi.getter
     def exclude(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
@@ -557,7 +573,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def scope(self) -> pulumi.Input[Optional[Union[_builtins.str, 'Scope']]]:
         """
-        `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
+        `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         """
         return pulumi.get(self, "scope")
 
@@ -622,6 +638,7 @@ class PublishedImage(pulumi.CustomResource):
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  directory: pulumi.Input[Optional[_builtins.str]] = None,
+                 dockerfile_inline: pulumi.Input[Optional[_builtins.str]] = None,
                  exclude: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  extra_hash: pulumi.Input[Optional[_builtins.str]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -664,6 +681,7 @@ class PublishedImage(pulumi.CustomResource):
         :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_from: Where the builder may take layers from. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_to: Where the builder leaves layers for others. Does not count.
         :param pulumi.Input[_builtins.str] directory: The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
+        :param pulumi.Input[_builtins.str] dockerfile_inline: The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, appended to those of the ignore file.
         :param pulumi.Input[_builtins.str] extra_hash: Any text that counts: change it to force a rebuild.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
@@ -682,7 +700,7 @@ class PublishedImage(pulumi.CustomResource):
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[Union[_builtins.bool, _builtins.str]] sbom: Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
-        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY and ADD instructions can take, so that in a monorepo an unrelated file changes nothing. Where that cannot be told (a computed path, a mount of the context), everything counts and a warning says why; an ONBUILD of a base image is not seen.
+        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
         :param pulumi.Input[_builtins.str] target: The stage to build.
@@ -725,6 +743,7 @@ class PublishedImage(pulumi.CustomResource):
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  directory: pulumi.Input[Optional[_builtins.str]] = None,
+                 dockerfile_inline: pulumi.Input[Optional[_builtins.str]] = None,
                  exclude: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  extra_hash: pulumi.Input[Optional[_builtins.str]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -770,6 +789,7 @@ class PublishedImage(pulumi.CustomResource):
             __props__.__dict__["cache_from"] = cache_from
             __props__.__dict__["cache_to"] = cache_to
             __props__.__dict__["directory"] = directory
+            __props__.__dict__["dockerfile_inline"] = dockerfile_inline
             __props__.__dict__["exclude"] = exclude
             __props__.__dict__["extra_hash"] = extra_hash
             __props__.__dict__["extra_tags"] = extra_tags

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from image_assets.context.dockerfile_content import read_dockerfile
+from image_assets.context.dockerfile_content import dockerfile_content
 from image_assets.context.habits import PODMAN
 from image_assets.context.scope.instructions import Instruction, parse
 from image_assets.context.scope.stages import Invocation, Source, Taken, taken_paths
@@ -51,7 +51,7 @@ def judge_scope(spec: ContextSpec, root: str) -> Scope:
         return Scope()
     try:
         _check_options(spec)
-        instructions = list(parse(read_dockerfile(spec.dockerfile)))
+        instructions = list(parse(dockerfile_content(spec)))
         taken = [taken_paths(instructions, invocation) for invocation in _invocations(spec, instructions)]
         return _scope(taken, root)
     except UnjudgeableError as fault:
