@@ -1,0 +1,225 @@
+"""Random programs, played as their users would play them, on the real engine and on a stand-in for it.
+
+After each step: the preview was true, an unchanged program shows nothing, every reference in the state is served as the
+state says unless somebody else took it, nobody else's tag was touched, and no secret is anywhere. Hypothesis prints the
+shortest program that breaks one of these.
+"""
+
+import tempfile
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from image_assets.values import Secret
+from tests.fakes.nursery import Nursery
+from tests.fakes.stand_in import Outcome, StandIn
+from tests.support.project import Project
+from tests.support.registry import Registry
+from tests.support.worlds import BROKEN, Asset, RealEngine, Tag, World
+
+NAMES = st.sampled_from("abc")
+NUMBERS = st.integers(0, 7)
+FILES = st.integers(0, 1)
+CONTENTS = st.sampled_from(["one", "two", "three", BROKEN])
+PARTS = st.sampled_from(["file", "place", "prefix", "extra", "retain", "login"])
+OFTEN = st.sampled_from([True, True, False])
+ASSETS = st.builds(
+    Asset,
+    file=FILES,
+    place=st.integers(0, 3),
+    prefix=st.sampled_from(["", "v-"]),
+    extra=st.sampled_from([(), ("latest",), ("latest", "stable")]),
+    retain=st.booleans(),
+    login=st.sampled_from(["none", "none", "right", "right", "wrong"]),
+)
+NewWorld = Callable[[ExitStack], World]
+
+
+class Machine(RuleBasedStateMachine):
+    """A user who edits a program and deploys it, and other people at the same registries.
+
+    Attributes:
+        makers: What makes the worlds in which the same things happen.
+    """
+
+    makers: tuple[NewWorld, ...] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.assets: dict[str, Asset] = {}
+        self.stack = ExitStack()
+        self.worlds = [maker(self.stack) for maker in self.makers]
+
+    def teardown(self) -> None:
+        self.stack.close()
+
+    # --- the user edits, and often deploys at once
+
+    @initialize(assets=st.dictionaries(NAMES, ASSETS, min_size=1, max_size=3))
+    def begin(self, assets: dict[str, Asset]) -> None:
+        self.assets = assets
+        for world in self.worlds:
+            for file in (0, 1):
+                world.pack(file, "one", "docker")
+
+    @rule(file=FILES, content=CONTENTS, form=st.sampled_from(["docker", "oci"]), deploy=OFTEN)
+    def pack(self, file: int, content: str, form: str, *, deploy: bool) -> None:
+        for world in self.worlds:
+            world.pack(file, content, form)
+        self.deploy_if(deploy)
+
+    @rule(name=NAMES, asset=ASSETS, deploy=OFTEN)
+    def declare(self, name: str, asset: Asset, *, deploy: bool) -> None:
+        known = {name: replace(one, aliases=tuple(set(one.aliases) - {name})) for name, one in self.assets.items()}
+        self.assets = {**known, name: asset}
+        self.deploy_if(deploy)
+
+    @precondition(lambda self: self.assets)
+    @rule(at=NUMBERS, asset=ASSETS, what=PARTS, deploy=OFTEN)
+    def edit(self, at: int, asset: Asset, what: str, *, deploy: bool) -> None:
+        name = self.one_of(self.assets, at)
+        self.assets[name] = replace(self.assets[name], **{what: getattr(asset, what)})
+        self.deploy_if(deploy)
+
+    @precondition(lambda self: self.assets)
+    @rule(at=NUMBERS, deploy=OFTEN)
+    def leave_out(self, at: int, *, deploy: bool) -> None:
+        del self.assets[self.one_of(self.assets, at)]
+        self.deploy_if(deploy)
+
+    @precondition(lambda self: self.assets)
+    @rule(at=NUMBERS, new=NAMES, alias=st.booleans(), deploy=OFTEN)
+    def rename(self, at: int, new: str, *, alias: bool, deploy: bool) -> None:
+        name = self.one_of(self.assets, at)
+        if new not in self.assets:
+            asset = self.assets.pop(name)
+            former = (*asset.aliases, name) if alias else ()
+            self.assets[new] = replace(asset, aliases=tuple(one for one in former if one != new))
+            self.deploy_if(deploy)
+
+    # --- and runs Pulumi
+
+    def one_of(self, names: Collection[str], at: int) -> str:
+        return sorted(names)[at % len(names)]
+
+    def stored(self) -> list[str]:
+        return [image.name for image in self.worlds[0].images()]
+
+    def in_step(self, play: Callable[[World], Outcome]) -> None:
+        """Do something in every world; the engines must do the same."""
+        first, *others = [play(world) for world in self.worlds]
+        for other in others:
+            assert bool(first.errors) == bool(other.errors), (first.errors, other.errors)
+            assert first.errors or sorted(first.steps) == sorted(other.steps)
+
+    def deploy_if(self, deploy: bool) -> None:  # noqa: FBT001 - the rules' own switch
+        if deploy:
+            self.up()
+
+    @precondition(lambda self: self.assets or self.stored())
+    @rule()
+    def up(self) -> None:
+        self.in_step(lambda world: world.deploy(self.assets))
+
+    @precondition(lambda self: self.stored())
+    @rule(at=NUMBERS)
+    def up_with_replace(self, at: int) -> None:
+        name = self.one_of(self.stored(), at)
+        self.in_step(lambda world: world.deploy(self.assets, replace=world.image_urns(name)))
+
+    @precondition(lambda self: self.stored() and set(self.stored()) == set(self.assets))
+    @rule(at=NUMBERS)
+    def up_with_target(self, at: int) -> None:
+        name = self.one_of(self.stored(), at)
+        self.in_step(lambda world: world.deploy(self.assets, target=world.urns(name)))
+
+    @precondition(lambda self: self.stored())
+    @rule()
+    def refresh(self) -> None:
+        self.in_step(World.refresh)
+
+    @precondition(lambda self: self.stored())
+    @rule()
+    def destroy(self) -> None:
+        self.in_step(World.destroy)
+
+    # --- other people
+
+    @precondition(lambda self: self.stored())
+    @rule(at=NUMBERS, what=st.sampled_from([World.delete, World.overwrite, World.tag_too, World.index]))
+    def meddle(self, at: int, what: Callable[[World, Tag], None]) -> None:
+        for world in self.worlds:
+            if tag := world.chosen(at):
+                what(world, tag)
+
+
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    made = Nursery({"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "DOCKER_CONFIG": "/nowhere"})
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stand_in(nursery: Nursery, registry: Registry, registry_with_auth: Registry) -> NewWorld:
+    def make(stack: ExitStack) -> World:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        login = {
+            "address": registry_with_auth.address,
+            "username": registry_with_auth.username,
+            "password": Secret(registry_with_auth.password),
+        }
+        engine = StandIn(nursery, folder, {"registries": [login]})
+        return World(engine, (registry, registry_with_auth), folder, uuid.uuid4().hex[:8])
+
+    return make
+
+
+@pytest.fixture
+def real(registry: Registry, registry_with_auth: Registry) -> NewWorld:
+    def make(stack: ExitStack) -> World:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        project = Project(folder / "proj", folder / "private")
+        project.write("outputs: {}\n")
+        for key in ("address", "username", "password"):
+            path = f"image-assets:registries[0].{key}"
+            project.set_config(path, getattr(registry_with_auth, key), secret=key == "password")
+        return World(RealEngine(project), (registry, registry_with_auth), project.folder, uuid.uuid4().hex[:8])
+
+    return make
+
+
+def play(makers: tuple[NewWorld, ...], examples: int, steps: int, *, fixed: bool = True) -> None:
+    """Play random programs: always the same ones, or new ones each time."""
+    run_state_machine_as_test(
+        type("Machine", (Machine,), {"makers": makers}),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            derandomize=fixed,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
+        ),
+    )
+
+
+def test_the_stand_in_does_what_the_engine_does(stand_in: NewWorld, real: NewWorld) -> None:
+    play((stand_in, real), 1, 12)
+
+
+def test_random_programs(stand_in: NewWorld) -> None:
+    play((stand_in,), 8, 20)
+
+
+@pytest.mark.slow
+def test_ten_thousand_steps(stand_in: NewWorld) -> None:
+    play((stand_in,), 200, 50, fixed=False)
