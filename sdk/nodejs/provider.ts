@@ -85,7 +85,7 @@ export interface ProviderArgs {
      */
     insecureRegistries?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
-     * How many images are built at once. Default: 4.
+     * How many images a builder's node builds at once. Default: 4.
      */
     maxConcurrentBuilds?: pulumi.Input<number | undefined>;
     /**

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from image_assets.docker.builders import Builder, resolve_builder
+from image_assets.docker.builders import Builder, Node, resolve_builder
 from image_assets.errors import BuildError
 from tests.support.builders import add_buildx, clean_environ
 
@@ -40,12 +40,12 @@ def add_context(environ: dict[str, str], name: str) -> None:
 
 
 def test_without_builders_the_engine_builds(environ: dict[str, str]) -> None:
-    assert resolve_builder(None, environ) == Builder("default", "docker", ("default",))
+    assert resolve_builder(None, environ) == Builder("default", "docker", (Node("default", "default"),))
 
 
 def test_the_builder_that_is_asked_for_is_found(environ: dict[str, str]) -> None:
     create(environ, "far")
-    assert resolve_builder("far", environ) == Builder("far", "remote", ("tcp://127.0.0.1:1",))
+    assert resolve_builder("far", environ) == Builder("far", "remote", (Node("far0", "tcp://127.0.0.1:1"),))
     assert resolve_builder(None, environ).name == "default"
 
 
@@ -81,7 +81,7 @@ def test_the_environment_may_name_the_builder_and_its_folder(environ: dict[str, 
 
 def test_a_docker_context_is_a_builder(environ: dict[str, str]) -> None:
     add_context(environ, "office")
-    assert resolve_builder("office", environ) == Builder("office", "docker", ("office",))
+    assert resolve_builder("office", environ) == Builder("office", "docker", (Node("office", "office"),))
     assert resolve_builder(None, environ | {"DOCKER_CONTEXT": "office"}).name == "office"
     (Path(environ["DOCKER_CONFIG"]) / "config.json").write_text(json.dumps({"currentContext": "office"}))
     assert resolve_builder(None, environ).name == "office"

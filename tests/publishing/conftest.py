@@ -1,8 +1,8 @@
 """The programs that build, as fixtures: a test that takes `flavour` runs with each of them."""
 
+import contextlib
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,17 +12,28 @@ from image_assets.docker import BuildSpec
 from image_assets.publishing.build import Built, build
 from image_assets.reference import Repository
 from image_assets.task import Task
+from tests.fakes.certificates import make_certificates
 from tests.support.builders import (
+    BuildKit,
     Flavour,
+    add_builder,
     add_buildx,
-    buildkitd,
     can_run_buildkitd,
     clean_environ,
+    node,
     old_docker,
 )
 from tests.support.contexts import make_context
+from tests.support.engines import (
+    NODE_IMAGE,
+    can_run_engines,
+    can_run_nerdctl,
+    containerd,
+    docker_of_our_own,
+)
 
 BASE = "FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\n"
+FLEET = {"linux/amd64": "node-amd64", "linux/arm64": "node-arm64"}
 ALL = ("embedded", "buildx", "remote", "podman")
 
 
@@ -50,11 +61,41 @@ def heard() -> Heard:
 
 
 @pytest.fixture(scope="session")
-def buildkit_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def remote_buildkit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildKit]:
+    """A BuildKit that speaks TLS, and to whom it knows only."""
     if not can_run_buildkitd():
         pytest.skip("a BuildKit of our own needs root, runc and the built buildkitd")
-    with buildkitd(tmp_path_factory.mktemp("buildkitd")) as address:
+    folder = tmp_path_factory.mktemp("buildkitd")
+    with node(folder, certificates=make_certificates(folder, "127.0.0.1")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def fleet_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, BuildKit]]:
+    """A BuildKit for each platform; each takes its platform for its own, as none has emulators."""
+    if not can_run_buildkitd():
+        pytest.skip("BuildKits of our own need root, runc and the built buildkitd")
+    with contextlib.ExitStack() as exits:
+        yield {
+            platform: exits.enter_context(node(tmp_path_factory.mktemp(name), platform=platform, name=name))
+            for platform, name in FLEET.items()
+        }
+
+
+@pytest.fixture(scope="session")
+def container_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if not can_run_engines():
+        pytest.skip("an engine of our own needs root, dockerd, containerd, runc and the built buildkitd and buildctl")
+    with docker_of_our_own(tmp_path_factory.mktemp("docker")) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def nerdctl_environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    if not can_run_nerdctl():
+        pytest.skip("nerdctl needs root, containerd, runc and the built nerdctl, buildctl and buildkitd")
+    with containerd(tmp_path_factory.mktemp("containerd")) as variables:
+        yield variables
 
 
 @pytest.fixture(autouse=True)
@@ -76,9 +117,7 @@ def new_flavour(tmp_path: Path, request: pytest.FixtureRequest) -> NewFlavour:
     def make(name: str) -> Flavour:
         environ = clean_environ(tmp_path / "home")
         config = tmp_path / "home" / ".docker"
-        return {"embedded": _embedded, "buildx": _buildx, "remote": _remote, "podman": _podman}[name](
-            request, environ, config
-        )
+        return _MAKERS[name](request, environ, config)
 
     return make
 
@@ -99,18 +138,58 @@ def _buildx(request: pytest.FixtureRequest, environ: dict[str, str], config: Pat
 
 
 def _remote(request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
-    address = request.getfixturevalue("buildkit_address")
+    running = request.getfixturevalue("remote_buildkit")
     if not add_buildx(config):
         pytest.skip("no buildx")
-    words = ("docker", "buildx", "create", "--name", "far", "--driver", "remote", address)
-    subprocess.run(words, env=environ, check=True, capture_output=True)
+    add_builder(environ, "far", "--driver", "remote", *running.driver_options(), running.address)
     return Flavour("remote", "docker", "far", environ, config)
+
+
+def _container(request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
+    address = request.getfixturevalue("container_engine")
+    if not add_buildx(config):
+        pytest.skip("no buildx")
+    options = ("--driver-opt", f"image={NODE_IMAGE},network=host")
+    # All tests share one container: its name comes from the node's.
+    add_builder(environ, "box", "--driver", "docker-container", "--node", "box0", *options, address)
+    return Flavour("container", "docker", "box", environ, config)
+
+
+def _fleet(request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
+    nodes = request.getfixturevalue("fleet_nodes")
+    if not add_buildx(config):
+        pytest.skip("no buildx")
+    return make_fleet(nodes, environ, config)
+
+
+def make_fleet(nodes: Mapping[str, BuildKit], environ: dict[str, str], config: Path) -> Flavour:
+    """Make one builder of several BuildKits, given by the platform that each is declared for."""
+    for number, (platform, running) in enumerate(nodes.items()):
+        more = ("--append",) if number else ()
+        add_builder(environ, "fleet", *more, "--driver", "remote", "--platform", platform, running.address)
+    return Flavour("fleet", "docker", "fleet", environ, config)
+
+
+def _nerdctl(request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
+    variables = request.getfixturevalue("nerdctl_environ")
+    return Flavour("nerdctl", "nerdctl", None, environ | variables, config)
 
 
 def _podman(_request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
     if shutil.which("podman") is None:
         pytest.skip("no podman")
     return Flavour("podman", "podman", None, environ, config)
+
+
+_MAKERS: Mapping[str, Callable[[pytest.FixtureRequest, dict[str, str], Path], Flavour]] = {
+    "embedded": _embedded,
+    "buildx": _buildx,
+    "remote": _remote,
+    "container": _container,
+    "fleet": _fleet,
+    "podman": _podman,
+    "nerdctl": _nerdctl,
+}
 
 
 @pytest.fixture(params=ALL)

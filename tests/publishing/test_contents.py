@@ -15,7 +15,7 @@ import pytest
 
 from image_assets.context import ContextSpec, staged
 from image_assets.errors import BuildError
-from image_assets.publishing.build import PushedByDigest
+from image_assets.publishing.build import PushedByDigest, StoredImage
 from image_assets.reference import Repository
 from image_assets.task import Task
 from tests.publishing.conftest import BASE, Heard, NewFlavour, built, spec_for
@@ -41,7 +41,7 @@ def files_of(destination: Repository, registry: Registry) -> Callable[..., dict[
     def build(flavour: Flavour, context: Path, **more: object) -> dict[str, bytes]:
         image = built(flavour, spec_for(flavour, context, **more), destination, Task())
         name = image.digest if isinstance(image, PushedByDigest) else "pushed"
-        if not isinstance(image, PushedByDigest):
+        if isinstance(image, StoredImage):
             image.push(f"{destination}:pushed")
             image.discard()
         found: dict[str, bytes] = {}

@@ -34,6 +34,7 @@ def publish(image: Built, destination: Repository) -> str:
     """Bring the image to the registry; return what names it there."""
     if isinstance(image, PushedByDigest):
         return image.digest
+    assert isinstance(image, StoredImage)
     try:
         image.push(f"{destination}:pushed")
     finally:

@@ -7,13 +7,15 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.fakes.certificates import Certificates
 from tests.support.paths import TOOLS_BIN
 
-_STEERING = ("DOCKER_", "BUILDX_", "BUILDKIT_", "REGISTRY_AUTH_FILE", "XDG_")
+PUSHING = ("remote", "container", "fleet")
+_STEERING = ("DOCKER_", "BUILDX_", "BUILDKIT_", "CONTAINERD_", "NERDCTL_", "REGISTRY_AUTH_FILE", "XDG_")
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Flavour:
     """One way to build.
 
     Attributes:
-        name: `embedded`, `buildx`, `remote` or `podman`.
+        name: One of those in `tests.publishing.conftest`.
         executable: What the user would write.
         builder: The buildx builder, or None.
         environ: The provider's environment.
@@ -33,6 +35,11 @@ class Flavour:
     builder: str | None
     environ: Mapping[str, str]
     config: Path
+
+    @property
+    def pushes(self) -> bool:
+        """Whether it pushes by itself, and leaves nothing in a store."""
+        return self.name in PUSHING
 
     def docker(self, *words: str) -> str:
         """Ask the program directly."""
@@ -89,20 +96,82 @@ def can_run_buildkitd() -> bool:
     return os.geteuid() == 0 and (TOOLS_BIN / "buildkitd").exists() and shutil.which("runc") is not None
 
 
+@dataclass(frozen=True)
+class BuildKit:
+    """A BuildKit of our own.
+
+    Attributes:
+        address: Where it listens.
+        process: The daemon.
+        certificates: What a client needs, if it speaks TLS.
+    """
+
+    address: str
+    process: "subprocess.Popen[bytes]"
+    certificates: Certificates | None = None
+
+    def driver_options(self) -> tuple[str, ...]:
+        """Return what `docker buildx create --driver remote` needs to know."""
+        if self.certificates is None:
+            return ()
+        files = self.certificates
+        given = f"cacert={files.authority},cert={files.client},key={files.client_key}"
+        return ("--driver-opt", given)
+
+
+@contextlib.contextmanager
+def node(
+    root: Path, *, certificates: Certificates | None = None, platform: str | None = None, name: str = ""
+) -> Iterator[BuildKit]:
+    """Run a BuildKit.
+
+    Args:
+        root: Where it keeps everything.
+        certificates: Makes it speak TLS and ask its clients for a certificate.
+        platform: What it takes for its own platform.
+        name: Stands as the search domain in its steps' `/etc/resolv.conf`, so that an image tells where it was built.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    address = f"tcp://127.0.0.1:{free_port()}"
+    (root / "buildkitd.toml").write_text(f'[dns]\n  searchDomains=["{name}"]\n' if name else "")
+    words = ("--addr", address, "--root", str(root / "state"), "--config", str(root / "buildkitd.toml"))
+    worker: tuple[str, ...] = ("--containerd-worker=false", "--oci-worker-net=host")
+    if platform:
+        worker += (f"--oci-worker-platform={platform}",)
+    if certificates:
+        server = str(certificates.server)
+        worker += ("--tlscert", server, "--tlskey", server, "--tlscacert", str(certificates.authority))
+    try:
+        with _daemon((str(TOOLS_BIN / "buildkitd"), *words, *worker), root / "log") as process:
+            _await(address, process)
+            yield BuildKit(address, process, certificates)
+    finally:
+        _unmount(root)
+
+
+def _unmount(root: Path) -> None:
+    """Undo the mounts that a killed BuildKit leaves, or its folder cannot be removed."""
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for path in sorted((one for one in mounted if one.startswith(f"{root}/")), reverse=True):
+        subprocess.run(("umount", "--lazy", path), check=False)
+
+
 @contextlib.contextmanager
 def buildkitd(root: Path) -> Iterator[str]:
     """Run a BuildKit that listens at the yielded address."""
-    address = f"tcp://127.0.0.1:{free_port()}"
-    (root / "buildkitd.toml").write_text("")
-    words = ("--addr", address, "--root", str(root / "state"), "--config", str(root / "buildkitd.toml"))
-    worker = ("--containerd-worker=false", "--oci-worker-net=host")
-    with (root / "log").open("wb") as log:
-        process = subprocess.Popen(
-            (TOOLS_BIN / "buildkitd", *words, *worker), stdout=log, stderr=log, start_new_session=True
-        )
+    with node(root) as running:
+        yield running.address
+
+
+@contextlib.contextmanager
+def _daemon(
+    words: tuple[str, ...], log: Path, environ: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a program until the end of the block."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(words, stdout=file, stderr=file, start_new_session=True, env=environ)
     try:
-        _await(address, process)
-        yield address
+        yield process
     finally:
         process.terminate()
         process.wait(20)
@@ -110,13 +179,33 @@ def buildkitd(root: Path) -> Iterator[str]:
 
 def _await(address: str, process: "subprocess.Popen[bytes]") -> None:
     host, port = address.removeprefix("tcp://").split(":")
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
+
+    def answers() -> bool:
         with contextlib.suppress(OSError):
             socket.create_connection((host, int(port)), 1).close()
-            return
+            return True
+        return False
+
+    wait_until(lambda: answers() or process.poll() is not None, "buildkitd did not start")
+    assert process.poll() is None, "buildkitd did not start"
+
+
+def wait_until(done: Callable[[], bool], otherwise: str, seconds: float = 30) -> None:
+    """Look again and again until something is so."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, otherwise
         time.sleep(0.05)
-    raise AssertionError("buildkitd did not start")
+
+
+def add_builder(environ: Mapping[str, str], name: str, *more: str) -> None:
+    """Make a buildx builder, or give one that is there another node."""
+    subprocess.run(("docker", "buildx", "create", "--name", name, *more), env=environ, check=True, capture_output=True)
+
+
+def add_remote_builder(environ: Mapping[str, str], name: str, address: str) -> None:
+    """Make a buildx builder for a BuildKit that runs already."""
+    add_builder(environ, name, "--driver", "remote", address)
 
 
 def slow_docker(flavour: Flavour, folder: Path, word: str, seconds: int) -> Flavour:
@@ -127,9 +216,3 @@ def slow_docker(flavour: Flavour, folder: Path, word: str, seconds: int) -> Flav
     )
     script.chmod(0o755)
     return replace(flavour, executable=str(script))
-
-
-def add_remote_builder(environ: Mapping[str, str], name: str, address: str) -> None:
-    """Make a buildx builder for a BuildKit that runs already."""
-    words = ("docker", "buildx", "create", "--name", name, "--driver", "remote", address)
-    subprocess.run(words, env=dict(environ), check=True, capture_output=True)

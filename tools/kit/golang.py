@@ -50,6 +50,8 @@ PULUMI = Program(
 YAML = Program("pulumi-language-yaml", "yaml", "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml")
 BUILDX = Program("docker-buildx", "buildx", "github.com/docker/buildx/cmd/buildx")
 BUILDKITD = Program("buildkitd", "buildkit", "github.com/moby/buildkit/cmd/buildkitd")
+BUILDCTL = Program("buildctl", "buildkit", "github.com/moby/buildkit/cmd/buildctl")
+NERDCTL = Program("nerdctl", "nerdctl", "github.com/containerd/nerdctl/cmd/nerdctl")
 GENSDK = Program("gensdk", "pulumi", "./gensdk")
 
 

@@ -6,16 +6,35 @@ The files are those of github.com/docker/buildx `store`: `current`, `defaults/` 
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from image_assets.errors import BuildError
 from image_assets.logins.docker_config import config_directory, docker_config
+from image_assets.platforms import joined
 
 _DEFAULT: Final = "default"
+_PLATFORM: Final = ("os", "architecture", "variant")
 _ENGINE: Final = "unix:///var/run/docker.sock"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One BuildKit of a builder.
+
+    Attributes:
+        name: Its name, which no other node of the builder has.
+        endpoint: An address, or the name of a docker context.
+        declared: The platforms that the user gave it (`docker buildx create --platform`).
+        reported: The platforms that it told of itself, as far as it was asked.
+    """
+
+    name: str
+    endpoint: str
+    declared: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -25,12 +44,17 @@ class Builder:
     Attributes:
         name: Its name.
         driver: `docker` for an engine's own BuildKit; others push by themselves.
-        endpoints: An address or the name of a docker context, one a node.
+        nodes: What builds.
     """
 
     name: str
     driver: str
-    endpoints: tuple[str, ...] = ()
+    nodes: tuple[Node, ...] = ()
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Where the nodes are."""
+        return tuple(node.endpoint for node in self.nodes)
 
     @property
     def pushes(self) -> bool:
@@ -49,7 +73,7 @@ def resolve_builder(name: str | None, environ: Mapping[str, str]) -> Builder:
     if instance := _instance(environ, chosen):
         return instance
     if chosen in (context, _DEFAULT) or chosen in _contexts(environ):
-        return Builder(chosen, "docker", (chosen,))
+        return Builder(chosen, "docker", (Node(chosen, chosen),))
     raise _missing(chosen, environ)
 
 
@@ -85,14 +109,33 @@ def _read_default(store: Path, key: str) -> str:
 
 
 def _instance(environ: Mapping[str, str], name: str) -> Builder | None:
-    # buildx keeps names in lower case, and a name with a slash is none.
-    path = _store(environ) / "instances" / name.lower()
-    if "/" in name or not (found := _read_json(path)):
+    if "/" in name or not (found := _read_json(_instance_file(environ, name))):
         return None
-    nodes = found.get("Nodes") or []
     # Before drivers were recorded there was only this one.
     driver = str(found.get("Driver") or "docker-container")
-    return Builder(name, driver, tuple(str(node.get("Endpoint", "")) for node in nodes))
+    return Builder(name, driver, tuple(map(_node, found.get("Nodes") or ())))
+
+
+def _instance_file(environ: Mapping[str, str], name: str) -> Path:
+    # buildx keeps names in lower case, and a name with a slash is none.
+    return _store(environ) / "instances" / name.lower()
+
+
+def _node(found: Mapping[str, Any]) -> Node:
+    parts = ([str(one.get(key, "")) for key in _PLATFORM] for one in found.get("Platforms") or ())
+    declared = tuple(platform for part in parts if (platform := joined(*part)))
+    return Node(str(found.get("Name", "")), str(found.get("Endpoint", "")), declared)
+
+
+def write_part(builder: Builder, nodes: Iterable[Node], environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Write a builder of the same name that has only these nodes; return the variables that make buildx use it."""
+    names = {node.name for node in nodes}
+    whole = _read_json(_instance_file(environ, builder.name))
+    part = {**whole, "Nodes": [node for node in whole.get("Nodes") or () if node.get("Name") in names]}
+    file = folder / "instances" / builder.name.lower()
+    file.parent.mkdir(parents=True, mode=0o700)
+    file.write_text(json.dumps(part), encoding="utf-8")
+    return {"BUILDX_CONFIG": str(folder)}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from image_assets.docker.progress import BuildProgress, Step
+from image_assets.errors import BuildError
 
 _SHOWN_LINES: Final = 40
 _SHOWN_CHARACTERS: Final = 8000
@@ -43,6 +44,18 @@ _NO_LOGIN: Final = (
     "The registry of that image refused the login that the builder has for it, or there is none: run `docker login "
     "HOST`, or give the setting `image-assets:registries`."
 )
+_LOST: Final = (
+    "failed to receive status",
+    "code = unavailable",
+    "listing workers",
+    "error reading from server",
+    "transport is closing",
+    "connection reset by peer",
+    "use of closed network connection",
+    "no such container",
+    "is not running",
+)
+"""What buildx says, in lower case, once BuildKit is gone (google.golang.org/grpc `status`, and docker's engine)."""
 _HINTS: Final = (
     ("401 unauthorized", _NO_LOGIN),
     ("authorization failed", _NO_LOGIN),
@@ -57,6 +70,16 @@ _HINTS: Final = (
     ("no space left on device", _DISK_FULL),
 )
 """What the builder says, in lower case, and what helps."""
+
+
+class NodeLostError(BuildError):
+    """The builder went away in the middle of a build: it says nothing about the build itself."""
+
+
+def is_connection_lost(progress: BuildProgress) -> bool:
+    """Say whether a build failed because BuildKit went away, and not one of its steps."""
+    said = progress.message().lower()
+    return progress.failed_step() is None and any(words in said for words in _LOST)
 
 
 @dataclass(frozen=True)

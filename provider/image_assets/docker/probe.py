@@ -3,18 +3,23 @@
 One that is far away (`ssh://`) or on a loaded machine gets more time.
 """
 
+import contextlib
 import re
 import socket
 import urllib.parse
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from image_assets.command import Command, CommandMissingError, CommandTimeoutError, LocalRunner
-from image_assets.docker.builders import Builder, current_context, resolve_builder
+from image_assets.docker.builders import Builder, Node, current_context, resolve_builder, write_part
 from image_assets.docker.dialect import Feature
+from image_assets.docker.nodes import node_key, with_reported
 from image_assets.docker.program import Program, find_program
 from image_assets.errors import BuildError
+from image_assets.own_folder import own_folder
 from image_assets.task import Task
 
 _TIMEOUT: Final = 3.5
@@ -60,11 +65,13 @@ class Engine:
         program: The program to call.
         builder: The buildx builder behind it; None where the program has no such thing.
         environment: The provider's environment, changed so that the program talks to the builder's engine.
+        node: The one node that is to build; None: the builder's only one, or the choice is the program's.
     """
 
     program: Program
     builder: Builder | None
     environment: Mapping[str, str]
+    node: Node | None = None
 
     @property
     def pushes(self) -> bool:
@@ -95,8 +102,24 @@ def probe(executable: str, builder: str | None, task: Task, environ: Mapping[str
         return engine
     chosen = resolve_builder(builder, environ)
     engine = Engine(program, chosen, _for_context(environ, chosen))
+    if len(chosen.nodes) > 1:
+        return _reach_fleet(engine, task)
     _REACH.get(chosen.driver, _ask_buildx)(engine, task)
     return engine
+
+
+def node_keys(executable: str, builder: str | None, environ: Mapping[str, str]) -> list[str]:
+    """Return what tells apart the nodes that could build, without asking them.
+
+    One that cannot be used is refused when it is to build.
+    """
+    with contextlib.suppress(BuildError):
+        program = find_program(executable, environ)
+        if not program.dialect.can(Feature.BUILDERS):
+            return [program.path]
+        chosen = resolve_builder(builder, environ)
+        return [node_key(chosen, node) for node in chosen.nodes] or [chosen.name]
+    return [executable]
 
 
 def _refuse_builder(program: Program, builder: str | None) -> None:
@@ -170,9 +193,13 @@ def _ask_own_engine(engine: Engine, task: Task) -> None:
     _ask_engine(engine, engine.environment, task)
 
 
+def _ask_node_engine(engine: Engine, endpoint: str, task: Task) -> None:
+    """See that the engine of a node answers: a builder of this driver is a container there."""
+    _ask_engine(engine, _pointed(engine.environment, endpoint), task)
+
+
 def _ask_node_engines(engine: Engine, task: Task) -> None:
-    """See that the engine of at least one node answers: a builder of this driver is a container there."""
-    _any_of(engine, lambda endpoint: _ask_engine(engine, _pointed(engine.environment, endpoint), task))
+    _any_of(engine, lambda endpoint: _ask_node_engine(engine, endpoint, task))
 
 
 def _dial_nodes(engine: Engine, task: Task) -> None:
@@ -192,6 +219,49 @@ def _any_of(engine: Engine, reach: Callable[[str], None]) -> None:
             return
     if failure:
         raise failure
+
+
+def _reach_fleet(engine: Engine, task: Task) -> Engine:
+    """Leave out the nodes that cannot be reached, and learn from the others which platforms they build for.
+
+    Raises:
+        BuildError: None can be reached.
+    """
+    whole = _builder(engine)
+    with ThreadPoolExecutor(len(whole.nodes)) as pool:
+        failures = list(pool.map(partial(_failure, engine, task=task), whole.nodes))
+    task.check()
+    reached = tuple(node for node, failure in zip(whole.nodes, failures, strict=True) if failure is None)
+    lost = [failure for failure in failures if failure is not None]
+    if not reached:
+        raise lost[0]
+    for failure in lost:
+        task.info(f"the builder's other nodes build: {failure}")
+    rest = replace(engine, builder=replace(whole, nodes=reached))
+    with own_folder() as folder:
+        part = write_part(whole, reached, engine.environment, folder / "buildx")
+        inspected = _ask_buildx(replace(rest, environment={**engine.environment, **part}), task)
+    return replace(rest, builder=with_reported(_builder(rest), inspected))
+
+
+def _failure(engine: Engine, node: Node, task: Task) -> BuildError | None:
+    """Return why a node cannot be reached; None if it can, or if that is not known."""
+    if reach := _REACH_NODE.get(_builder(engine).driver):
+        try:
+            reach(engine, node.endpoint, task)
+        except BuildError as error:
+            return error
+    return None
+
+
+def is_lost(engine: Engine, node: Node, task: Task) -> bool:
+    """Say whether a node cannot be reached any more."""
+    return _failure(engine, node, task) is not None
+
+
+def _builder(engine: Engine) -> Builder:
+    assert engine.builder is not None  # noqa: S101 - only builders have nodes; for the type checker
+    return engine.builder
 
 
 def _dial(engine: Engine, endpoint: str, task: Task) -> None:
@@ -217,7 +287,8 @@ def _connect(address: urllib.parse.SplitResult) -> None:
         client.connect(address.path)
 
 
-def _ask_buildx(engine: Engine, task: Task) -> None:
+def _ask_buildx(engine: Engine, task: Task) -> str:
+    """Return what buildx tells of the builder and its nodes."""
     argv = (*engine.program.buildx, "inspect", _name(engine))
     command = Command(argv, environment=engine.environment, timeout=_TIMEOUT)
     endpoints = engine.builder.endpoints if engine.builder else ()
@@ -232,15 +303,21 @@ def _ask_buildx(engine: Engine, task: Task) -> None:
             f"{engine.title} cannot be reached: `{' '.join(argv)}` said: {', '.join(states) or _last_lines(said)}\n"
             "Start it, or name another one in `builder.name` (`docker buildx ls` lists them)"
         )
+    return said
 
 
 def _name(engine: Engine) -> str:
     return engine.builder.name if engine.builder else ""
 
 
-_REACH: Final[Mapping[str, Callable[[Engine, Task], None]]] = {
+_REACH: Final[Mapping[str, Callable[[Engine, Task], object]]] = {
     "docker": _ask_own_engine,
     "docker-container": _ask_node_engines,
     "remote": _dial_nodes,
 }
 """How a builder of each driver is reached; others are left to buildx."""
+_REACH_NODE: Final[Mapping[str, Callable[[Engine, str, Task], None]]] = {
+    "docker-container": _ask_node_engine,
+    "remote": _dial,
+}
+"""How one node of several is reached, given by its endpoint; of other drivers' nodes it is not known."""

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shlex
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
@@ -12,9 +13,10 @@ from image_assets.command import Command, LocalRunner
 from image_assets.context import folder_outside
 from image_assets.context.habits import habits_of
 from image_assets.docker.argv import Arguments, Output, ToNowhere, build_argv
+from image_assets.docker.builders import write_part
 from image_assets.docker.definition import ENVIRONMENT, UndefinableError, defined
 from image_assets.docker.dialect import BUILDX, Feature
-from image_assets.docker.failure import Failure, by_hand
+from image_assets.docker.failure import Failure, NodeLostError, by_hand, is_connection_lost
 from image_assets.docker.folders import HandedOver, folders_of, hand_over
 from image_assets.docker.log import BuildLog, BuildReport
 from image_assets.docker.overlay import Overlay, overlay
@@ -45,12 +47,20 @@ class BuildRun:
         self._overlay: Overlay = self._exits.enter_context(
             overlay(self._engine.environment, self._spec.credentials, dialect, self._folder)
         )
+        self._node = self._one_node()
         names = dialect.can(Feature.NAMED_COPIES)
         self._handed = hand_over(self._spec, self.directory) if names else HandedOver(self._spec, {})
         return self
 
     def __exit__(self, *_raised: object) -> None:
         self._exits.close()
+
+    def _one_node(self) -> Mapping[str, str]:
+        """Return the variables that let the program see only the node that is to build."""
+        builder, node = self._engine.builder, self._engine.node
+        if builder is None or node is None:
+            return {}
+        return write_part(builder, (node,), self._engine.environment, self.directory / "node")
 
     @property
     def directory(self) -> Path:
@@ -72,7 +82,8 @@ class BuildRun:
         finally:
             log.close(keep=is_failed)
         if is_failed:
-            raise BuildError(self._failure(code, progress, placed, log.path))
+            error = NodeLostError if is_connection_lost(progress) else BuildError
+            raise error(self._failure(code, progress, placed, log.path))
         for warning in progress.warnings():
             self._task.warn(warning)
         return BuildReport(_summary(progress, time.monotonic() - started), log.text())
@@ -140,6 +151,7 @@ class BuildRun:
             **self._engine.environment,
             **dict(self._engine.program.dialect.environment),
             **self._overlay.environment,
+            **self._node,
             **placed.environment,
         }
 

@@ -57,7 +57,7 @@ SETTINGS = Record(
             f"The platform of images that name none. Default: `{DEFAULT_PLATFORM}`.",
         ),
         Property("builder", BUILDER, "The builder of images that name none."),
-        Property("maxConcurrentBuilds", Number(), "How many images are built at once. Default: 4."),
+        Property("maxConcurrentBuilds", Number(), "How many images a builder's node builds at once. Default: 4."),
         Property(
             "buildOutput",
             Text(BUILD_OUTPUT),

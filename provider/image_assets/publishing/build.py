@@ -6,9 +6,11 @@ store, from where it is saved or pushed.
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,11 +20,13 @@ from image_assets.docker.argv import ToNowhere, ToRegistry, ToStore
 from image_assets.docker.definition import TARGET
 from image_assets.docker.dialect import Feature
 from image_assets.docker.log import BuildReport
+from image_assets.docker.nodes import Slots
 from image_assets.docker.probe import Engine, probe
 from image_assets.docker.run import BuildRun
 from image_assets.docker.spec import BuildSpec
 from image_assets.docker.store import ImageFacts, Store, new_holder
 from image_assets.errors import BuildError
+from image_assets.publishing.nodes import is_fleet, on_a_node, side_by_side
 from image_assets.reference import HUB, Reference, Repository, is_digest
 from image_assets.task import Task
 from image_assets.transfer import PulledImage
@@ -103,7 +107,25 @@ class StoredImage:
         self._store.remove(self._holder)
 
 
-Built = PushedByDigest | StoredImage
+@dataclass(frozen=True)
+class PushedParts:
+    """An image of several platforms, each of which another node built and pushed; what is missing is their index.
+
+    Buildx itself would write that index under the tag `latest`.
+
+    Attributes:
+        parts: The image of each platform.
+        report: What to tell of the builds.
+    """
+
+    parts: Mapping[str, PushedByDigest]
+    report: BuildReport = field(repr=False)
+
+    def discard(self) -> None:
+        """Let go of what only the publishing needed: nothing."""
+
+
+Built = PushedByDigest | PushedParts | StoredImage
 
 
 def _digests_in(repository: Repository, repo_digests: Iterable[str]) -> tuple[str, ...]:
@@ -113,8 +135,21 @@ def _digests_in(repository: Repository, repo_digests: Iterable[str]) -> tuple[st
     return tuple(digest for name, _, digest in pairs if name in names and is_digest(digest))
 
 
-def build(spec: BuildSpec, repository: Repository, task: Task, environ: Mapping[str, str] = os.environ) -> Built:
+def build(
+    spec: BuildSpec,
+    repository: Repository,
+    task: Task,
+    environ: Mapping[str, str] = os.environ,
+    slots: Slots | None = None,
+) -> Built:
     """Build an image and bring it as near to the repository as the builder can.
+
+    Args:
+        spec: What to build.
+        repository: Where it is to be.
+        task: Stops it, and is told how it goes.
+        environ: The provider's environment.
+        slots: Counts the builds of each node.
 
     Raises:
         BuildError: The builder cannot be used, or the build failed: the failing step with its output, the
@@ -123,12 +158,28 @@ def build(spec: BuildSpec, repository: Repository, task: Task, environ: Mapping[
     """
     engine = _engine_for(spec, task, environ)
     spec = with_kept_cache(spec, engine, task)
-    if engine.pushes:
-        return _build_and_push(spec, f"{repository.registry}/{repository.full_path}", engine, task)
-    return _build_here(spec, engine, task)
+    name, slots = f"{repository.registry}/{repository.full_path}", slots or Slots(sys.maxsize)
+
+    def of_platforms(platforms: tuple[str, ...], own: Task) -> PushedByDigest:
+        part = replace(spec, platforms=platforms)
+        return on_a_node(engine, platforms, slots, own, lambda chosen: _build_and_push(part, name, chosen, own))
+
+    if not engine.pushes:
+        return on_a_node(engine, spec.platforms, slots, task, lambda chosen: _build_here(spec, chosen, task))
+    if not is_fleet(engine) or len(spec.platforms) == 1:
+        return of_platforms(spec.platforms, task)
+    parts = side_by_side([partial(of_platforms, (one,)) for one in spec.platforms], task)
+    return PushedParts(dict(zip(spec.platforms, parts, strict=True)), _joined([part.report for part in parts]))
 
 
-def try_build(spec: BuildSpec, task: Task, environ: Mapping[str, str] = os.environ) -> BuildReport:
+def _joined(reports: Sequence[BuildReport]) -> BuildReport:
+    summary = "; ".join(report.summary for report in reports)
+    return BuildReport(summary, "\n".join(report.output for report in reports))
+
+
+def try_build(
+    spec: BuildSpec, task: Task, environ: Mapping[str, str] = os.environ, slots: Slots | None = None
+) -> BuildReport:
     """Build to see whether it builds: nothing leaves the builder, neither image nor cache.
 
     Raises:
@@ -137,10 +188,25 @@ def try_build(spec: BuildSpec, task: Task, environ: Mapping[str, str] = os.envir
     """
     engine = _engine_for(spec, task, environ)
     tried = replace(with_kept_cache(_without_push(spec), engine, task), cache_to=())
-    if engine.program.dialect.can(Feature.BUILD_ONLY):
-        with BuildRun(tried, engine, task) as job:
-            return job.run(ToNowhere())
-    image = _build_here(tried, engine, task)
+    run = _build_to_nowhere if engine.program.dialect.can(Feature.BUILD_ONLY) else _build_and_discard
+    slots = slots or Slots(sys.maxsize)
+
+    def of_platforms(platforms: tuple[str, ...], own: Task) -> BuildReport:
+        part = replace(tried, platforms=platforms)
+        return on_a_node(engine, platforms, slots, own, lambda chosen: run(part, chosen, own))
+
+    if not is_fleet(engine) or len(tried.platforms) == 1:
+        return of_platforms(tried.platforms, task)
+    return _joined(side_by_side([partial(of_platforms, (one,)) for one in tried.platforms], task))
+
+
+def _build_to_nowhere(spec: BuildSpec, engine: Engine, task: Task) -> BuildReport:
+    with BuildRun(spec, engine, task) as job:
+        return job.run(ToNowhere())
+
+
+def _build_and_discard(spec: BuildSpec, engine: Engine, task: Task) -> BuildReport:
+    image = _build_here(spec, engine, task)
     image.discard()
     return image.report
 

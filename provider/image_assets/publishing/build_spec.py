@@ -23,7 +23,7 @@ from image_assets.reference import Reference
 def build_spec(request: PublishRequest, context: Staged, settings: Settings, registries: Registries) -> BuildSpec:
     """Return what the builder is asked for."""
     inputs = request.inputs
-    builder = {**settings.builder, **inputs.builder}
+    builder = builder_of(inputs, settings)
     made_here = {
         "platforms": platforms_of(inputs, settings),
         "labels": {**resource_labels(request.job), **inputs.labels},
@@ -34,7 +34,7 @@ def build_spec(request: PublishRequest, context: Staged, settings: Settings, reg
         context=context.directory,
         dockerfile=context.dockerfile,
         secrets=tuple(secret_sources(request.build_secrets)),
-        executable=builder.get("executable", "docker"),
+        executable=builder["executable"],
         builder=builder.get("name"),
         credentials=to_push,
         base_credentials=to_build,
@@ -42,6 +42,11 @@ def build_spec(request: PublishRequest, context: Staged, settings: Settings, reg
         shown_context=Path(inputs.directory or ""),
         shown_dockerfile=dockerfile_of(inputs, settings),
     )
+
+
+def builder_of(inputs: Inputs, settings: Settings) -> dict[str, str]:
+    """Return the program that builds, and its builder's name if one is given."""
+    return {"executable": "docker", **settings.builder, **inputs.builder}
 
 
 def secret_sources(secrets: Mapping[str, Mapping[str, str]]) -> Iterator[SecretSource]:

@@ -1,6 +1,6 @@
 """Bringing an image's content to a registry, all but the tag: copied, from an archive, or built."""
 
-import threading
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_assets.context import Staged, staged
+from image_assets.docker.nodes import Slots
+from image_assets.docker.probe import node_keys
 from image_assets.errors import CloudError, RegistryError
 from image_assets.inputs.settings import Settings
 from image_assets.logins.registries import Registries
 from image_assets.oci import RegistryClient
 from image_assets.plan.plan import dockerfile_of, main_context
-from image_assets.publishing.build import PushedByDigest, StoredImage, build, try_build
-from image_assets.publishing.build_spec import build_spec, images_of, texts_of
+from image_assets.publishing.build import PushedByDigest, PushedParts, StoredImage, build, try_build
+from image_assets.publishing.build_spec import build_spec, builder_of, images_of, texts_of
 from image_assets.publishing.copies import Copies
 from image_assets.publishing.kept_cache import kept_cache
 from image_assets.publishing.request import PublishRequest
@@ -26,6 +28,7 @@ from image_assets.transfer import (
     base_layers,
     copy,
     holds,
+    index_of,
     send,
     send_local,
     stored_manifest,
@@ -46,7 +49,8 @@ class ContentSender:
         self.registries = registries
         self.copies = copies
         self.memory = blob_memory(settings)
-        self.builds = threading.BoundedSemaphore(settings.max_concurrent_builds)
+        self.preparing = Slots(settings.max_concurrent_builds)
+        self.building = Slots(settings.max_concurrent_builds)
 
     def sent(
         self, request: PublishRequest, client: RegistryClient, build_key: str | None
@@ -82,12 +86,15 @@ class ContentSender:
         path, task = request.target.repository.full_path, request.job.task
         with self.context(request) as context, kept_cache(request, client, self.settings) as cache:
             spec = replace(build_spec(request, context, self.settings, self.registries), kept_cache=cache)
-            built = build(spec, request.target.repository, task)
+            built = build(spec, request.target.repository, task, slots=self.building)
         if self.settings.build_output == "full":
             task.info(built.report.output)
         try:
             if isinstance(built, PushedByDigest):
                 yield Sent(stored_manifest(client, path, built.digest), ()), None
+            elif isinstance(built, PushedParts):
+                stored = {platform: stored_manifest(client, path, one.digest) for platform, one in built.parts.items()}
+                yield Sent(index_of(stored), tuple(stored)), None
             else:
                 shared = self.shared_layers(request, client, built)
                 yield send_local(built, client, path, task, self.memory, shared), None
@@ -99,19 +106,18 @@ class ContentSender:
         client = self.registries.client(request.target.repository, request.job.task, request.login)
         with self.context(request) as context, kept_cache(request, client, self.settings) as cache:
             spec = replace(build_spec(request, context, self.settings, self.registries), kept_cache=cache)
-            try_build(spec, request.job.task)
+            try_build(spec, request.job.task, slots=self.building)
 
     @contextmanager
     def context(self, request: PublishRequest) -> Iterator[Staged]:
-        """Wait until there is room for one more build, and prepare what the builder gets."""
-        while not self.builds.acquire(timeout=0.2):
-            request.job.task.status("waiting for other builds")
-            request.job.task.check()
-        try:
-            with staged(main_context(request.inputs, self.settings)) as context:
-                yield context
-        finally:
-            self.builds.release()
+        """Wait until some node has room for one more build, and prepare what the builder gets."""
+        builder = builder_of(request.inputs, self.settings)
+        keys = node_keys(builder["executable"], builder.get("name"), os.environ)
+        with (
+            self.preparing.one_of(keys, str, request.job.task),
+            staged(main_context(request.inputs, self.settings)) as context,
+        ):
+            yield context
 
     def shared_layers(self, request: PublishRequest, client: RegistryClient, built: StoredImage) -> dict[str, int]:
         """Return the layers that come from base images of the same registry, with their sizes."""

@@ -18,6 +18,7 @@ from image_assets.transfer.base_image import PulledImage, base_layers
 from image_assets.transfer.blob_memory import BlobMemory
 from image_assets.transfer.copy import Source, copy
 from image_assets.transfer.local import send_local
+from image_assets.transfer.manifests import index_of
 from image_assets.transfer.model import LocalImage, Sent
 from image_assets.transfer.send import send
 from image_assets.transfer.tags import Expected, add_tags, check_tag, find_tag, holds, stored_manifest, write_tag
@@ -35,6 +36,7 @@ __all__ = [
     "copy",
     "find_tag",
     "holds",
+    "index_of",
     "send",
     "send_local",
     "stored_manifest",

@@ -1,12 +1,14 @@
 """Making the manifest of an image that has none yet."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from image_assets.archive import Packing
-from image_assets.oci.media_types import DOCKER_MANIFEST, OCI_MANIFEST
+from image_assets.oci.media_types import DOCKER_LIST, DOCKER_MANIFEST, INDEXES, OCI_INDEX, OCI_MANIFEST
 from image_assets.oci.model import Descriptor, Manifest, digest_of
+from image_assets.platforms import normal
 
 
 @dataclass(frozen=True)
@@ -92,3 +94,25 @@ def _manifest(names: Names, config: SentConfig, layers: Sequence[SentLayer]) -> 
     }
     content = json.dumps(document, separators=(",", ":")).encode()
     return Manifest(Descriptor(names.manifest, digest_of(content), len(content), raw=document), content)
+
+
+def index_of(images: Mapping[str, Manifest]) -> Manifest:
+    """Make the index of images by platform (OCI image spec, "OCI Image Index Specification").
+
+    What is an index itself, as of an image with attestations, gives its entries.
+    """
+    entries = [entry for platform, image in images.items() for entry in _entries(platform, image)]
+    is_docker = all(entry["mediaType"] == DOCKER_MANIFEST for entry in entries)
+    media_type = DOCKER_LIST if is_docker else OCI_INDEX
+    document = {"schemaVersion": 2, "mediaType": media_type, "manifests": entries}
+    content = json.dumps(document, separators=(",", ":")).encode()
+    return Manifest(Descriptor(media_type, digest_of(content), len(content), raw=document), content)
+
+
+def _entries(platform: str, image: Manifest) -> list[dict[str, Any]]:
+    described = image.descriptor
+    if described.media_type in INDEXES:
+        return list(json.loads(image.content)["manifests"])
+    named = dict(zip(("os", "architecture", "variant"), normal(platform).split("/"), strict=False))
+    media_type, digest, size = described.media_type, described.digest, described.size
+    return [{"mediaType": media_type, "digest": digest, "size": size, "platform": named}]

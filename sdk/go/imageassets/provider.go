@@ -50,7 +50,7 @@ type providerArgs struct {
 	DefaultPlatform *string `pulumi:"defaultPlatform"`
 	// Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
 	InsecureRegistries []string `pulumi:"insecureRegistries"`
-	// How many images are built at once. Default: 4.
+	// How many images a builder's node builds at once. Default: 4.
 	MaxConcurrentBuilds *int `pulumi:"maxConcurrentBuilds"`
 	// Logins for registries.
 	Registries []RegistryLogin `pulumi:"registries"`
@@ -72,7 +72,7 @@ type ProviderArgs struct {
 	DefaultPlatform pulumi.StringPtrInput
 	// Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
 	InsecureRegistries pulumi.StringArrayInput
-	// How many images are built at once. Default: 4.
+	// How many images a builder's node builds at once. Default: 4.
 	MaxConcurrentBuilds pulumi.IntPtrInput
 	// Logins for registries.
 	Registries RegistryLoginArrayInput

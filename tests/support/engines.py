@@ -1,0 +1,125 @@
+"""Engines of the tests' own: docker's for builders in containers, and containerd for nerdctl."""
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.builders import _daemon, clean_environ, node, wait_until
+from tests.support.contexts import busybox
+from tests.support.paths import TOOLS_BIN
+
+NODE_IMAGE = "image-assets.invalid/buildkit:1"
+"""What stands for `moby/buildkit`, which no test can pull."""
+
+_NODE = """\
+FROM scratch
+COPY . /
+ENV PATH=/usr/bin:/bin
+ENTRYPOINT ["buildkitd"]
+"""
+_RUNTIME = """\
+#!/bin/sh
+# A privileged container wants every capability: leave out the one that this machine has not got.
+lacks() { sed -i 's/"CAP_SYS_RESOURCE",//g; s/,"CAP_SYS_RESOURCE"//g' "$1"; }
+for word; do
+    test "$previous" = --bundle && lacks "$word/config.json"
+    test "$previous" = --process && lacks "$word"
+    previous=$word
+done
+exec runc "$@"
+"""
+_SYS_RESOURCE = 24
+"""The capability's number (capabilities(7))."""
+
+
+def can_run_engines() -> bool:
+    """Say whether docker's engine can be started here a second time."""
+    programs = ("dockerd", "containerd", "runc")
+    return os.geteuid() == 0 and all(map(shutil.which, programs)) and (TOOLS_BIN / "buildctl").exists()
+
+
+def can_run_nerdctl() -> bool:
+    """Say whether nerdctl and all that it calls are there."""
+    return can_run_engines() and (TOOLS_BIN / "nerdctl").exists()
+
+
+@contextlib.contextmanager
+def docker_of_our_own(root: Path) -> Iterator[str]:
+    """Run an engine that has the image of a BuildKit node, and give its address: nothing else shares it."""
+    address = f"unix://{root}/docker.sock"
+    words = ["dockerd", "--host", address, "--data-root", f"{root}/data", "--exec-root", f"{root}/exec"]
+    words += ["--pidfile", f"{root}/pid", "--bridge", "none", "--iptables=false", "--ip6tables=false"]
+    if not _has_capability(_SYS_RESOURCE):
+        runtime = root / "runtime"
+        runtime.write_text(_RUNTIME)
+        runtime.chmod(0o755)
+        words += ["--add-runtime", f"less={runtime}", "--default-runtime", "less"]
+    with _daemon(tuple(words), root / "log") as process:
+
+        def answers() -> bool:
+            return (
+                subprocess.run(("docker", "-H", address, "version"), capture_output=True, check=False).returncode == 0
+            )
+
+        wait_until(lambda: answers() or process.poll() is not None, "dockerd did not start")
+        words = ["docker", "-H", address, "build", "--quiet", "--tag", NODE_IMAGE, "-"]
+        environ = clean_environ(root / "home") | {"DOCKER_BUILDKIT": "0"}
+        subprocess.run(words, input=_node_files(), env=environ, check=True, capture_output=True)
+        yield address
+
+
+def _has_capability(number: int) -> bool:
+    found = re.search(r"^CapBnd:\s*(\w+)", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return found is None or bool(int(found[1], 16) >> number & 1)
+
+
+def _node_files() -> bytes:
+    """Return a context of the programs that a node needs, with the libraries that runc needs."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        dockerfile = tarfile.TarInfo("Dockerfile")
+        dockerfile.size = len(_NODE)
+        tar.addfile(dockerfile, io.BytesIO(_NODE.encode()))
+        temporary = tarfile.TarInfo("tmp")
+        temporary.type, temporary.mode = tarfile.DIRTYPE, 0o1777
+        tar.addfile(temporary)
+        runc = Path(shutil.which("runc") or "")
+        programs = {"buildkitd": TOOLS_BIN / "buildkitd", "buildctl": TOOLS_BIN / "buildctl", "runc": runc}
+        for name, path in programs.items():
+            tar.add(path.resolve(), f"usr/bin/{name}")
+        for name in ("busybox", "sh", "cat"):
+            tar.add(busybox(), f"bin/{name}")
+        for library in _libraries(runc):
+            tar.add(library.resolve(), str(library).lstrip("/"))
+    return content.getvalue()
+
+
+def _libraries(program: Path) -> list[Path]:
+    told = subprocess.run(("ldd", program), capture_output=True, text=True, check=False).stdout
+    return [Path(found) for found in re.findall(r"(/\S+) \(0x", told)]
+
+
+@contextlib.contextmanager
+def containerd(root: Path) -> Iterator[dict[str, str]]:
+    """Run what nerdctl talks to, and give the variables that tell it where."""
+    socket = root / "containerd.sock"
+    config = root / "containerd.toml"
+    config.write_text(
+        f'version = 2\nroot = "{root}/root"\nstate = "{root}/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
+        f'[grpc]\n  address = "{socket}"\n[ttrpc]\n  address = "{socket}.ttrpc"\n'
+    )
+    with _daemon(("containerd", "--config", str(config)), root / "log"), node(root / "buildkit") as builder:
+        wait_until(socket.exists, "containerd did not start")
+        yield {
+            "CONTAINERD_ADDRESS": str(socket),
+            "CONTAINERD_NAMESPACE": "tests",
+            "BUILDKIT_HOST": builder.address,
+            "NERDCTL_TOML": str(root / "nerdctl.toml"),
+            "PATH": f"{TOOLS_BIN}{os.pathsep}{os.environ['PATH']}",
+        }
