@@ -84,6 +84,10 @@ class RegistryError(AssetError):
         self.temporary = temporary
 
 
+class MissingImageError(AssetError):
+    """A registry says clearly that it has no such image."""
+
+
 class CloudError(AssetError):
     """AWS refused or could not be reached; names the action and, where known, the ARN."""
 

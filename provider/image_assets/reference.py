@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 
 HUB = "docker.io"
+#: Digits of a hash that make a tag. 128 bits: no two contents meet, and every registry's and label's limit holds.
+TAG_DIGITS = 32
 _HUB_ALIASES = {"index.docker.io": HUB}
 _API_HOSTS = {HUB: "registry-1.docker.io"}
 # The spec advises clients to keep host and name together within what most registries and tools accept.

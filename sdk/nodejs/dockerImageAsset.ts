@@ -30,6 +30,10 @@ export class DockerImageAsset extends pulumi.ComponentResource {
      */
     declare public readonly assetHash: pulumi.Output<string>;
     /**
+     * The image's address in each of the `destinations`, in their order.
+     */
+    declare public /*out*/ readonly destinationUris: pulumi.Output<string[]>;
+    /**
      * The digest of the manifest or index that the registry serves.
      */
     declare public /*out*/ readonly imageDigest: pulumi.Output<string>;
@@ -88,6 +92,7 @@ export class DockerImageAsset extends pulumi.ComponentResource {
             resourceInputs["cacheDisabled"] = args?.cacheDisabled;
             resourceInputs["cacheFrom"] = args?.cacheFrom;
             resourceInputs["cacheTo"] = args?.cacheTo;
+            resourceInputs["destinations"] = args?.destinations;
             resourceInputs["directory"] = args?.directory;
             resourceInputs["dockerfileInline"] = args?.dockerfileInline;
             resourceInputs["exclude"] = args?.exclude;
@@ -112,6 +117,7 @@ export class DockerImageAsset extends pulumi.ComponentResource {
             resourceInputs["scope"] = args?.scope;
             resourceInputs["tagPrefix"] = args?.tagPrefix;
             resourceInputs["target"] = args?.target;
+            resourceInputs["destinationUris"] = undefined /*out*/;
             resourceInputs["imageDigest"] = undefined /*out*/;
             resourceInputs["imageDigestUri"] = undefined /*out*/;
             resourceInputs["imageTag"] = undefined /*out*/;
@@ -121,6 +127,7 @@ export class DockerImageAsset extends pulumi.ComponentResource {
             resourceInputs["repositoryUrl"] = undefined /*out*/;
         } else {
             resourceInputs["assetHash"] = undefined /*out*/;
+            resourceInputs["destinationUris"] = undefined /*out*/;
             resourceInputs["imageDigest"] = undefined /*out*/;
             resourceInputs["imageDigestUri"] = undefined /*out*/;
             resourceInputs["imageTag"] = undefined /*out*/;
@@ -255,6 +262,10 @@ export interface DockerImageAssetArgs {
      * Where the builder leaves layers for others. Does not count.
      */
     cacheTo?: pulumi.Input<pulumi.Input<inputs.CacheOptionArgs>[] | undefined>;
+    /**
+     * Further repositories that get the same image. It is built once; adding one builds nothing.
+     */
+    destinations?: pulumi.Input<pulumi.Input<inputs.DestinationArgs>[] | undefined>;
     /**
      * The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
      */

@@ -5,6 +5,11 @@ import * as pulumi from "@pulumi/pulumi";
 import * as utilities from "./utilities";
 
 // Export members:
+export { CopiedImageArgs } from "./copiedImage";
+export type CopiedImage = import("./copiedImage").CopiedImage;
+export const CopiedImage: typeof import("./copiedImage").CopiedImage = null as any;
+utilities.lazyLoad(exports, ["CopiedImage"], () => require("./copiedImage"));
+
 export * from "./dockerImageAsset";
 import { DockerImageAsset } from "./dockerImageAsset";
 
@@ -12,6 +17,9 @@ export { GetImageArgs, GetImageResult, GetImageOutputArgs } from "./getImage";
 export const getImage: typeof import("./getImage").getImage = null as any;
 export const getImageOutput: typeof import("./getImage").getImageOutput = null as any;
 utilities.lazyLoad(exports, ["getImage","getImageOutput"], () => require("./getImage"));
+
+export * from "./imageReplica";
+import { ImageReplica } from "./imageReplica";
 
 export * from "./imageRepository";
 import { ImageRepository } from "./imageRepository";
@@ -51,8 +59,12 @@ const _module = {
     version: utilities.getVersion(),
     construct: (name: string, type: string, urn: string): pulumi.Resource => {
         switch (type) {
+            case "image-assets:index:CopiedImage":
+                return new CopiedImage(name, <any>undefined, { urn })
             case "image-assets:index:DockerImageAsset":
                 return new DockerImageAsset(name, <any>undefined, { urn })
+            case "image-assets:index:ImageReplica":
+                return new ImageReplica(name, <any>undefined, { urn })
             case "image-assets:index:ImageRepository":
                 return new ImageRepository(name, <any>undefined, { urn })
             case "image-assets:index:PublishedImage":

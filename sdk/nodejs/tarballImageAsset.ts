@@ -30,6 +30,10 @@ export class TarballImageAsset extends pulumi.ComponentResource {
      */
     declare public /*out*/ readonly assetHash: pulumi.Output<string>;
     /**
+     * The image's address in each of the `destinations`, in their order.
+     */
+    declare public /*out*/ readonly destinationUris: pulumi.Output<string[]>;
+    /**
      * The digest of the manifest or index that the registry serves.
      */
     declare public /*out*/ readonly imageDigest: pulumi.Output<string>;
@@ -76,6 +80,7 @@ export class TarballImageAsset extends pulumi.ComponentResource {
             if (args?.tarballFile === undefined && !opts.urn) {
                 throw new Error("Missing required property 'tarballFile'");
             }
+            resourceInputs["destinations"] = args?.destinations;
             resourceInputs["extraTags"] = args?.extraTags;
             resourceInputs["forceDelete"] = args?.forceDelete;
             resourceInputs["image"] = args?.image;
@@ -87,6 +92,7 @@ export class TarballImageAsset extends pulumi.ComponentResource {
             resourceInputs["tagPrefix"] = args?.tagPrefix;
             resourceInputs["tarballFile"] = args?.tarballFile;
             resourceInputs["assetHash"] = undefined /*out*/;
+            resourceInputs["destinationUris"] = undefined /*out*/;
             resourceInputs["imageDigest"] = undefined /*out*/;
             resourceInputs["imageDigestUri"] = undefined /*out*/;
             resourceInputs["imageTag"] = undefined /*out*/;
@@ -97,6 +103,7 @@ export class TarballImageAsset extends pulumi.ComponentResource {
             resourceInputs["repositoryUrl"] = undefined /*out*/;
         } else {
             resourceInputs["assetHash"] = undefined /*out*/;
+            resourceInputs["destinationUris"] = undefined /*out*/;
             resourceInputs["imageDigest"] = undefined /*out*/;
             resourceInputs["imageDigestUri"] = undefined /*out*/;
             resourceInputs["imageTag"] = undefined /*out*/;
@@ -183,6 +190,10 @@ export class TarballImageAsset extends pulumi.ComponentResource {
  * The set of arguments for constructing a TarballImageAsset resource.
  */
 export interface TarballImageAssetArgs {
+    /**
+     * Further repositories that get the same image. It is built once; adding one builds nothing.
+     */
+    destinations?: pulumi.Input<pulumi.Input<inputs.DestinationArgs>[] | undefined>;
     /**
      * More tags for the same image. Changing them builds nothing.
      */

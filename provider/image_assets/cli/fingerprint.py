@@ -10,7 +10,7 @@ from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.plan.fingerprints import digest_cache, take
 from image_assets.plan.plan import Plan, make_plan
-from image_assets.plan.target import TAG_DIGITS
+from image_assets.reference import TAG_DIGITS
 from image_assets.task import Task
 
 

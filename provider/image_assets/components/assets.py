@@ -1,17 +1,29 @@
-"""The two asset components: an image, and the repository it lives in."""
+"""The asset components and the replica: an image, the repository it lives in, and further places for it."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 
 from image_assets.components import refusals, repository
-from image_assets.components.component import Component
-from image_assets.components.grants import declared_grants, repository_arn, take_twins
+from image_assets.components.component import OWN_PACKAGE, Component
+from image_assets.components.grants import declared_grants, items_of, repository_arn, take_twins
 from image_assets.errors import AssetError
+from image_assets.inputs.replica import replica_tag
 from image_assets.inputs.source_fields import CACHE_TAGS, IN_REGISTRY
+from image_assets.protocol.monitor import Resource
 from image_assets.protocol.outputs import Output, all_of
+from image_assets.reference import TAG_DIGITS
+from image_assets.values import UNKNOWN, Secret, reveal
 
-#: The asset's only child that has a life of its own; see `image.resource`.
-IMAGE = "image-assets:index:PublishedImage"
+#: What an asset's image is, see `image.resource`, and what a copy is, see `image.copied`.
+IMAGE = f"{OWN_PACKAGE}PublishedImage"
+COPY = f"{OWN_PACKAGE}CopiedImage"
+REPLICA = f"{OWN_PACKAGE}ImageReplica"
+#: The child that has a component's image, by the component's type, and its input for the stack's `aws:` configuration.
+CHILDREN = {
+    f"{OWN_PACKAGE}DockerImageAsset": (IMAGE, "aws"),
+    f"{OWN_PACKAGE}TarballImageAsset": (IMAGE, "aws"),
+    REPLICA: (COPY, "stackAws"),
+}
 
 IMAGE_OUTPUTS = (
     "imageUri",
@@ -27,7 +39,7 @@ IMAGE_OUTPUTS = (
 
 
 async def make_asset(new: Component, given: Mapping[str, Output], *, is_sound: bool = True) -> Component:
-    """Make a source an image in a registry; the source's kind is told by the inputs.
+    """Make a source an image in a registry; the source's kind is told by the component's type and the inputs.
 
     Args:
         new: The component to make.
@@ -39,7 +51,9 @@ async def make_asset(new: Component, given: Mapping[str, Output], *, is_sound: b
         InputError: With every problem of the declared grants that are known.
     """
     inputs = dict(given)
+    token, stack_aws = CHILDREN[new.token]
     twins, force_delete = take_twins(inputs), inputs.pop("forceDelete", Output())
+    destinations = inputs.pop("destinations", Output())
     shared = inputs.get("repository", Output())
     if is_sound and twins and shared.value is not None:
         try:
@@ -48,13 +62,12 @@ async def make_asset(new: Component, given: Mapping[str, Output], *, is_sound: b
             await refusals.tell(new, given, error)
             raise
     asset = await new.registered()
-    request = asset.child(IMAGE, asset.name)
+    request = asset.child(token, asset.name)
     image = None if is_sound else await asset.make(request, inputs)
     own = None
     if shared.value is None:
         # The tags that move with each image cannot be as immutable as those that name a content.
-        moving = all_of(inputs.get("extraTags", Output()), inputs.get("cache", Output())).map(_moving_tags)
-        wanted = {"forceDelete": force_delete, "mutableTags": moving}
+        wanted = {"forceDelete": force_delete, "mutableTags": mutable_tags(new.token, inputs)}
         own = await repository.make_repository(asset.within(repository.TOKEN, asset.name), wanted)
         inputs["repository"] = own.outputs["repositoryUrl"]
         inputs["ownRepository"] = force_delete.map(lambda force: {"forceDelete": force is True})
@@ -62,17 +75,63 @@ async def make_asset(new: Component, given: Mapping[str, Output], *, is_sound: b
     else:
         inputs["repository"] = asset.deployment.behind(shared)
     if image is None:
-        image = await asset.make(request, {**inputs, "aws": asset.deployment.aws_input})
+        image = await asset.make(request, {**inputs, stack_aws: asset.deployment.aws_input})
     outputs = {name: image.output(name) for name in IMAGE_OUTPUTS}
     if own:
         # An emulator's host does not tell the ARN, but whoever made the repository knows it.
         outputs["repositoryArn"] = own.outputs["repositoryArn"]
+    if token == IMAGE:
+        outputs["destinationUris"] = await make_copies(asset, image, destinations)
     asset, _ = await asyncio.gather(asset.finished(outputs), declared_grants(asset, outputs["repositoryUrl"], twins))
     return asset
 
 
-def _moving_tags(found: tuple[Sequence[str] | None, str | None]) -> list[str] | None:
-    """Return the tags that are written more than once: those that the program adds, and that of its cache."""
-    extra, cache = found
-    tags = [*(extra or ()), *((CACHE_TAGS,) if cache == IN_REGISTRY else ())]
-    return tags or None
+def mutable_tags(kind: str, inputs: Mapping[str, Output]) -> Output:
+    """Return the tags that are written more than once: those that the program adds, a cache's, and a replica's own."""
+    if kind == REPLICA:
+        source = inputs["source"]
+        moving = all_of(inputs.get("tag", Output()), source).map(lambda known: replica_tag(*known))
+    else:
+        moving = inputs.get("cache", Output()).map(lambda cache: CACHE_TAGS if cache == IN_REGISTRY else None)
+    return all_of(inputs.get("extraTags", Output()), moving).map(_listed)
+
+
+def _listed(found: tuple[Sequence[str] | None, str | None]) -> list[str] | None:
+    extra, moving = found
+    return [*(extra or ()), *((moving,) if moving else ())] or None
+
+
+async def make_copies(asset: Component, image: Resource, destinations: Output) -> Output:
+    """Copy an asset's image to its further repositories, side by side, and return the address in each.
+
+    Each is a resource of its own: one that fails leaves the others as they are, and is made by the next `up`.
+    """
+    listed = items_of(destinations)
+    made = await asyncio.gather(*(make_copy(asset, image, at, one) for at, one in enumerate(listed, 1)))
+    uris = all_of(*(copy.output("imageUri") for copy in made))
+    known = isinstance(reveal(destinations.value), list | None)
+    return uris if known else Output(UNKNOWN, destinations.dependencies)
+
+
+async def make_copy(asset: Component, image: Resource, at: int, destination: Output) -> Resource:
+    """Copy an asset's image to one more repository."""
+    given = {name: member_of(destination, name) for name in ("repository", "extraTags", "registryAuth", "aws")}
+    prefix = member_of(destination, "tagPrefix")
+    tag = all_of(prefix, image.output("assetHash")).map(lambda known: f"{known[0] or ''}{known[1][:TAG_DIGITS]}")
+    given["repository"] = asset.deployment.behind(given["repository"])
+    inputs = {
+        **given,
+        "tag": tag,
+        "source": image.output("imageDigestUri"),
+        "namesContent": Output(value=True),
+        "stackAws": asset.deployment.aws_input,
+    }
+    return await asset.make(asset.child(COPY, f"{asset.name}-{at}", {}), inputs)
+
+
+def member_of(destination: Output, name: str) -> Output:
+    """Return a member of a destination, an empty output if it has none."""
+    value = destination.value.value if isinstance(destination.value, Secret) else destination.value
+    if value is UNKNOWN:
+        return Output(UNKNOWN, destination.dependencies)
+    return destination.part(name) if name in value else Output()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from image_assets.components import assets, repository
-from image_assets.components.component import OWN_PACKAGE, Component, urn_of
+from image_assets.components.component import Component, urn_of
 from image_assets.components.deployment import Deployment
 from image_assets.components.grant_checks import TWINS, twin_problems
 from image_assets.components.grants import call_method
@@ -15,20 +15,27 @@ from image_assets.protocol.outputs import Output
 from image_assets.protocol.wire import decode_outputs
 from image_assets.values import reveal
 
-ASSETS = (f"{OWN_PACKAGE}DockerImageAsset", f"{OWN_PACKAGE}TarballImageAsset")
-COMPONENTS = (*ASSETS, repository.TOKEN)
+REPLICA = assets.REPLICA
+COMPONENTS = (*assets.CHILDREN, repository.TOKEN)
 
 
 def asset_problems(request: pb.ConstructRequest, inputs: Mapping[str, Any]) -> tuple[Problem, ...]:
     """Return what is wrong with an asset's inputs that its image does not have."""
     declared = {key: inputs[key] for key in TWINS if inputs.get(key) is not None}
-    return tuple(twin_problems(declared)) if request.type in ASSETS else ()
+    return tuple(twin_problems(declared)) if request.type in assets.CHILDREN else ()
 
 
 def image_urn(request: pb.ConstructRequest) -> str:
-    """Return the URN of the image that an asset makes."""
+    """Return the URN of the image that a component makes; empty if it makes none."""
+    if request.type not in assets.CHILDREN:
+        return ""
     parents, mark, name = component_urn(request).rpartition("::")
-    return f"{parents}${assets.IMAGE}{mark}{name}"
+    return f"{parents}${image_type(request.type)}{mark}{name}"
+
+
+def image_type(kind: str) -> str:
+    """Return the type of the child that has a component's image; empty if it has none."""
+    return assets.CHILDREN.get(kind, ("", ""))[0]
 
 
 def component_urn(request: pb.ConstructRequest) -> str:

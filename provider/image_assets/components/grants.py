@@ -69,11 +69,12 @@ async def declared_grants(component: Component, url: Output, twins: Mapping[str,
         InputError: The repository is not ECR's.
     """
     await asyncio.gather(
-        *(make_grant(component, url, TWINS[key], grant) for key, output in twins.items() for grant in _items(output))
+        *(make_grant(component, url, TWINS[key], grant) for key, output in twins.items() for grant in items_of(output))
     )
 
 
-def _items(listed: Output) -> list[Output]:
+def items_of(listed: Output) -> list[Output]:
+    """Return the items of a list; of one that is not given or not known yet, none."""
     """Return the items that are known; those of a secret list are secret."""
     count = len(plain(listed.value)) if isinstance(plain(listed.value), list) else 0
     return [item for item in map(listed.part, range(count)) if plain(item.value) is not UNKNOWN]

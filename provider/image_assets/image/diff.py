@@ -1,6 +1,6 @@
 """What an update would change, decided from the stored and the wanted inputs alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from image_assets.custom_resource import Change, Kind, Values
@@ -35,7 +35,14 @@ def field_changes(field: Field, olds: Values, news: Values) -> Iterator[Change]:
     if field.change is OnChange.FINGERPRINT:
         if field.counts is Counts.OPTION and content_changed(olds, news):
             yield from (change for change in nested_changes(field.name, old, new) if change.path not in ignored(news))
-    elif field.change is not OnChange.NOTHING and normal(field, old) != normal(field, new):
+    else:
+        yield from plain_changes(field, olds, news, default_of)
+
+
+def plain_changes(field: Field, olds: Values, news: Values, default: Callable[[Field], Any]) -> Iterator[Change]:
+    """Yield the difference of an input that counts by its value, given what it is when it is not given."""
+    old, new = (normal(field, plain(values.get(field.name)), default) for values in (olds, news))
+    if field.change is not OnChange.NOTHING and old != new:
         yield Change(field.name, kind_of(olds, news, field.name), field.change is OnChange.REPLACE)
 
 
@@ -50,11 +57,11 @@ def ignored(news: Values) -> frozenset[str]:
     return frozenset(switched_off | {join("buildArgs", name) for name in names if isinstance(name, str)})
 
 
-def normal(field: Field, value: Any) -> Any:
+def normal(field: Field, value: Any, default: Callable[[Field], Any]) -> Any:
     """Return a value in the form in which two spellings of the same are equal."""
     if value is None:
-        default = default_of(field)
-        return list(default) if isinstance(default, tuple) else default
+        usual = default(field)
+        return list(usual) if isinstance(usual, tuple) else usual
     if field.name == "repository" and isinstance(value, str):
         return str(Repository.parse(value))
     return reveal(value)

@@ -299,21 +299,26 @@ class PublishedImage:
         if held:
             raise CloudError(FULL_REPOSITORY.format(url=url))
 
-    def note_registered(self, urn: str, values: Values, outputs: Values) -> None:
-        """Remember what the engine says of an asset that it has registered: also one that is no target of this run.
+    def note_registered(self, urn: str, kind: str, values: Values, outputs: Values) -> None:
+        """Remember what the engine says of a component that it has registered: also one that is no target of this run.
 
         Args:
-            urn: The asset component's.
+            urn: The component's.
+            kind: The type of the child that has the image.
             values: Its inputs.
             outputs: Its outputs.
         """
         uri, extra = plain(outputs.get("imageUri")), plain(values.get("extraTags"))
         if isinstance(uri, str) and uri:
-            image, target = child_urn(urn), parse_import(uri)
+            image, target = child_urn(urn, kind), parse_import(uri)
             tags = (target.tag, *(tag for tag in (extra if isinstance(extra, list) else ()) if isinstance(tag, str)))
             # What was not checked is no target of an update, or of a destroy that runs the program.
-            note = self.ledger.leave_with if image in self.checked else self.ledger.need
-            note(image, target.repository, tags)
+            self.note_tags(image, target.repository, tags)
+
+    def note_tags(self, urn: str, repository: Repository, tags: tuple[str, ...]) -> None:
+        """Remember the tags of a resource that the engine has registered."""
+        note = self.ledger.leave_with if urn in self.checked else self.ledger.need
+        note(urn, repository, tags)
 
     def note_copy(self, old: State) -> None:
         """Remember where a stored image is, in case the program now wants it in another repository too."""
@@ -394,7 +399,7 @@ def tags_of(old: State) -> tuple[Repository, tuple[str, ...]]:
     return target.repository, (target.tag, *parse_stored(old.inputs).extra_tags)
 
 
-def child_urn(component: str) -> str:
-    """Return the URN of an asset's image (Pulumi: `urn:pulumi:STACK::PROJECT::PARENT_TYPE$TYPE::NAME`)."""
+def child_urn(component: str, token: str) -> str:
+    """Return the URN of a component's image (Pulumi: `urn:pulumi:STACK::PROJECT::PARENT_TYPE$TYPE::NAME`)."""
     stack, project, kind, name = component.split("::", 3)
-    return "::".join((stack, project, f"{kind}$image-assets:index:PublishedImage", name))
+    return "::".join((stack, project, f"{kind}${token}", name))

@@ -68,6 +68,12 @@ CHECK_PUBLISHED = Choices(
     {"Refresh": "refresh", "Always": "always"},
 )
 
+CHECK_SOURCE = Choices(
+    "CheckSource",
+    "When the source's registry is asked whether its tag has moved.",
+    {"Refresh": "refresh", "Always": "always"},
+)
+
 ENCRYPTION_TYPE = Choices(
     "EncryptionType",
     "How an ECR repository is encrypted.",

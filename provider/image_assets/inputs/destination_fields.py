@@ -13,7 +13,8 @@ def _check_repository(value: str) -> str | None:
     return None
 
 
-def _check_tag(value: str) -> str | None:
+def check_tag_name(value: str) -> str | None:
+    """Say what is wrong with a tag, None if it is one."""
     try:
         check_tag(value)
     except ValueError as error:
@@ -24,7 +25,7 @@ def _check_tag(value: str) -> str | None:
 def _check_tag_prefix(value: str) -> str | None:
     if len(value) > 128 - 32:
         return "must not be longer than 96 characters, so that the tag stays within 128"
-    return _check_tag(value)
+    return check_tag_name(value)
 
 
 REGISTRY_AUTH = Record(
@@ -91,7 +92,7 @@ DESTINATION_FIELDS = (
     Field("tagPrefix", Text(check=_check_tag_prefix), "What the tag begins with.", change=OnChange.UPDATE),
     Field(
         "extraTags",
-        Listing(Text(check=_check_tag)),
+        Listing(Text(check=check_tag_name)),
         "More tags for the same image. Changing them builds nothing.",
         change=OnChange.UPDATE,
     ),

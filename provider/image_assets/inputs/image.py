@@ -16,6 +16,7 @@ from image_assets.inputs.field import Field
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
 from image_assets.inputs.in_memory import is_marker, marker_problems, secret_texts
 from image_assets.inputs.options import BuildOptions
+from image_assets.inputs.replica_fields import COPY_FIELDS, DESTINATIONS_FIELDS, destination_problems
 from image_assets.inputs.repository_fields import MOST_MUTABLE_TAGS
 from image_assets.inputs.source_fields import ARCHIVE_FIELDS, IN_REGISTRY, SOURCE_FIELDS
 from image_assets.inputs.types import empty, freeze, join, lacking, missing, plain, problems, unknown_names
@@ -26,10 +27,12 @@ DOCKER_ASSET_FIELDS = SOURCE_FIELDS + DESTINATION_FIELDS
 TARBALL_ASSET_FIELDS = ARCHIVE_FIELDS + DESTINATION_FIELDS
 IMAGE_FIELDS = SOURCE_FIELDS + ARCHIVE_FIELDS + DESTINATION_FIELDS + HANDED_ON_FIELDS + OWNER_FIELDS
 
+_OF_ASSETS = OWN_REPOSITORY_FIELDS + GRANTS_FIELDS + DESTINATIONS_FIELDS
+
 #: The inputs of the asset components, by type token.
 ASSET_FIELDS: Mapping[str, tuple[Field, ...]] = {
-    "image-assets:index:DockerImageAsset": DOCKER_ASSET_FIELDS + OWN_REPOSITORY_FIELDS + GRANTS_FIELDS,
-    "image-assets:index:TarballImageAsset": TARBALL_ASSET_FIELDS + OWN_REPOSITORY_FIELDS + GRANTS_FIELDS,
+    "image-assets:index:DockerImageAsset": DOCKER_ASSET_FIELDS + _OF_ASSETS,
+    "image-assets:index:TarballImageAsset": TARBALL_ASSET_FIELDS + _OF_ASSETS,
 }
 
 #: What Check adds to the program's inputs: the fingerprint and the outline of what it was taken from.
@@ -103,14 +106,20 @@ def parse(values: Mapping[str, Any]) -> Inputs:
 
 def parse_stored(values: Mapping[str, Any]) -> Inputs:
     """Turn values that were checked before, as the state holds them, into frozen inputs."""
-    given = {field.name: values.get(field.name) for field in fields_of(values)}
+    known, unknown = frozen_rows(fields_of(values), values)
+    return Inputs(unknown=unknown, **known)
+
+
+def frozen_rows(rows: tuple[Field, ...], values: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the parsed inputs that are known, by their Python names, and the paths of what is not known yet."""
+    given = {row.name: values.get(row.name) for row in rows}
     frozen = {
-        attribute(field.name): freeze(field.shape, given[field.name])
-        for field in fields_of(values)
-        if plain(given[field.name]) is not None and not is_marker(field, given[field.name])
+        attribute(row.name): freeze(row.shape, given[row.name])
+        for row in rows
+        if plain(given[row.name]) is not None and not is_marker(row, given[row.name])
     }
     known = {name: value for name, value in frozen.items() if value is not UNKNOWN}
-    return Inputs(unknown=frozenset(unknown_paths(given)), **known)
+    return known, frozenset(unknown_paths(given))
 
 
 def fields_of(values: Mapping[str, Any]) -> tuple[Field, ...]:
@@ -140,11 +149,13 @@ def input_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
 def asset_problems(kind: str, values: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield everything that is wrong with the inputs of an asset component, given its type token."""
     yield from row_problems(ASSET_FIELDS[kind], values)
+    yield from destination_problems(values)
     if values.get("repository") is None:
-        yield from _own_repository_problems(values)
+        yield from own_repository_problems(values)
 
 
-def _own_repository_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+def own_repository_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong with inputs whose repository the component makes itself."""
     tags, cache = reveal(values.get("extraTags")), plain(values.get("cache")) == IN_REGISTRY
     most = MOST_MUTABLE_TAGS - cache
     if isinstance(tags, list) and len({str(tag) for tag in tags}) > most:
@@ -158,7 +169,7 @@ def _own_repository_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
 
 def secret_inputs(values: Mapping[str, Any]) -> Iterator[str]:
     """Yield every secret text in the inputs of any resource."""
-    yield from secret_texts(IMAGE_FIELDS, values)
+    yield from secret_texts((*IMAGE_FIELDS, *COPY_FIELDS, *DESTINATIONS_FIELDS), values)
 
 
 def row_problems(rows: tuple[Field, ...], values: Mapping[str, Any], more: tuple[str, ...] = ()) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from image_assets.inputs.field import Field
 from image_assets.inputs.function_fields import FUNCTION_FIELDS, FUNCTIONS, Function
 from image_assets.inputs.grant_fields import GRANT_METHODS, GRANTS_FIELDS, POLICY_STATEMENT_FIELDS
 from image_assets.inputs.image import ASSET_FIELDS, IMAGE_FIELDS
+from image_assets.inputs.replica_fields import COPY_FIELDS, DESTINATIONS_FIELDS, REPLICA_FIELDS
 from image_assets.inputs.repository_fields import IMAGE_REPOSITORY_FIELDS
 from image_assets.inputs.settings import SETTINGS
 from image_assets.inputs.types import Choices, Listing, Mapped, Property, Record, Shape, Text
@@ -30,6 +31,20 @@ IMAGE_PROPERTIES: Mapping[str, str] = {
     "repositoryArn": "The repository's ARN, if it is one of Amazon ECR.",
     "platforms": "The platforms of the image, as `os/architecture`.",
 }
+
+ASSET_PROPERTIES: Mapping[str, str] = {
+    **IMAGE_PROPERTIES,
+    "destinationUris": "The image's address in each of the `destinations`, in their order.",
+}
+
+REPLICA_PROPERTIES: Mapping[str, str] = {
+    **IMAGE_PROPERTIES,
+    "imageTag": "The tag: the given one, the source's, or the first 32 digits of the source's digest.",
+    "assetHash": "The 64 hexadecimal digits of the source's digest.",
+}
+
+#: Outputs that are lists.
+LISTS = frozenset({"platforms", "destinationUris"})
 
 REPOSITORY_PROPERTIES: Mapping[str, str] = {
     "repositoryUrl": "The repository, `registry/path`; known in the first preview.",
@@ -91,12 +106,15 @@ def resources() -> dict[str, Any]:
         token("DockerImageAsset"): component(
             "An image built from a directory with a Dockerfile.",
             ASSET_FIELDS["image-assets:index:DockerImageAsset"],
-            IMAGE_PROPERTIES,
+            ASSET_PROPERTIES,
         ),
         token("TarballImageAsset"): component(
             "An image from an archive, published without docker.",
             ASSET_FIELDS["image-assets:index:TarballImageAsset"],
-            IMAGE_PROPERTIES,
+            ASSET_PROPERTIES,
+        ),
+        token("ImageReplica"): component(
+            "A copy of an image that is somewhere already; its digest is kept.", REPLICA_FIELDS, REPLICA_PROPERTIES
         ),
         token("ImageRepository"): component(
             "An Amazon ECR repository that the program owns.",
@@ -108,6 +126,13 @@ def resources() -> dict[str, Any]:
             IMAGE_FIELDS,
             IMAGE_PROPERTIES,
             required=("repository",),
+        ),
+        token("CopiedImage"): custom(
+            "A copy of an image: what a replica makes, and an asset for each of its destinations. "
+            "Not meant to be used by itself.",
+            COPY_FIELDS,
+            REPLICA_PROPERTIES,
+            required=("source", "repository"),
         ),
         token("RepositoryPolicyStatement"): custom(
             "One statement of an Amazon ECR repository's policy; the other statements are left alone.",
@@ -142,14 +167,14 @@ def resource(doc: str, fields: tuple[Field, ...], outputs: Mapping[str, str], re
 
 def output(name: str, doc: str) -> dict[str, Any]:
     """Return one output."""
-    shape = {"type": "array", "items": {"type": "string"}} if name == "platforms" else {"type": "string"}
+    shape = {"type": "array", "items": {"type": "string"}} if name in LISTS else {"type": "string"}
     return {**shape, "description": doc}
 
 
 def functions() -> dict[str, Any]:
     """Return the functions, and the methods of the components."""
     made = {token(name): function(described) for name, described in FUNCTIONS.items()}
-    for owner in ("DockerImageAsset", "TarballImageAsset", "ImageRepository"):
+    for owner in ("DockerImageAsset", "TarballImageAsset", "ImageReplica", "ImageRepository"):
         for name, (doc, fields) in GRANT_METHODS.items():
             made[f"{token(owner)}/{name}"] = method(token(owner), doc, fields)
     return made
@@ -187,6 +212,8 @@ def types() -> dict[str, Any]:
     """Return every object type and enum that an input uses."""
     tables: list[Iterable[Field | Property]] = [
         IMAGE_FIELDS,
+        DESTINATIONS_FIELDS,
+        COPY_FIELDS,
         IMAGE_REPOSITORY_FIELDS,
         POLICY_STATEMENT_FIELDS,
         GRANTS_FIELDS,

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
+from typing import Any
 
 from image_assets.inputs.types import empty
 from image_assets.reference import Repository
@@ -18,10 +19,12 @@ class Login:
     Attributes:
         auth: The `registryAuth` input, if this process has it; it is for the resource's own repository.
         aws: What the component handed on of the stack's `aws:` configuration.
+        own_aws: What the program says for this registry alone; it comes before the provider's settings.
     """
 
     auth: Auth = field(default_factory=empty, repr=False)
-    aws: Mapping[str, str] = field(default_factory=empty)
+    aws: Mapping[str, Any] = field(default_factory=empty)
+    own_aws: Mapping[str, Any] = field(default_factory=empty)
 
 
 class GivenLogins:

@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from image_assets.aws.ecr import Aws, EcrKeychain
 from image_assets.aws.settings import AwsSettings
@@ -43,11 +43,11 @@ class Logins:
 
     def keychain(self, login: Login, task: Task) -> "ProgramKeychain":
         """Return the logins as a resource sees them: what it was itself given for its repository comes first there."""
-        return ProgramKeychain(self, self.ecr(login.aws, task), login.auth, task.secrets)
+        return ProgramKeychain(self, self.ecr(login.aws, task, login.own_aws), login.auth, task.secrets)
 
-    def ecr(self, aws: Mapping[str, str], task: Task) -> EcrKeychain:
+    def ecr(self, aws: Mapping[str, Any], task: Task, own: Mapping[str, Any] | None = None) -> EcrKeychain:
         """Return the one keychain of each way to reach AWS, so that its tokens serve every image."""
-        settings = AwsSettings.of(self.settings.aws, aws)
+        settings = AwsSettings.of(own or {}, self.settings.aws, aws)
         with self._lock:
             return self._ecr.setdefault(settings, EcrKeychain(Aws(settings), task))
 

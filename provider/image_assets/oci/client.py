@@ -35,6 +35,8 @@ _BLOB_CODES: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 _DELETED: Final = frozenset({200, _CREATED, 202, 204})
 _CANNOT_DELETE: Final = frozenset({405, 501})
 _CANNOT_DELETE_CODES: Final = frozenset({"UNSUPPORTED", "DIGEST_INVALID", "TAG_INVALID"})
+#: How registries that keep no list of referrers answer; 404 is what the spec has for it.
+_NO_REFERRERS: Final = frozenset({400, 403, 405, 501})
 _PAGE: Final = 1000
 _MOST_PAGES: Final = 1000
 _NEXT: Final = re.compile(r'<([^>]*)>[^,]*;\s*rel="?next"?')
@@ -184,6 +186,36 @@ class RegistryClient:
             # It is gone already, or the registry knows no such deletion.
             return self.head_manifest(repository_path, reference) is None
         return answer.status not in _CANNOT_DELETE
+
+    def list_referrers(self, repository_path: str, digest: str) -> list[Mapping[str, Any]]:
+        """Return the descriptors of what refers to a manifest (spec, "Listing Referrers").
+
+        Where the registry keeps no such list, it is the one under a tag ("Referrers Tag Schema").
+        """
+        url: str | None = f"{repository_path}/referrers/{digest}"
+        found: list[Mapping[str, Any]] = []
+        for _ in range(_MOST_PAGES):
+            if url is None:
+                return found
+            try:
+                answer = self._get(url, Access.pull(repository_path))
+            except ExchangeError as error:
+                if error.status not in _NO_REFERRERS:
+                    raise
+                return self._referrers_by_tag(repository_path, digest)
+            listed = None if answer.status == _MISSING else referrers.entries_of(answer.content)
+            if listed is None:
+                return self._referrers_by_tag(repository_path, digest)
+            found += listed
+            following = _NEXT.search(answer.headers.get("link", ""))
+            url = endpoint.resolve(answer.url, following[1]) if following else None
+        raise RegistryError(f"{repository_path}@{digest} has more than {_MOST_PAGES} pages of referrers")
+
+    def _referrers_by_tag(self, repository_path: str, digest: str) -> list[Mapping[str, Any]]:
+        tag = referrers.tag_of(digest)
+        if self.head_manifest(repository_path, tag) is None:
+            return []
+        return referrers.entries_of(self.get_manifest(repository_path, tag).content) or []
 
     def list_tags(self, repository_path: str) -> list[str]:
         """Return all tags; none if the repository does not exist (spec, "Listing Tags")."""

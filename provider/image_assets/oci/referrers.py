@@ -35,6 +35,16 @@ def entry(referrer: Descriptor, content: bytes) -> Mapping[str, Any]:
     return named | ({"annotations": document["annotations"]} if document.get("annotations") else {})
 
 
+def entries_of(content: bytes) -> list[Mapping[str, Any]] | None:
+    """Return the descriptors in a list of referrers; None if it is none, as from a server that answers everything."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    entries = document.get("manifests") if isinstance(document, dict) else None
+    return [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else None
+
+
 def index_with(listed: Manifest | None, added: Mapping[str, Any]) -> bytes | None:
     """Return the list with one more entry, or None if it is there; what is no index is replaced, as the spec has it."""
     document = json.loads(listed.content) if listed and listed.descriptor.media_type == OCI_INDEX else {}

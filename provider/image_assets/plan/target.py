@@ -4,11 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from image_assets.inputs.image import Inputs
-from image_assets.reference import Repository
+from image_assets.reference import TAG_DIGITS, Repository
 from image_assets.values import UNKNOWN
-
-#: 128 bits: no two contents meet, and every registry's and label's limit holds.
-TAG_DIGITS = 32
 
 
 @dataclass(frozen=True)

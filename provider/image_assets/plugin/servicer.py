@@ -18,6 +18,7 @@ from image_assets.components.deployment import Deployment, Instance
 from image_assets.components.refusals import Refusals
 from image_assets.custom_resource import Change, CustomResource, Job, State
 from image_assets.errors import InputError
+from image_assets.image.copied import CopiedImage
 from image_assets.image.resource import PublishedImage
 from image_assets.inputs.image import secret_inputs
 from image_assets.inputs.settings import Settings, parse_settings, secret_settings
@@ -55,8 +56,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def configure(self, settings: Settings) -> None:
         """Serve resources with these settings from now on."""
         self.images = PublishedImage(settings, Path.cwd())
+        self.copied = CopiedImage(self.images)
         self.resources: dict[str, Callable[[], CustomResource]] = {
             "image-assets:index:PublishedImage": lambda: self.images,
+            "image-assets:index:CopiedImage": lambda: self.copied,
             "image-assets:index:RepositoryPolicyStatement": cache(partial(policy_statements, settings)),
             **dict.fromkeys(dispatch.COMPONENTS, lambda: Refusals(self.instance.refused)),
         }
@@ -152,14 +155,18 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         task = Task(cancelled=self.reporter.cancellation.deployment, secrets=self.secrets)
         more = dispatch.asset_problems(request, inputs)
         urn = dispatch.image_urn(request)
-        is_sound = await self.jobs.offload(self.images.begin, urn, request.type, inputs, task, more)
+        self.copied.in_preview = request.dryRun
+        if request.type == dispatch.REPLICA:
+            is_sound = await self.jobs.offload(self.copied.begin, urn, inputs, more)
+        else:
+            is_sound = await self.jobs.offload(self.images.begin, urn, request.type, inputs, task, more)
         made = await dispatch.construct(request, self.deployment(request), is_sound=is_sound)
         dependencies = {
             name: pb.ConstructResponse.PropertyDependencies(urns=sorted(output.dependencies))
             for name, output in made.outputs.items()
         }
         state = encoded(made.outputs)
-        self.images.note_registered(made.urn, inputs, wire.decode(state))
+        self.images.note_registered(made.urn, dispatch.image_type(request.type), inputs, wire.decode(state))
         return pb.ConstructResponse(urn=made.urn, state=state, stateDependencies=dependencies)
 
     async def _call(self, request: pb.CallRequest) -> pb.CallResponse:

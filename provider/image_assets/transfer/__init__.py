@@ -10,18 +10,29 @@ Row by row, each file using only those above it:
     destination     one repository
     layers          one layer: verified, compressed
     saved_stream · saved_config    what an engine saves
+    choice                      which platforms of it
     send · local · copy · base_image    an image
     tags
 """
 
 from image_assets.transfer.base_image import PulledImage, base_layers
 from image_assets.transfer.blob_memory import BlobMemory
-from image_assets.transfer.copy import Source, copy
+from image_assets.transfer.choice import chosen, platform_of
+from image_assets.transfer.copy import copy, copy_referrers, tree
 from image_assets.transfer.local import send_local
 from image_assets.transfer.manifests import index_of
-from image_assets.transfer.model import LocalImage, Sent
+from image_assets.transfer.model import LocalImage, Sent, Source
 from image_assets.transfer.send import send
-from image_assets.transfer.tags import Expected, add_tags, check_tag, find_tag, holds, stored_manifest, write_tag
+from image_assets.transfer.tags import (
+    Expected,
+    add_tags,
+    check_tag,
+    find_tag,
+    holds,
+    move_tag,
+    stored_manifest,
+    write_tag,
+)
 
 __all__ = [
     "BlobMemory",
@@ -33,12 +44,17 @@ __all__ = [
     "add_tags",
     "base_layers",
     "check_tag",
+    "chosen",
     "copy",
+    "copy_referrers",
     "find_tag",
     "holds",
     "index_of",
+    "move_tag",
+    "platform_of",
     "send",
     "send_local",
     "stored_manifest",
+    "tree",
     "write_tag",
 ]

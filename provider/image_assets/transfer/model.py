@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from image_assets.oci import Manifest
+from image_assets.oci import Manifest, RegistryClient
 
 
 class LocalImage(Protocol):
@@ -32,6 +32,26 @@ class LocalImage(Protocol):
 
     def push(self, reference: str) -> None:
         """Let the engine push the image under that reference."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image that a registry serves.
+
+    Attributes:
+        client: The registry.
+        path: The repository's name inside it.
+        digest: The manifest's or index's digest.
+    """
+
+    client: RegistryClient
+    path: str
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """The image's name by digest."""
+        return f"{self.client.registry}/{self.path}@{self.digest}"
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,46 @@ def write_tag(  # noqa: PLR0913, PLR0917 - where, what, and how to judge what is
     return _judged(there, f"{client.registry}/{repository_path}:{tag}", sent, expected)
 
 
+def move_tag(  # noqa: PLR0913, PLR0917 - where, what, and how to judge what is there already
+    client: RegistryClient,
+    repository_path: str,
+    tag: str,
+    sent: Sent,
+    task: Task,
+    expected: Expected,
+) -> Descriptor:
+    """Make the tag name the image, whatever it holds, and check that it does; one that holds as good is left alone.
+
+    Returns:
+        What the tag holds now.
+
+    Raises:
+        RegistryError: The registry refused, or the tag holds something else afterwards.
+    """
+    task.check()
+    name = f"{client.registry}/{repository_path}:{tag}"
+    there = find_tag(client, repository_path, tag)
+    if there is not None and expected(there):
+        return there
+    try:
+        _put(client, repository_path, tag, sent)
+    except RegistryError as error:
+        if there is not None and error.status in _REFUSALS:
+            text = (
+                f"{name} holds {there.digest}, and the registry does not let it be moved: choose another tag, or let "
+                f"this one change ({error})"
+            )
+            error.args = (text,)
+        raise
+    now = client.await_manifest(repository_path, tag)
+    if now is None or not expected(now):
+        holds_now = now.digest if now else "nothing"
+        raise RegistryError(f"{name} holds {holds_now} right after it was written: somebody else writes it, too")
+    if there is not None:
+        task.info(f"{name} held {there.digest} before")
+    return now
+
+
 def add_tags(
     client: RegistryClient,
     repository_path: str,

@@ -18,6 +18,8 @@ type DockerImageAsset struct {
 
 	// The fingerprint of the content, 64 hexadecimal digits.
 	AssetHash pulumi.StringOutput `pulumi:"assetHash"`
+	// The image's address in each of the `destinations`, in their order.
+	DestinationUris pulumi.StringArrayOutput `pulumi:"destinationUris"`
 	// The digest of the manifest or index that the registry serves.
 	ImageDigest pulumi.StringOutput `pulumi:"imageDigest"`
 	// The image's address by digest, `repository@digest`.
@@ -83,6 +85,8 @@ type dockerImageAssetArgs struct {
 	CacheFrom []CacheOption `pulumi:"cacheFrom"`
 	// Where the builder leaves layers for others. Does not count.
 	CacheTo []CacheOption `pulumi:"cacheTo"`
+	// Further repositories that get the same image. It is built once; adding one builds nothing.
+	Destinations []Destination `pulumi:"destinations"`
 	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
 	Directory string `pulumi:"directory"`
 	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
@@ -159,6 +163,8 @@ type DockerImageAssetArgs struct {
 	CacheFrom CacheOptionArrayInput
 	// Where the builder leaves layers for others. Does not count.
 	CacheTo CacheOptionArrayInput
+	// Further repositories that get the same image. It is built once; adding one builds nothing.
+	Destinations DestinationArrayInput
 	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
 	Directory pulumi.StringInput
 	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
@@ -641,6 +647,11 @@ func (o DockerImageAssetOutput) ToDockerImageAssetOutputWithContext(ctx context.
 // The fingerprint of the content, 64 hexadecimal digits.
 func (o DockerImageAssetOutput) AssetHash() pulumi.StringOutput {
 	return o.ApplyT(func(v *DockerImageAsset) pulumi.StringOutput { return v.AssetHash }).(pulumi.StringOutput)
+}
+
+// The image's address in each of the `destinations`, in their order.
+func (o DockerImageAssetOutput) DestinationUris() pulumi.StringArrayOutput {
+	return o.ApplyT(func(v *DockerImageAsset) pulumi.StringArrayOutput { return v.DestinationUris }).(pulumi.StringArrayOutput)
 }
 
 // The digest of the manifest or index that the registry serves.

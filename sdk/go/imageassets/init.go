@@ -21,8 +21,12 @@ func (m *module) Version() semver.Version {
 
 func (m *module) Construct(ctx *pulumi.Context, name, typ, urn string) (r pulumi.Resource, err error) {
 	switch typ {
+	case "image-assets:index:CopiedImage":
+		r = &CopiedImage{}
 	case "image-assets:index:DockerImageAsset":
 		r = &DockerImageAsset{}
+	case "image-assets:index:ImageReplica":
+		r = &ImageReplica{}
 	case "image-assets:index:ImageRepository":
 		r = &ImageRepository{}
 	case "image-assets:index:PublishedImage":

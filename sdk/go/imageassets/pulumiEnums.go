@@ -686,6 +686,172 @@ func (in *checkPublishedPtr) ToCheckPublishedPtrOutputWithContext(ctx context.Co
 	return pulumi.ToOutputWithContext(ctx, in).(CheckPublishedPtrOutput)
 }
 
+// When the source's registry is asked whether its tag has moved.
+type CheckSource string
+
+const (
+	CheckSourceREFRESH = CheckSource("refresh")
+	CheckSourceALWAYS  = CheckSource("always")
+)
+
+func (CheckSource) ElementType() reflect.Type {
+	return reflect.TypeOf((*CheckSource)(nil)).Elem()
+}
+
+func (e CheckSource) ToCheckSourceOutput() CheckSourceOutput {
+	return pulumi.ToOutput(e).(CheckSourceOutput)
+}
+
+func (e CheckSource) ToCheckSourceOutputWithContext(ctx context.Context) CheckSourceOutput {
+	return pulumi.ToOutputWithContext(ctx, e).(CheckSourceOutput)
+}
+
+func (e CheckSource) ToCheckSourcePtrOutput() CheckSourcePtrOutput {
+	return e.ToCheckSourcePtrOutputWithContext(context.Background())
+}
+
+func (e CheckSource) ToCheckSourcePtrOutputWithContext(ctx context.Context) CheckSourcePtrOutput {
+	return CheckSource(e).ToCheckSourceOutputWithContext(ctx).ToCheckSourcePtrOutputWithContext(ctx)
+}
+
+func (e CheckSource) ToStringOutput() pulumi.StringOutput {
+	return pulumi.ToOutput(pulumi.String(e)).(pulumi.StringOutput)
+}
+
+func (e CheckSource) ToStringOutputWithContext(ctx context.Context) pulumi.StringOutput {
+	return pulumi.ToOutputWithContext(ctx, pulumi.String(e)).(pulumi.StringOutput)
+}
+
+func (e CheckSource) ToStringPtrOutput() pulumi.StringPtrOutput {
+	return pulumi.String(e).ToStringPtrOutputWithContext(context.Background())
+}
+
+func (e CheckSource) ToStringPtrOutputWithContext(ctx context.Context) pulumi.StringPtrOutput {
+	return pulumi.String(e).ToStringOutputWithContext(ctx).ToStringPtrOutputWithContext(ctx)
+}
+
+type CheckSourceOutput struct{ *pulumi.OutputState }
+
+func (CheckSourceOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*CheckSource)(nil)).Elem()
+}
+
+func (o CheckSourceOutput) ToCheckSourceOutput() CheckSourceOutput {
+	return o
+}
+
+func (o CheckSourceOutput) ToCheckSourceOutputWithContext(ctx context.Context) CheckSourceOutput {
+	return o
+}
+
+func (o CheckSourceOutput) ToCheckSourcePtrOutput() CheckSourcePtrOutput {
+	return o.ToCheckSourcePtrOutputWithContext(context.Background())
+}
+
+func (o CheckSourceOutput) ToCheckSourcePtrOutputWithContext(ctx context.Context) CheckSourcePtrOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, v CheckSource) *CheckSource {
+		return &v
+	}).(CheckSourcePtrOutput)
+}
+
+func (o CheckSourceOutput) ToStringOutput() pulumi.StringOutput {
+	return o.ToStringOutputWithContext(context.Background())
+}
+
+func (o CheckSourceOutput) ToStringOutputWithContext(ctx context.Context) pulumi.StringOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, e CheckSource) string {
+		return string(e)
+	}).(pulumi.StringOutput)
+}
+
+func (o CheckSourceOutput) ToStringPtrOutput() pulumi.StringPtrOutput {
+	return o.ToStringPtrOutputWithContext(context.Background())
+}
+
+func (o CheckSourceOutput) ToStringPtrOutputWithContext(ctx context.Context) pulumi.StringPtrOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, e CheckSource) *string {
+		v := string(e)
+		return &v
+	}).(pulumi.StringPtrOutput)
+}
+
+type CheckSourcePtrOutput struct{ *pulumi.OutputState }
+
+func (CheckSourcePtrOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((**CheckSource)(nil)).Elem()
+}
+
+func (o CheckSourcePtrOutput) ToCheckSourcePtrOutput() CheckSourcePtrOutput {
+	return o
+}
+
+func (o CheckSourcePtrOutput) ToCheckSourcePtrOutputWithContext(ctx context.Context) CheckSourcePtrOutput {
+	return o
+}
+
+func (o CheckSourcePtrOutput) Elem() CheckSourceOutput {
+	return o.ApplyT(func(v *CheckSource) CheckSource {
+		if v != nil {
+			return *v
+		}
+		var ret CheckSource
+		return ret
+	}).(CheckSourceOutput)
+}
+
+func (o CheckSourcePtrOutput) ToStringPtrOutput() pulumi.StringPtrOutput {
+	return o.ToStringPtrOutputWithContext(context.Background())
+}
+
+func (o CheckSourcePtrOutput) ToStringPtrOutputWithContext(ctx context.Context) pulumi.StringPtrOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, e *CheckSource) *string {
+		if e == nil {
+			return nil
+		}
+		v := string(*e)
+		return &v
+	}).(pulumi.StringPtrOutput)
+}
+
+// CheckSourceInput is an input type that accepts values of the CheckSource enum
+// A concrete instance of `CheckSourceInput` can be one of the following:
+//
+//	CheckSourceREFRESH
+//	CheckSourceALWAYS
+type CheckSourceInput interface {
+	pulumi.Input
+
+	ToCheckSourceOutput() CheckSourceOutput
+	ToCheckSourceOutputWithContext(context.Context) CheckSourceOutput
+}
+
+var checkSourcePtrType = reflect.TypeOf((**CheckSource)(nil)).Elem()
+
+type CheckSourcePtrInput interface {
+	pulumi.Input
+
+	ToCheckSourcePtrOutput() CheckSourcePtrOutput
+	ToCheckSourcePtrOutputWithContext(context.Context) CheckSourcePtrOutput
+}
+
+type checkSourcePtr string
+
+func CheckSourcePtr(v string) CheckSourcePtrInput {
+	return (*checkSourcePtr)(&v)
+}
+
+func (*checkSourcePtr) ElementType() reflect.Type {
+	return checkSourcePtrType
+}
+
+func (in *checkSourcePtr) ToCheckSourcePtrOutput() CheckSourcePtrOutput {
+	return pulumi.ToOutput(in).(CheckSourcePtrOutput)
+}
+
+func (in *checkSourcePtr) ToCheckSourcePtrOutputWithContext(ctx context.Context) CheckSourcePtrOutput {
+	return pulumi.ToOutputWithContext(ctx, in).(CheckSourcePtrOutput)
+}
+
 // How an ECR repository is encrypted.
 type EncryptionType string
 
@@ -1713,6 +1879,8 @@ func init() {
 	pulumi.RegisterInputType(reflect.TypeOf((*CacheTypePtrInput)(nil)).Elem(), CacheType("registry"))
 	pulumi.RegisterInputType(reflect.TypeOf((*CheckPublishedInput)(nil)).Elem(), CheckPublished("refresh"))
 	pulumi.RegisterInputType(reflect.TypeOf((*CheckPublishedPtrInput)(nil)).Elem(), CheckPublished("refresh"))
+	pulumi.RegisterInputType(reflect.TypeOf((*CheckSourceInput)(nil)).Elem(), CheckSource("refresh"))
+	pulumi.RegisterInputType(reflect.TypeOf((*CheckSourcePtrInput)(nil)).Elem(), CheckSource("refresh"))
 	pulumi.RegisterInputType(reflect.TypeOf((*EncryptionTypeInput)(nil)).Elem(), EncryptionType("AES256"))
 	pulumi.RegisterInputType(reflect.TypeOf((*EncryptionTypePtrInput)(nil)).Elem(), EncryptionType("AES256"))
 	pulumi.RegisterInputType(reflect.TypeOf((*FollowModeInput)(nil)).Elem(), FollowMode("never"))
@@ -1733,6 +1901,8 @@ func init() {
 	pulumi.RegisterOutputType(CacheTypePtrOutput{})
 	pulumi.RegisterOutputType(CheckPublishedOutput{})
 	pulumi.RegisterOutputType(CheckPublishedPtrOutput{})
+	pulumi.RegisterOutputType(CheckSourceOutput{})
+	pulumi.RegisterOutputType(CheckSourcePtrOutput{})
 	pulumi.RegisterOutputType(EncryptionTypeOutput{})
 	pulumi.RegisterOutputType(EncryptionTypePtrOutput{})
 	pulumi.RegisterOutputType(FollowModeOutput{})

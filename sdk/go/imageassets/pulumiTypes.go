@@ -787,6 +787,142 @@ func (o CacheOptionArrayOutput) Index(i pulumi.IntInput) CacheOptionOutput {
 	}).(CacheOptionOutput)
 }
 
+// A further repository for an asset's image.
+type Destination struct {
+	// How AWS is reached for this repository, if it is in ECR.
+	Aws *AwsOptions `pulumi:"aws"`
+	// More tags for the image there.
+	ExtraTags []string `pulumi:"extraTags"`
+	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	RegistryAuth *RegistryAuth `pulumi:"registryAuth"`
+	// The repository, as `registry/path` without a tag.
+	Repository string `pulumi:"repository"`
+	// What the tag there begins with.
+	TagPrefix *string `pulumi:"tagPrefix"`
+}
+
+// DestinationInput is an input type that accepts DestinationArgs and DestinationOutput values.
+// You can construct a concrete instance of `DestinationInput` via:
+//
+//	DestinationArgs{...}
+type DestinationInput interface {
+	pulumi.Input
+
+	ToDestinationOutput() DestinationOutput
+	ToDestinationOutputWithContext(context.Context) DestinationOutput
+}
+
+// A further repository for an asset's image.
+type DestinationArgs struct {
+	// How AWS is reached for this repository, if it is in ECR.
+	Aws AwsOptionsPtrInput `pulumi:"aws"`
+	// More tags for the image there.
+	ExtraTags pulumi.StringArrayInput `pulumi:"extraTags"`
+	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	RegistryAuth RegistryAuthPtrInput `pulumi:"registryAuth"`
+	// The repository, as `registry/path` without a tag.
+	Repository pulumi.StringInput `pulumi:"repository"`
+	// What the tag there begins with.
+	TagPrefix pulumi.StringPtrInput `pulumi:"tagPrefix"`
+}
+
+func (DestinationArgs) ElementType() reflect.Type {
+	return reflect.TypeOf((*Destination)(nil)).Elem()
+}
+
+func (i DestinationArgs) ToDestinationOutput() DestinationOutput {
+	return i.ToDestinationOutputWithContext(context.Background())
+}
+
+func (i DestinationArgs) ToDestinationOutputWithContext(ctx context.Context) DestinationOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(DestinationOutput)
+}
+
+// DestinationArrayInput is an input type that accepts DestinationArray and DestinationArrayOutput values.
+// You can construct a concrete instance of `DestinationArrayInput` via:
+//
+//	DestinationArray{ DestinationArgs{...} }
+type DestinationArrayInput interface {
+	pulumi.Input
+
+	ToDestinationArrayOutput() DestinationArrayOutput
+	ToDestinationArrayOutputWithContext(context.Context) DestinationArrayOutput
+}
+
+type DestinationArray []DestinationInput
+
+func (DestinationArray) ElementType() reflect.Type {
+	return reflect.TypeOf((*[]Destination)(nil)).Elem()
+}
+
+func (i DestinationArray) ToDestinationArrayOutput() DestinationArrayOutput {
+	return i.ToDestinationArrayOutputWithContext(context.Background())
+}
+
+func (i DestinationArray) ToDestinationArrayOutputWithContext(ctx context.Context) DestinationArrayOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(DestinationArrayOutput)
+}
+
+// A further repository for an asset's image.
+type DestinationOutput struct{ *pulumi.OutputState }
+
+func (DestinationOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*Destination)(nil)).Elem()
+}
+
+func (o DestinationOutput) ToDestinationOutput() DestinationOutput {
+	return o
+}
+
+func (o DestinationOutput) ToDestinationOutputWithContext(ctx context.Context) DestinationOutput {
+	return o
+}
+
+// How AWS is reached for this repository, if it is in ECR.
+func (o DestinationOutput) Aws() AwsOptionsPtrOutput {
+	return o.ApplyT(func(v Destination) *AwsOptions { return v.Aws }).(AwsOptionsPtrOutput)
+}
+
+// More tags for the image there.
+func (o DestinationOutput) ExtraTags() pulumi.StringArrayOutput {
+	return o.ApplyT(func(v Destination) []string { return v.ExtraTags }).(pulumi.StringArrayOutput)
+}
+
+// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+func (o DestinationOutput) RegistryAuth() RegistryAuthPtrOutput {
+	return o.ApplyT(func(v Destination) *RegistryAuth { return v.RegistryAuth }).(RegistryAuthPtrOutput)
+}
+
+// The repository, as `registry/path` without a tag.
+func (o DestinationOutput) Repository() pulumi.StringOutput {
+	return o.ApplyT(func(v Destination) string { return v.Repository }).(pulumi.StringOutput)
+}
+
+// What the tag there begins with.
+func (o DestinationOutput) TagPrefix() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v Destination) *string { return v.TagPrefix }).(pulumi.StringPtrOutput)
+}
+
+type DestinationArrayOutput struct{ *pulumi.OutputState }
+
+func (DestinationArrayOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*[]Destination)(nil)).Elem()
+}
+
+func (o DestinationArrayOutput) ToDestinationArrayOutput() DestinationArrayOutput {
+	return o
+}
+
+func (o DestinationArrayOutput) ToDestinationArrayOutputWithContext(ctx context.Context) DestinationArrayOutput {
+	return o
+}
+
+func (o DestinationArrayOutput) Index(i pulumi.IntInput) DestinationOutput {
+	return pulumi.All(o, i).ApplyT(func(vs []interface{}) Destination {
+		return vs[0].([]Destination)[vs[1].(int)]
+	}).(DestinationOutput)
+}
+
 // How the repository is encrypted.
 type Encryption struct {
 	// The ARN of a KMS key.
@@ -2381,6 +2517,8 @@ func init() {
 	pulumi.RegisterInputType(reflect.TypeOf((*BuilderPtrInput)(nil)).Elem(), BuilderArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*CacheOptionInput)(nil)).Elem(), CacheOptionArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*CacheOptionArrayInput)(nil)).Elem(), CacheOptionArray{})
+	pulumi.RegisterInputType(reflect.TypeOf((*DestinationInput)(nil)).Elem(), DestinationArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*DestinationArrayInput)(nil)).Elem(), DestinationArray{})
 	pulumi.RegisterInputType(reflect.TypeOf((*EncryptionInput)(nil)).Elem(), EncryptionArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*EncryptionPtrInput)(nil)).Elem(), EncryptionArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*InvalidationInput)(nil)).Elem(), InvalidationArgs{})
@@ -2409,6 +2547,8 @@ func init() {
 	pulumi.RegisterOutputType(BuilderPtrOutput{})
 	pulumi.RegisterOutputType(CacheOptionOutput{})
 	pulumi.RegisterOutputType(CacheOptionArrayOutput{})
+	pulumi.RegisterOutputType(DestinationOutput{})
+	pulumi.RegisterOutputType(DestinationArrayOutput{})
 	pulumi.RegisterOutputType(EncryptionOutput{})
 	pulumi.RegisterOutputType(EncryptionPtrOutput{})
 	pulumi.RegisterOutputType(InvalidationOutput{})

@@ -18,6 +18,8 @@ type TarballImageAsset struct {
 
 	// The fingerprint of the content, 64 hexadecimal digits.
 	AssetHash pulumi.StringOutput `pulumi:"assetHash"`
+	// The image's address in each of the `destinations`, in their order.
+	DestinationUris pulumi.StringArrayOutput `pulumi:"destinationUris"`
 	// The digest of the manifest or index that the registry serves.
 	ImageDigest pulumi.StringOutput `pulumi:"imageDigest"`
 	// The image's address by digest, `repository@digest`.
@@ -59,6 +61,8 @@ func NewTarballImageAsset(ctx *pulumi.Context,
 }
 
 type tarballImageAssetArgs struct {
+	// Further repositories that get the same image. It is built once; adding one builds nothing.
+	Destinations []Destination `pulumi:"destinations"`
 	// More tags for the same image. Changing them builds nothing.
 	ExtraTags []string `pulumi:"extraTags"`
 	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
@@ -83,6 +87,8 @@ type tarballImageAssetArgs struct {
 
 // The set of arguments for constructing a TarballImageAsset resource.
 type TarballImageAssetArgs struct {
+	// Further repositories that get the same image. It is built once; adding one builds nothing.
+	Destinations DestinationArrayInput
 	// More tags for the same image. Changing them builds nothing.
 	ExtraTags pulumi.StringArrayInput
 	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
@@ -537,6 +543,11 @@ func (o TarballImageAssetOutput) ToTarballImageAssetOutputWithContext(ctx contex
 // The fingerprint of the content, 64 hexadecimal digits.
 func (o TarballImageAssetOutput) AssetHash() pulumi.StringOutput {
 	return o.ApplyT(func(v *TarballImageAsset) pulumi.StringOutput { return v.AssetHash }).(pulumi.StringOutput)
+}
+
+// The image's address in each of the `destinations`, in their order.
+func (o TarballImageAssetOutput) DestinationUris() pulumi.StringArrayOutput {
+	return o.ApplyT(func(v *TarballImageAsset) pulumi.StringArrayOutput { return v.DestinationUris }).(pulumi.StringArrayOutput)
 }
 
 // The digest of the manifest or index that the registry serves.

@@ -121,6 +121,32 @@ export interface CacheOptionArgs {
 }
 
 /**
+ * A further repository for an asset's image.
+ */
+export interface DestinationArgs {
+    /**
+     * How AWS is reached for this repository, if it is in ECR.
+     */
+    aws?: pulumi.Input<inputs.AwsOptionsArgs | undefined>;
+    /**
+     * More tags for the image there.
+     */
+    extraTags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
+    /**
+     * A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+     */
+    registryAuth?: pulumi.Input<inputs.RegistryAuthArgs | undefined>;
+    /**
+     * The repository, as `registry/path` without a tag.
+     */
+    repository: pulumi.Input<string>;
+    /**
+     * What the tag there begins with.
+     */
+    tagPrefix?: pulumi.Input<string | undefined>;
+}
+
+/**
  * How the repository is encrypted.
  */
 export interface EncryptionArgs {

@@ -7,8 +7,10 @@ from . import _utilities
 import typing
 # Export this package's modules as members:
 from ._enums import *
+from .copied_image import *
 from .docker_image_asset import *
 from .get_image import *
+from .image_replica import *
 from .image_repository import *
 from .provider import *
 from .published_image import *
@@ -32,7 +34,9 @@ _utilities.register(
   "mod": "index",
   "fqn": "pulumi_image_assets",
   "classes": {
+   "image-assets:index:CopiedImage": "CopiedImage",
    "image-assets:index:DockerImageAsset": "DockerImageAsset",
+   "image-assets:index:ImageReplica": "ImageReplica",
    "image-assets:index:ImageRepository": "ImageRepository",
    "image-assets:index:PublishedImage": "PublishedImage",
    "image-assets:index:RepositoryPolicyStatement": "RepositoryPolicyStatement",

@@ -11,6 +11,7 @@ __all__ = [
     'Cache',
     'CacheType',
     'CheckPublished',
+    'CheckSource',
     'EncryptionType',
     'FollowMode',
     'IgnoreMode',
@@ -57,6 +58,15 @@ class CacheType(_builtins.str, Enum):
 class CheckPublished(_builtins.str, Enum):
     """
     When the registry is asked whether an image is still there.
+    """
+    REFRESH = "refresh"
+    ALWAYS = "always"
+
+
+@pulumi.type_token("image-assets:index:CheckSource")
+class CheckSource(_builtins.str, Enum):
+    """
+    When the source's registry is asked whether its tag has moved.
     """
     REFRESH = "refresh"
     ALWAYS = "always"

@@ -26,6 +26,8 @@ __all__ = [
     'BuilderArgsDict',
     'CacheOptionArgs',
     'CacheOptionArgsDict',
+    'DestinationArgs',
+    'DestinationArgsDict',
     'EncryptionArgs',
     'EncryptionArgsDict',
     'InvalidationArgs',
@@ -534,6 +536,119 @@ class CacheOptionArgs:
     @params.setter
     def params(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]):
         pulumi.set(self, "params", value)
+
+
+class DestinationArgsDict(TypedDict):
+    """
+    A further repository for an asset's image.
+    """
+    repository: pulumi.Input[_builtins.str]
+    """
+    The repository, as `registry/path` without a tag.
+    """
+    aws: NotRequired[pulumi.Input[Optional['AwsOptionsArgsDict']]]
+    """
+    How AWS is reached for this repository, if it is in ECR.
+    """
+    extra_tags: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]]
+    """
+    More tags for the image there.
+    """
+    registry_auth: NotRequired[pulumi.Input[Optional['RegistryAuthArgsDict']]]
+    """
+    A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+    """
+    tag_prefix: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    What the tag there begins with.
+    """
+
+@pulumi.input_type
+class DestinationArgs:
+    def __init__(__self__, *,
+                 repository: pulumi.Input[_builtins.str],
+                 aws: pulumi.Input[Optional['AwsOptionsArgs']] = None,
+                 extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 registry_auth: pulumi.Input[Optional['RegistryAuthArgs']] = None,
+                 tag_prefix: pulumi.Input[Optional[_builtins.str]] = None):
+        """
+        A further repository for an asset's image.
+
+        :param pulumi.Input[_builtins.str] repository: The repository, as `registry/path` without a tag.
+        :param pulumi.Input['AwsOptionsArgs'] aws: How AWS is reached for this repository, if it is in ECR.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the image there.
+        :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+        :param pulumi.Input[_builtins.str] tag_prefix: What the tag there begins with.
+        """
+        pulumi.set(__self__, "repository", repository)
+        if aws is not None:
+            pulumi.set(__self__, "aws", aws)
+        if extra_tags is not None:
+            pulumi.set(__self__, "extra_tags", extra_tags)
+        if registry_auth is not None:
+            pulumi.set(__self__, "registry_auth", registry_auth)
+        if tag_prefix is not None:
+            pulumi.set(__self__, "tag_prefix", tag_prefix)
+
+    @_builtins.property
+    @pulumi.getter
+    def repository(self) -> pulumi.Input[_builtins.str]:
+        """
+        The repository, as `registry/path` without a tag.
+        """
+        return pulumi.get(self, "repository")
+
+    @repository.setter
+    def repository(self, value: pulumi.Input[_builtins.str]):
+        pulumi.set(self, "repository", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def aws(self) -> pulumi.Input[Optional['AwsOptionsArgs']]:
+        """
+        How AWS is reached for this repository, if it is in ECR.
+        """
+        return pulumi.get(self, "aws")
+
+    @aws.setter
+    def aws(self, value: pulumi.Input[Optional['AwsOptionsArgs']]):
+        pulumi.set(self, "aws", value)
+
+    @_builtins.property
+    @pulumi.getter(name="extraTags")
+    def extra_tags(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
+        """
+        More tags for the image there.
+        """
+        return pulumi.get(self, "extra_tags")
+
+    @extra_tags.setter
+    def extra_tags(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
+        pulumi.set(self, "extra_tags", value)
+
+    @_builtins.property
+    @pulumi.getter(name="registryAuth")
+    def registry_auth(self) -> pulumi.Input[Optional['RegistryAuthArgs']]:
+        """
+        A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+        """
+        return pulumi.get(self, "registry_auth")
+
+    @registry_auth.setter
+    def registry_auth(self, value: pulumi.Input[Optional['RegistryAuthArgs']]):
+        pulumi.set(self, "registry_auth", value)
+
+    @_builtins.property
+    @pulumi.getter(name="tagPrefix")
+    def tag_prefix(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        What the tag there begins with.
+        """
+        return pulumi.get(self, "tag_prefix")
+
+    @tag_prefix.setter
+    def tag_prefix(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "tag_prefix", value)
 
 
 class EncryptionArgsDict(TypedDict):

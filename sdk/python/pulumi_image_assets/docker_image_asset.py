@@ -34,6 +34,7 @@ class DockerImageAssetArgs:
                  cache_disabled: pulumi.Input[Optional[_builtins.bool]] = None,
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]] = None,
+                 destinations: pulumi.Input[Optional[Sequence[pulumi.Input['DestinationArgs']]]] = None,
                  dockerfile_inline: pulumi.Input[Optional[_builtins.str]] = None,
                  exclude: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  extra_hash: pulumi.Input[Optional[_builtins.str]] = None,
@@ -73,6 +74,7 @@ class DockerImageAssetArgs:
         :param pulumi.Input[_builtins.bool] cache_disabled: Build every step anew. Default: false. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_from: Where the builder may take layers from. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_to: Where the builder leaves layers for others. Does not count.
+        :param pulumi.Input[Sequence[pulumi.Input['DestinationArgs']]] destinations: Further repositories that get the same image. It is built once; adding one builds nothing.
         :param pulumi.Input[_builtins.str] dockerfile_inline: The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, appended to those of the ignore file.
         :param pulumi.Input[_builtins.str] extra_hash: Any text that counts: change it to force a rebuild.
@@ -122,6 +124,8 @@ class DockerImageAssetArgs:
             pulumi.set(__self__, "cache_from", cache_from)
         if cache_to is not None:
             pulumi.set(__self__, "cache_to", cache_to)
+        if destinations is not None:
+            pulumi.set(__self__, "destinations", destinations)
         if dockerfile_inline is not None:
             pulumi.set(__self__, "dockerfile_inline", dockerfile_inline)
         if exclude is not None:
@@ -324,6 +328,18 @@ class DockerImageAssetArgs:
     @cache_to.setter
     def cache_to(self, value: pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]]):
         pulumi.set(self, "cache_to", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def destinations(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['DestinationArgs']]]]:
+        """
+        Further repositories that get the same image. It is built once; adding one builds nothing.
+        """
+        return pulumi.get(self, "destinations")
+
+    @destinations.setter
+    def destinations(self, value: pulumi.Input[Optional[Sequence[pulumi.Input['DestinationArgs']]]]):
+        pulumi.set(self, "destinations", value)
 
     @_builtins.property
     @pulumi.getter(name="dockerfileInline")
@@ -620,6 +636,7 @@ class DockerImageAsset(pulumi.ComponentResource):
                  cache_disabled: pulumi.Input[Optional[_builtins.bool]] = None,
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
+                 destinations: pulumi.Input[Optional[Sequence[pulumi.Input[Union['DestinationArgs', 'DestinationArgsDict']]]]] = None,
                  directory: pulumi.Input[Optional[_builtins.str]] = None,
                  dockerfile_inline: pulumi.Input[Optional[_builtins.str]] = None,
                  exclude: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -662,6 +679,7 @@ class DockerImageAsset(pulumi.ComponentResource):
         :param pulumi.Input[_builtins.bool] cache_disabled: Build every step anew. Default: false. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_from: Where the builder may take layers from. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_to: Where the builder leaves layers for others. Does not count.
+        :param pulumi.Input[Sequence[pulumi.Input[Union['DestinationArgs', 'DestinationArgsDict']]]] destinations: Further repositories that get the same image. It is built once; adding one builds nothing.
         :param pulumi.Input[_builtins.str] directory: The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
         :param pulumi.Input[_builtins.str] dockerfile_inline: The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, appended to those of the ignore file.
@@ -723,6 +741,7 @@ class DockerImageAsset(pulumi.ComponentResource):
                  cache_disabled: pulumi.Input[Optional[_builtins.bool]] = None,
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
+                 destinations: pulumi.Input[Optional[Sequence[pulumi.Input[Union['DestinationArgs', 'DestinationArgsDict']]]]] = None,
                  directory: pulumi.Input[Optional[_builtins.str]] = None,
                  dockerfile_inline: pulumi.Input[Optional[_builtins.str]] = None,
                  exclude: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -770,6 +789,7 @@ class DockerImageAsset(pulumi.ComponentResource):
             __props__.__dict__["cache_disabled"] = cache_disabled
             __props__.__dict__["cache_from"] = cache_from
             __props__.__dict__["cache_to"] = cache_to
+            __props__.__dict__["destinations"] = destinations
             if directory is None and not opts.urn:
                 raise TypeError("Missing required property 'directory'")
             __props__.__dict__["directory"] = directory
@@ -796,6 +816,7 @@ class DockerImageAsset(pulumi.ComponentResource):
             __props__.__dict__["scope"] = scope
             __props__.__dict__["tag_prefix"] = tag_prefix
             __props__.__dict__["target"] = target
+            __props__.__dict__["destination_uris"] = None
             __props__.__dict__["image_digest"] = None
             __props__.__dict__["image_digest_uri"] = None
             __props__.__dict__["image_tag"] = None
@@ -817,6 +838,14 @@ class DockerImageAsset(pulumi.ComponentResource):
         The fingerprint of the content, 64 hexadecimal digits.
         """
         return pulumi.get(self, "asset_hash")
+
+    @_builtins.property
+    @pulumi.getter(name="destinationUris")
+    def destination_uris(self) -> pulumi.Output[Sequence[_builtins.str]]:
+        """
+        The image's address in each of the `destinations`, in their order.
+        """
+        return pulumi.get(self, "destination_uris")
 
     @_builtins.property
     @pulumi.getter(name="imageDigest")

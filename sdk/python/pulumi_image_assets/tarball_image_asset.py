@@ -21,6 +21,7 @@ __all__ = ['TarballImageAssetArgs', 'TarballImageAsset']
 class TarballImageAssetArgs:
     def __init__(__self__, *,
                  tarball_file: pulumi.Input[_builtins.str],
+                 destinations: pulumi.Input[Optional[Sequence[pulumi.Input['DestinationArgs']]]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  image: pulumi.Input[Optional[_builtins.str]] = None,
@@ -34,6 +35,7 @@ class TarballImageAssetArgs:
         The set of arguments for constructing a TarballImageAsset resource.
 
         :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
+        :param pulumi.Input[Sequence[pulumi.Input['DestinationArgs']]] destinations: Further repositories that get the same image. It is built once; adding one builds nothing.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
         :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest; needed if it holds several.
@@ -45,6 +47,8 @@ class TarballImageAssetArgs:
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         """
         pulumi.set(__self__, "tarball_file", tarball_file)
+        if destinations is not None:
+            pulumi.set(__self__, "destinations", destinations)
         if extra_tags is not None:
             pulumi.set(__self__, "extra_tags", extra_tags)
         if force_delete is not None:
@@ -75,6 +79,18 @@ class TarballImageAssetArgs:
     @tarball_file.setter
     def tarball_file(self, value: pulumi.Input[_builtins.str]):
         pulumi.set(self, "tarball_file", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def destinations(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['DestinationArgs']]]]:
+        """
+        Further repositories that get the same image. It is built once; adding one builds nothing.
+        """
+        return pulumi.get(self, "destinations")
+
+    @destinations.setter
+    def destinations(self, value: pulumi.Input[Optional[Sequence[pulumi.Input['DestinationArgs']]]]):
+        pulumi.set(self, "destinations", value)
 
     @_builtins.property
     @pulumi.getter(name="extraTags")
@@ -191,6 +207,7 @@ class TarballImageAsset(pulumi.ComponentResource):
     def __init__(__self__,
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
+                 destinations: pulumi.Input[Optional[Sequence[pulumi.Input[Union['DestinationArgs', 'DestinationArgsDict']]]]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  image: pulumi.Input[Optional[_builtins.str]] = None,
@@ -207,6 +224,7 @@ class TarballImageAsset(pulumi.ComponentResource):
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
+        :param pulumi.Input[Sequence[pulumi.Input[Union['DestinationArgs', 'DestinationArgsDict']]]] destinations: Further repositories that get the same image. It is built once; adding one builds nothing.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
         :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest; needed if it holds several.
@@ -242,6 +260,7 @@ class TarballImageAsset(pulumi.ComponentResource):
     def _internal_init(__self__,
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
+                 destinations: pulumi.Input[Optional[Sequence[pulumi.Input[Union['DestinationArgs', 'DestinationArgsDict']]]]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  image: pulumi.Input[Optional[_builtins.str]] = None,
@@ -263,6 +282,7 @@ class TarballImageAsset(pulumi.ComponentResource):
                 raise TypeError('__props__ is only valid when passed in combination with a valid opts.id to get an existing resource')
             __props__ = TarballImageAssetArgs.__new__(TarballImageAssetArgs)
 
+            __props__.__dict__["destinations"] = destinations
             __props__.__dict__["extra_tags"] = extra_tags
             __props__.__dict__["force_delete"] = force_delete
             __props__.__dict__["image"] = image
@@ -276,6 +296,7 @@ class TarballImageAsset(pulumi.ComponentResource):
                 raise TypeError("Missing required property 'tarball_file'")
             __props__.__dict__["tarball_file"] = tarball_file
             __props__.__dict__["asset_hash"] = None
+            __props__.__dict__["destination_uris"] = None
             __props__.__dict__["image_digest"] = None
             __props__.__dict__["image_digest_uri"] = None
             __props__.__dict__["image_tag"] = None
@@ -298,6 +319,14 @@ class TarballImageAsset(pulumi.ComponentResource):
         The fingerprint of the content, 64 hexadecimal digits.
         """
         return pulumi.get(self, "asset_hash")
+
+    @_builtins.property
+    @pulumi.getter(name="destinationUris")
+    def destination_uris(self) -> pulumi.Output[Sequence[_builtins.str]]:
+        """
+        The image's address in each of the `destinations`, in their order.
+        """
+        return pulumi.get(self, "destination_uris")
 
     @_builtins.property
     @pulumi.getter(name="imageDigest")

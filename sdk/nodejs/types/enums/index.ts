@@ -48,6 +48,16 @@ export const CheckPublished = {
  */
 export type CheckPublished = (typeof CheckPublished)[keyof typeof CheckPublished];
 
+export const CheckSource = {
+    REFRESH: "refresh",
+    ALWAYS: "always",
+} as const;
+
+/**
+ * When the source's registry is asked whether its tag has moved.
+ */
+export type CheckSource = (typeof CheckSource)[keyof typeof CheckSource];
+
 export const EncryptionType = {
     AES256: "AES256",
     KMS: "KMS",

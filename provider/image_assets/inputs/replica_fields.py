@@ -1,0 +1,152 @@
+"""Copies of images: a replica of an image that is somewhere already, and the further places of an asset's image."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from image_assets.errors import Problem
+from image_assets.inputs.choices import CHECK_SOURCE, PLATFORM
+from image_assets.inputs.destination_fields import (
+    AWS,
+    DESTINATION_FIELDS,
+    OWN_REPOSITORY_FIELDS,
+    OWNER_FIELDS,
+    REGISTRY_AUTH,
+    STACK_AWS,
+    check_tag_name,
+)
+from image_assets.inputs.field import Field, OnChange
+from image_assets.inputs.grant_fields import GRANTS_FIELDS
+from image_assets.inputs.types import Flag, Listing, Property, Record, Text, plain
+from image_assets.platforms import wrong_with
+from image_assets.reference import Reference, Repository
+from image_assets.values import is_list, is_map, reveal
+
+#: What makes a source a path; a name that only ends like an archive's is one, too, unless a tag or digest follows.
+_PATH = re.compile(r"[./~].*|[^:@]*\.(?:tar|tgz|txz|tar\.(?:gz|xz|zst|zstd))", re.DOTALL)
+
+_ROWS = {row.name: row for row in DESTINATION_FIELDS}
+
+
+def is_path(source: str) -> bool:
+    """Say whether a source is an archive's path, and not a reference: by its text, hence everywhere alike."""
+    return _PATH.fullmatch(source) is not None
+
+
+def _check_source(value: str) -> str | None:
+    if is_path(value):
+        return None
+    try:
+        Reference.parse(value)
+    except ValueError as error:
+        return f"{error}; an archive's path begins with ./ or /"
+    return None
+
+
+SOURCE_FIELDS = (
+    Field(
+        "source",
+        Text(check=_check_source),
+        'The image to copy: `repository:tag`, `repository@digest`, or the path of an archive, as in "./image.tar".',
+        change=OnChange.UPDATE,
+        required=True,
+    ),
+    Field(
+        "platforms",
+        Listing(Text(PLATFORM, check=wrong_with)),
+        "The platforms to copy. Default: all, and the digest stays the same. Of one platform the copy is its image "
+        "itself, of several an index of these.",
+        change=OnChange.UPDATE,
+    ),
+    Field(
+        "referrers",
+        Flag(),
+        "Whether what refers to the image (signatures, SBOMs) is copied too, as it is then. Default: false.",
+        change=OnChange.UPDATE,
+    ),
+    Field(
+        "sourceAuth",
+        REGISTRY_AUTH,
+        "A login for the source's registry. It is never stored; refresh uses the provider's `registries`.",
+        secret=True,
+        in_memory=True,
+    ),
+    Field("sourceAws", AWS, "How AWS is reached for a source in ECR."),
+    Field(
+        "checkSource",
+        Text(CHECK_SOURCE),
+        "When to ask whether the source's tag has moved: on `refresh` (default), or `always`, in each preview and up.",
+    ),
+)
+
+TAG = Field(
+    "tag",
+    Text(check=check_tag_name),
+    "The copy's tag. It moves if the source's does. Default: the source's tag, or the first 32 digits of its digest.",
+    change=OnChange.UPDATE,
+)
+
+_PLACE_FIELDS = (
+    _ROWS["repository"],
+    TAG,
+    _ROWS["extraTags"],
+    _ROWS["registryAuth"],
+    Field("aws", AWS, "How AWS is reached for a repository in ECR."),
+    _ROWS["retainOnDelete"],
+)
+
+#: The inputs of the component.
+REPLICA_FIELDS = SOURCE_FIELDS + _PLACE_FIELDS + OWN_REPOSITORY_FIELDS + GRANTS_FIELDS
+
+#: The inputs of the resource that it makes.
+COPY_FIELDS = (
+    *SOURCE_FIELDS,
+    *_PLACE_FIELDS,
+    Field("namesContent", Flag(), "Whether the tag names the content, so that it never moves."),
+    Field("stackAws", STACK_AWS, "What the component hands on of the stack's `aws:` configuration."),
+    *OWNER_FIELDS,
+)
+
+DESTINATION = Record(
+    "Destination",
+    "A further repository for an asset's image.",
+    (
+        Property(
+            "repository", _ROWS["repository"].shape, "The repository, as `registry/path` without a tag.", required=True
+        ),
+        Property("tagPrefix", _ROWS["tagPrefix"].shape, "What the tag there begins with."),
+        Property("extraTags", _ROWS["extraTags"].shape, "More tags for the image there."),
+        Property("registryAuth", REGISTRY_AUTH, REGISTRY_AUTH.doc, secret=True),
+        Property("aws", AWS, "How AWS is reached for this repository, if it is in ECR."),
+    ),
+)
+
+DESTINATIONS_FIELDS = (
+    Field(
+        "destinations",
+        Listing(DESTINATION),
+        "Further repositories that get the same image. It is built once; adding one builds nothing.",
+    ),
+)
+
+
+def destination_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the destinations that name the same image as another one, or as the asset itself."""
+    listed = reveal(plain(values.get("destinations")))
+    seen = {_place(values): "the asset's own `repository`"}
+    for index, one in enumerate(listed if is_list(listed) else ()):
+        place = _place(one) if is_map(one) else None
+        if place and place in seen:
+            yield Problem(f"destinations[{index}].repository", f"names the same image as {seen[place]}: leave it out")
+        elif place:
+            seen[place] = f"destinations[{index}]"
+
+
+def _place(values: Mapping[str, Any]) -> tuple[str, str] | None:
+    repository, prefix = reveal(values.get("repository")), reveal(values.get("tagPrefix"))
+    if not isinstance(repository, str) or not isinstance(prefix or "", str):
+        return None
+    try:
+        return str(Repository.parse(repository)), prefix or ""
+    except ValueError:
+        return None
