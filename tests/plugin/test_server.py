@@ -44,6 +44,8 @@ def plugin(program: Path) -> Iterator[Plugin]:
 RESOURCES = (
     "DockerImageAsset",
     "TarballImageAsset",
+    "CopiedImage",
+    "ImageReplica",
     "ImageRepository",
     "PublishedImage",
     "RepositoryPolicyStatement",
