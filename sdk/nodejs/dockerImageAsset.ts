@@ -105,6 +105,7 @@ export class DockerImageAsset extends pulumi.ComponentResource {
             resourceInputs["invalidation"] = args?.invalidation;
             resourceInputs["labels"] = args?.labels;
             resourceInputs["networkMode"] = args?.networkMode;
+            resourceInputs["pinBaseImages"] = args?.pinBaseImages;
             resourceInputs["platform"] = args?.platform;
             resourceInputs["platforms"] = args?.platforms;
             resourceInputs["provenance"] = args?.provenance;
@@ -314,6 +315,10 @@ export interface DockerImageAssetArgs {
      * The network of RUN steps.
      */
     networkMode?: pulumi.Input<string | enums.NetworkMode | undefined>;
+    /**
+     * Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
+     */
+    pinBaseImages?: pulumi.Input<boolean | undefined>;
     /**
      * The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
      */

@@ -45,6 +45,7 @@ export class Provider extends pulumi.ProviderResource {
             resourceInputs["defaultPlatform"] = args?.defaultPlatform;
             resourceInputs["insecureRegistries"] = pulumi.output(args?.insecureRegistries).apply(JSON.stringify);
             resourceInputs["maxConcurrentBuilds"] = pulumi.output(args?.maxConcurrentBuilds).apply(JSON.stringify);
+            resourceInputs["pinBaseImages"] = pulumi.output(args?.pinBaseImages).apply(JSON.stringify);
             resourceInputs["registries"] = pulumi.output(args?.registries ? pulumi.secret(args.registries) : undefined).apply(JSON.stringify);
         }
         opts = pulumi.mergeOptions(utilities.resourceOptsDefaults(), opts);
@@ -88,6 +89,10 @@ export interface ProviderArgs {
      * How many images a builder's node builds at once. Default: 4.
      */
     maxConcurrentBuilds?: pulumi.Input<number | undefined>;
+    /**
+     * Whether base images count by their digests, for images that do not say. Default: false.
+     */
+    pinBaseImages?: pulumi.Input<boolean | undefined>;
     /**
      * Logins for registries.
      */

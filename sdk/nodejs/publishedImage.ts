@@ -114,6 +114,7 @@ export class PublishedImage extends pulumi.CustomResource {
             resourceInputs["labels"] = args?.labels;
             resourceInputs["networkMode"] = args?.networkMode;
             resourceInputs["ownRepository"] = args?.ownRepository;
+            resourceInputs["pinBaseImages"] = args?.pinBaseImages;
             resourceInputs["platform"] = args?.platform;
             resourceInputs["platforms"] = args?.platforms;
             resourceInputs["provenance"] = args?.provenance;
@@ -256,6 +257,10 @@ export interface PublishedImageArgs {
      * The repository that the asset made for itself.
      */
     ownRepository?: pulumi.Input<inputs.OwnRepositoryArgs | undefined>;
+    /**
+     * Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
+     */
+    pinBaseImages?: pulumi.Input<boolean | undefined>;
     /**
      * The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
      */

@@ -1,5 +1,6 @@
 """Programs whose images are built by BuildKits of their own: caches, and what two of them make of the same."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.support.builders import add_remote_builder, buildkitd, can_run_buildk
 from tests.support.contexts import make_context, write_files
 from tests.support.project import Project, Run
 from tests.support.registry import Registry
+from tools.kit import registry as local_registry
 
 pytestmark = pytest.mark.skipif(not can_run_buildkitd(), reason="BuildKits of our own need root, runc and buildkitd")
 
@@ -116,3 +118,100 @@ def test_a_fresh_builder_finds_every_unchanged_step_in_the_cache(
 def test_outside_of_github_actions_its_cache_is_nothing_and_no_fault(project: Project, write: Write) -> None:
     write("one", "cache: gha")
     assert project.up().messages("warning") == ""
+
+
+PINNED = """
+ARG TAG=none
+FROM {bases}/base:$TAG AS base
+FROM {bases}/unused:1 AS unused
+FROM base
+COPY --from={bases}/tool:1 /one /tool
+COPY --from=named /one /named
+"""
+
+
+@pytest.fixture
+def bases(tmp_path: Path) -> Iterator[Registry]:
+    """A registry of base images, which a test may end."""
+    (tmp_path / "bases").mkdir()
+    with local_registry.running(tmp_path / "bases") as local:
+        yield Registry(local)
+
+
+def push(project: Project, reference: str, content: str) -> None:
+    """Push an image with one file."""
+    folder = project.folder.parent / "base"
+    write_files(folder, {"Dockerfile": "FROM scratch\nCOPY one /one\n", "one": content})
+    words = (
+        "docker",
+        "buildx",
+        "build",
+        "--builder",
+        "one",
+        "--provenance=false",
+        "--push",
+        "-t",
+        reference,
+        str(folder),
+    )
+    subprocess.run(words, env=project.isolated_environ, check=True, capture_output=True)
+
+
+def test_a_base_that_moves_makes_another_image_and_is_named(
+    project: Project, write: Write, bases: Registry, registry: Registry, repository_name: str
+) -> None:
+    for name in ("base:1", "tool:1", "named:1"):
+        push(project, f"{bases.address}/{name}", f"{name} old")
+    write_files(project.folder.parent / "app", {"Dockerfile": PINNED.format(bases=bases.address)})
+    pinned = (
+        f"buildArgs: {{TAG: '1'}}, buildContexts: {{named: 'docker-image://{bases.address}/named:1'}}, pinBaseImages: "
+    )
+    more = "\n      ".join(pinned.replace("}, ", "}\n").splitlines())
+    before = len(bases.requests("base"))
+    write("one", more + "false")
+    project.preview()
+    assert len(bases.requests("base")) == before
+    write("one", more + "true")
+    first = project.up()
+    project.preview(expect_no_changes=True)
+    for name in ("base", "tool", "named"):
+        old = bases.digest(name, "1")
+        push(project, f"{bases.address}/{name}:1", f"{name}:1 new")
+        new = bases.digest(name, "1")
+        assert old
+        assert new
+        asked = len(bases.requests(name))
+        preview = project.preview()
+        assert {request.method for request in bases.requests(name)[asked:]} <= {"HEAD", "GET"}
+        assert f"base://{bases.address}/{name}:1" in preview.text
+        assert old[7:19] in preview.text
+        assert new[7:19] in preview.text
+        second = project.up()
+        assert second.outputs["imageUri"] != first.outputs["imageUri"]
+        tag = second.outputs["imageUri"].rpartition(":")[2]
+        layers = {layer["digest"] for layer in registry.manifest(repository_name, tag)["layers"]}
+        if name == "base":
+            assert bases.manifest("base", "1")["layers"][0]["digest"] in layers
+        first = second
+    project.preview(expect_no_changes=True)
+
+
+def test_a_registry_of_bases_that_does_not_answer_leaves_them_as_they_were(
+    project: Project, write: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "bases").mkdir()
+    project.set_config("image-assets:pinBaseImages", "true")
+    with local_registry.running(tmp_path / "bases") as local:
+        push(project, f"{local.address}/base:1", "old")
+        write_files(project.folder.parent / "app", {"Dockerfile": f"FROM {local.address}/base:1\nCOPY last /last\n"})
+        write("one")
+        project.up()
+        write_files(project.folder.parent / "app", {"Dockerfile": f"FROM {local.address}/none:1\n"})
+        assert f"there is no base image {local.address}/none:1" in project.preview(check=False).text
+        write_files(project.folder.parent / "app", {"Dockerfile": f"FROM {local.address}/base:1\nCOPY last /last\n"})
+    kept = project.preview(expect_no_changes=True)
+    assert f"the base image {local.address}/base:1 is taken as it last was, sha256:" in kept.messages("warning")
+    write_files(project.folder.parent / "app", {"Dockerfile": f"FROM {local.address}/other:1\n"})
+    refused = project.preview(check=False)
+    assert refused.code
+    assert f"the base image {local.address}/other:1 could not be looked up" in refused.text

@@ -357,6 +357,40 @@ def test_a_push_leaves_nothing_in_the_engines_store(
     assert own.image_id not in flavour.docker("images", "--all", "--no-trunc", "--format", "{{.ID}}")
 
 
+def test_what_is_pinned_is_built_on_though_the_tag_has_moved(
+    new_flavour: NewFlavour, context: Path, destination: Repository, registry: Registry, tmp_path: Path
+) -> None:
+    flavour = new_flavour("remote")
+    bases = []
+    for text in ("old", "new"):
+        folder = make_context(tmp_path / text, {"one": text}, dockerfile="FROM scratch\nCOPY one /one\n")
+        image = built(flavour, spec_for(flavour, folder), destination, Task())
+        assert isinstance(image, PushedByDigest)
+        content = registry.ask("GET", f"/v2/{destination.path}/manifests/{image.digest}").body
+        registry.put_manifest(destination.path, "base", content, image.media_type)
+        bases.append(image.digest)
+    (context / "Dockerfile").write_text(
+        f"FROM {destination}:base AS a\nFROM scratch\nCOPY --from=a /one /one\n"
+        f"COPY --from={destination}:base /one /two\n"
+    )
+    pinned = {f"{destination}:base": f"docker-image://{destination}:base@{bases[0]}"}
+    old, new = (built(flavour, spec_for(flavour, context, pinned=more), destination, Task()) for more in (pinned, {}))
+    layers = [
+        [layer["digest"] for layer in registry.manifest(destination.path, image.digest)["layers"]]
+        for image in (old, new)
+        if isinstance(image, PushedByDigest)
+    ]
+    assert not set(layers[0]) & set(layers[1])
+
+
+def test_a_program_that_cannot_be_told_what_to_build_on_is_refused(
+    new_flavour: NewFlavour, context: Path, destination: Repository
+) -> None:
+    spec = spec_for(new_flavour("embedded"), context, pinned={"base": f"docker-image://base@sha256:{'0' * 64}"})
+    with pytest.raises(BuildError, match="does not know `pinBaseImages`"):
+        built(new_flavour("embedded"), spec, destination, Task())
+
+
 SCANNER = """\
 FROM scratch
 COPY busybox /bin/busybox

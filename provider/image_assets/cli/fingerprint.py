@@ -10,6 +10,7 @@ from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.plan.fingerprints import digest_cache, take
 from image_assets.plan.plan import Plan, make_plan
+from image_assets.publishing.base_digests import with_digests
 from image_assets.reference import TAG_DIGITS
 from image_assets.task import Task
 
@@ -25,8 +26,8 @@ def command(given: Inputs, *, rows: bool, as_json: bool) -> None:
 
     The tag is that of a program with the same inputs, before its `tagPrefix`.
     """
-    plan = make_plan(given, Settings())
     with running() as task:
+        plan = make_plan(with_digests(given, Settings(), task), Settings())
         if rows:
             show_rows(plan, task)
             return

@@ -95,6 +95,7 @@ ON: Final = "true"
 """A switch among the options that take other words, too."""
 
 _NEEDS: Final[tuple[tuple[Callable[[BuildSpec], bool], Feature, str], ...]] = (
+    (lambda spec: bool(spec.pinned), Feature.BUILD_CONTEXTS, "`pinBaseImages`"),
     (lambda spec: bool(spec.build_contexts), Feature.BUILD_CONTEXTS, "`buildContexts`"),
     (lambda spec: spec.provenance != OFF, Feature.ATTESTATIONS, "`provenance`"),
     (lambda spec: spec.sbom != OFF, Feature.ATTESTATIONS, "`sbom`"),
@@ -161,6 +162,7 @@ _FLAGS: Final[tuple[tuple[str, Callable[[BuildSpec, Arguments], Iterable[str]]],
     ("--platform", lambda spec, _arguments: _present(",".join(spec.platforms))),
     ("--label", lambda spec, _arguments: _assignments(spec.labels)),
     ("--build-context", lambda spec, _arguments: _assignments(spec.build_contexts)),
+    ("--build-context", lambda spec, _arguments: _assignments(spec.pinned)),
     ("--provenance", lambda spec, _arguments: () if spec.provenance == OFF else (f"mode={spec.provenance}",)),
     ("--sbom", lambda spec, _arguments: () if spec.sbom == OFF else (_sbom(spec.sbom),)),
 )

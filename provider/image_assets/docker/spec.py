@@ -48,6 +48,7 @@ class BuildSpec(BuildOptions):
         context: The absolute path of what the builder receives.
         dockerfile: The absolute path of the Dockerfile; an ignore file beside it (`<name>.dockerignore`) goes first.
         platforms: `os/arch[/variant]` each; the built image is checked against it.
+        pinned: Images by the names under which the Dockerfile has them, as `docker-image://...@DIGEST`.
         secrets: Never in an argument list, a layer or a log.
         kept_cache: A cache beside those of `cache_from` and `cache_to`.
         executable: `docker`, or the name or path of a program with the same flags.
@@ -62,6 +63,7 @@ class BuildSpec(BuildOptions):
     context: Path
     dockerfile: Path
     platforms: tuple[str, ...] = ("linux/amd64",)
+    pinned: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[SecretSource, ...] = ()
     kept_cache: KeptCache | None = None
     executable: str = "docker"

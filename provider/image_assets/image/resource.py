@@ -36,6 +36,7 @@ from image_assets.plan.locations import location_problems
 from image_assets.plan.plan import locate
 from image_assets.plan.rows import rows_of
 from image_assets.plan.target import Target, known_target
+from image_assets.publishing.base_digests import BaseDigests
 from image_assets.publishing.copies import Copies
 from image_assets.publishing.ledger import Ledger
 from image_assets.publishing.lookups import Lookups
@@ -61,7 +62,8 @@ class PublishedImage:
     def __init__(self, settings: Settings, base: Path) -> None:
         self.settings = settings
         self.base = base
-        self.fingerprints = Fingerprints(settings)
+        self.base_digests = BaseDigests(lambda: self.publisher.registries)
+        self.fingerprints = Fingerprints(settings, self.base_digests.resolve)
         self.handover = Handover()
         self.copies = Copies()
         self.ledger = Ledger()
@@ -142,7 +144,7 @@ class PublishedImage:
         self.handover.keep(job.urn, inputs)
         self.given.enter(job.urn, inputs.destination, inputs.registry_auth)
         self.repositories.add(str(inputs.repository))
-        taken = self.fingerprints.of(inputs, job.task)
+        taken = self.fingerprints.of(inputs, job.task, parse_stored(olds).base_images)
         if taken is None:
             return {**without_secrets(IMAGE_FIELDS, news), "fingerprint": UNKNOWN, "files": UNKNOWN}
         taken.report(job.task)

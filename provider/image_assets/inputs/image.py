@@ -35,8 +35,11 @@ ASSET_FIELDS: Mapping[str, tuple[Field, ...]] = {
     "image-assets:index:TarballImageAsset": TARBALL_ASSET_FIELDS + _OF_ASSETS,
 }
 
-#: What Check adds to the program's inputs: the fingerprint and the outline of what it was taken from.
-COMPUTED = ("fingerprint", "files", "archivePlatforms")
+#: The digests of pinned base images, by image.
+BASE_IMAGES = "baseImages"
+#: What Check adds to the program's inputs: the fingerprint and the outline of what it was taken from, and what else the
+#: source told.
+COMPUTED = ("fingerprint", "files", "archivePlatforms", BASE_IMAGES)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Inputs(BuildOptions):
     ignore_mode: str = "docker"
     follow_symlinks: str = "never"
     scope: str = "context"
+    pin_base_images: bool | None = None
+    base_images: Mapping[str, str] = field(default_factory=empty)
     build_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=empty, repr=False)
     platform: str | None = None
     extra_hash: str | None = None
@@ -107,7 +112,8 @@ def parse(values: Mapping[str, Any]) -> Inputs:
 def parse_stored(values: Mapping[str, Any]) -> Inputs:
     """Turn values that were checked before, as the state holds them, into frozen inputs."""
     known, unknown = frozen_rows(fields_of(values), values)
-    return Inputs(unknown=unknown, **known)
+    bases = reveal(values.get(BASE_IMAGES))
+    return Inputs(unknown=unknown, base_images=bases if isinstance(bases, dict) else {}, **known)
 
 
 def frozen_rows(rows: tuple[Field, ...], values: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
@@ -195,6 +201,7 @@ def is_given(value: Any) -> bool:
 CONTRADICTIONS = (
     ("platform", "platforms", "give one of them"),
     ("file", "dockerfileInline", "the Dockerfile is in a file or in the program; give one of them"),
+    ("assetHash", "pinBaseImages", "your own hash replaces everything else that counts; give one of them"),
     ("assetHash", "extraHash", "your own hash replaces everything else that counts; give one of them"),
     ("repository", "forceDelete", "it is for the repository that the asset makes; ImageRepository has its own"),
     ("cacheDisabled", "cache", "a build without cache keeps none; give one of them"),

@@ -12,7 +12,19 @@ from image_assets.inputs.choices import BUILD_OUTPUT, CHECK_PUBLISHED, PLATFORM
 from image_assets.inputs.destination_fields import AWS
 from image_assets.inputs.in_memory import secret_texts
 from image_assets.inputs.source_fields import BUILDER, DEFAULT_PLATFORM
-from image_assets.inputs.types import Listing, Number, Property, Record, Shape, Text, empty, freeze, plain, problems
+from image_assets.inputs.types import (
+    Flag,
+    Listing,
+    Number,
+    Property,
+    Record,
+    Shape,
+    Text,
+    empty,
+    freeze,
+    plain,
+    problems,
+)
 from image_assets.platforms import wrong_with
 from image_assets.reference import host_problem
 from image_assets.values import Secret
@@ -75,6 +87,11 @@ SETTINGS = Record(
             Text(CHECK_PUBLISHED),
             "When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.",
         ),
+        Property(
+            "pinBaseImages",
+            Flag(),
+            "Whether base images count by their digests, for images that do not say. Default: false.",
+        ),
         Property("aws", AWS, "How AWS is reached for ECR."),
         Property("cacheDirectory", Text(), "Where digests are remembered. Default: the user's cache directory."),
     ),
@@ -92,6 +109,7 @@ class Settings:
     registries: tuple[Mapping[str, str], ...] = ()
     insecure_registries: tuple[str, ...] = ()
     check_published: str = "refresh"
+    pin_base_images: bool = False
     aws: Mapping[str, str] = field(default_factory=empty)
     cache_directory: str | None = None
 

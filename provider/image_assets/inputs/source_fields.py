@@ -152,6 +152,15 @@ BUILD_FIELDS = (
         change=OnChange.FINGERPRINT,
     ),
     Field(
+        "pinBaseImages",
+        Flag(),
+        "Whether the images that this one is built on count by their digests: the preview asks their registries, a "
+        "base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the "
+        "provider's `pinBaseImages`, else false.",
+        Counts.CONTENT,
+        change=OnChange.FINGERPRINT,
+    ),
+    Field(
         "buildArgs",
         Mapped(Text(allow_empty=True), _check_arg_name),
         "Values for the Dockerfile's ARG instructions.",

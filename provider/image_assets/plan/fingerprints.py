@@ -2,21 +2,27 @@
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from image_assets.context import DigestCache, Fingerprint, fingerprint
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
+from image_assets.plan.bases import Base, bases_are_known, bases_of, is_pinned
 from image_assets.plan.plan import Plan, fingerprint_is_known, make_plan
 from image_assets.plan.rows import as_stored
 from image_assets.task import Task
 
 _TICK = 0.1
 """Seconds between two looks at the user's wish to cancel."""
+_SHORT = 12
+"""How many digits of a base image's digest are shown, as docker shows them."""
+
+Resolve = Callable[[Inputs, Sequence[Base], Task, Mapping[str, str]], Mapping[str, str]]
+"""Returns the digests of base images by image, given those that were last known."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +33,19 @@ class Taken:
         fingerprint: The fingerprint and how it came about.
         outline: The rows that say what changed.
         platforms: An archive's platforms; None for a directory.
+        bases: The digests of the pinned base images, by image.
     """
 
     fingerprint: Fingerprint
     outline: Mapping[str, str]
     platforms: tuple[str, ...] | None = None
+    bases: Mapping[str, str] = field(default_factory=dict)
 
     def as_inputs(self) -> dict[str, Any]:
         """Return what Check stores of it."""
+        bases = {"baseImages": dict(self.bases)} if self.bases else {}
         archive = {} if self.platforms is None else {"archivePlatforms": list(self.platforms)}
-        return {"fingerprint": self.fingerprint.digest, "files": as_stored(self.outline), **archive}
+        return {"fingerprint": self.fingerprint.digest, "files": as_stored(self.outline), **archive, **bases}
 
     def report(self, task: Task) -> None:
         """Tell what was read, and warn of what the user may not have meant to include."""
@@ -55,8 +64,9 @@ class Fingerprints:
     Construct begins, the Check that follows only waits for.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, resolve: Resolve) -> None:
         self.settings = settings
+        self.resolve = resolve
         self.cache = digest_cache(settings)
         self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "fingerprint")
         self.begun: dict[str, Future[Taken]] = {}
@@ -64,20 +74,37 @@ class Fingerprints:
 
     def begin(self, inputs: Inputs, task: Task) -> "Future[Taken] | None":
         """Start taking the fingerprint of checked inputs, for which a Check will ask soon; None if it is unknown."""
-        if not fingerprint_is_known(inputs):
+        if not self.is_known(inputs):
             return None
         plan = make_plan(inputs, self.settings)
         with self.lock:
-            begun = self.begun[repr(plan)] = self.pool.submit(take, plan, task, self.cache)
+            begun = self.begun[repr(plan)] = self.pool.submit(self.take, inputs, task)
         return begun
 
-    def of(self, inputs: Inputs, task: Task) -> Taken | None:
+    def is_known(self, inputs: Inputs) -> bool:
+        """Say whether everything that counts is known."""
+        return fingerprint_is_known(inputs) and bases_are_known(inputs, self.settings)
+
+    def take(self, inputs: Inputs, task: Task, last_bases: Mapping[str, str] | None = None) -> Taken:
+        """Find out what the base images are now, where that counts, and take the fingerprint."""
+        bases: Mapping[str, str] = {}
+        if is_pinned(inputs, self.settings):
+            bases = self.resolve(inputs, bases_of(inputs, self.settings), task, last_bases or {})
+        taken = take(make_plan(replace(inputs, base_images=bases), self.settings), task, self.cache)
+        return replace(taken, bases=bases)
+
+    def of(self, inputs: Inputs, task: Task, last_bases: Mapping[str, str] | None = None) -> Taken | None:
         """Return the fingerprint of inputs, None while something that counts is unknown.
+
+        Args:
+            inputs: The inputs.
+            task: Can cancel.
+            last_bases: The digests of base images by image, as they were last known.
 
         Raises:
             AssetError: Something that counts cannot be read.
         """
-        if not fingerprint_is_known(inputs):
+        if not self.is_known(inputs):
             return None
         plan = make_plan(inputs, self.settings)
         with self.lock:
@@ -89,11 +116,15 @@ class Fingerprints:
             if begun.exception() is None:
                 return begun.result()
         # What could not be read ahead of time may be repaired by now.
-        return take(plan, task, self.cache)
+        return self.take(inputs, task, last_bases)
 
     def again(self, inputs: Inputs, task: Task) -> Taken:
-        """Take the fingerprint anew, whatever was read before."""
+        """Take the fingerprint anew, whatever was read before; the base images stay what they were."""
         return take(make_plan(inputs, self.settings), task, self.cache)
+
+
+def _short(digest: str) -> str:
+    return digest.partition(":")[2][:_SHORT]
 
 
 def digest_cache(settings: Settings) -> DigestCache | None:
@@ -107,7 +138,7 @@ def take(plan: Plan, task: Task, cache: DigestCache | None) -> Taken:
     """Take the fingerprint of a plan's contexts, or of its archive's image."""
     if plan.archive is None:
         read = fingerprint(plan.options, plan.contexts, task, cache)
-        return Taken(read, read.outline)
+        return Taken(read, {**read.outline, **{name: _short(digest) for name, digest in plan.bases.items()}})
     from image_assets.archive import open_archive  # noqa: PLC0415 - most programs have no archive
 
     with open_archive(*plan.archive) as archive:

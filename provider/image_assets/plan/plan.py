@@ -1,7 +1,7 @@
 """From inputs to what will be read, built and published: absolute paths, and the options that count."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -20,6 +20,8 @@ OPTION_FIELDS = tuple(row for row in SOURCE_FIELDS if row.counts is Counts.OPTIO
 STAGES = ("target", "buildArgs", "buildFlags", "platform", "platforms", "buildContexts")
 #: How messages call a Dockerfile that stands in the program.
 INLINE = "dockerfileInline"
+#: What the names of pinned base images begin with, among options and rows.
+BASE = "base://"
 ROWS = {row.name: row for row in IMAGE_FIELDS}
 
 
@@ -30,12 +32,14 @@ class Plan:
     Attributes:
         options: The options that count, as (name, text).
         contexts: The contexts that count, the main one under the empty name; none if the user gave a hash.
+        bases: The digests of the pinned base images.
         archive: The archive and the image's name in it, instead of contexts.
     """
 
     options: tuple[tuple[str, str], ...]
     contexts: Mapping[str, ContextSpec]
     archive: tuple[Path, str | None] | None = None
+    bases: Mapping[str, str] = field(default_factory=dict)
 
 
 def fingerprint_is_known(inputs: Inputs) -> bool:
@@ -90,7 +94,8 @@ def make_plan(inputs: Inputs, settings: Settings) -> Plan:
     contexts = {"": main_context(inputs, settings)}
     if inputs.counts("buildContexts"):
         contexts |= named_contexts(inputs)
-    return Plan(tuple(counted_options(inputs, settings)), contexts)
+    bases = {BASE + image: digest for image, digest in inputs.base_images.items()}
+    return Plan((*counted_options(inputs, settings), *bases.items()), contexts, bases=bases)
 
 
 def executable(inputs: Inputs, settings: Settings) -> str:

@@ -15,6 +15,7 @@ from image_assets.inputs.options import BuildOptions
 from image_assets.inputs.settings import Settings
 from image_assets.logins.registries import Registries
 from image_assets.oci.keychain import Credential
+from image_assets.plan.bases import pinned_contexts
 from image_assets.plan.plan import dockerfile_of, platforms_of
 from image_assets.publishing.request import PublishRequest
 from image_assets.reference import Reference
@@ -24,7 +25,9 @@ def build_spec(request: PublishRequest, context: Staged, settings: Settings, reg
     """Return what the builder is asked for."""
     inputs = request.inputs
     builder = builder_of(inputs, settings)
+    pinned = pinned_contexts(inputs, settings)
     made_here = {
+        "build_contexts": {name: value for name, value in inputs.build_contexts.items() if name not in pinned},
         "platforms": platforms_of(inputs, settings),
         "labels": {**resource_labels(request.job), **inputs.labels},
     }
@@ -33,6 +36,7 @@ def build_spec(request: PublishRequest, context: Staged, settings: Settings, reg
         **{option.name: getattr(inputs, option.name) for option in dataclasses.fields(BuildOptions)} | made_here,
         context=context.directory,
         dockerfile=context.dockerfile,
+        pinned=pinned,
         secrets=tuple(secret_sources(request.build_secrets)),
         executable=builder["executable"],
         builder=builder.get("name"),

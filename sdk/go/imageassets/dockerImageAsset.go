@@ -111,6 +111,8 @@ type dockerImageAssetArgs struct {
 	Labels map[string]string `pulumi:"labels"`
 	// The network of RUN steps.
 	NetworkMode *string `pulumi:"networkMode"`
+	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
+	PinBaseImages *bool `pulumi:"pinBaseImages"`
 	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
 	Platform *string `pulumi:"platform"`
 	// Several platforms, published as one index. Their order does not count.
@@ -189,6 +191,8 @@ type DockerImageAssetArgs struct {
 	Labels pulumi.StringMapInput
 	// The network of RUN steps.
 	NetworkMode pulumi.StringPtrInput
+	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
+	PinBaseImages pulumi.BoolPtrInput
 	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
 	Platform pulumi.StringPtrInput
 	// Several platforms, published as one index. Their order does not count.

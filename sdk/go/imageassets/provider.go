@@ -52,6 +52,8 @@ type providerArgs struct {
 	InsecureRegistries []string `pulumi:"insecureRegistries"`
 	// How many images a builder's node builds at once. Default: 4.
 	MaxConcurrentBuilds *int `pulumi:"maxConcurrentBuilds"`
+	// Whether base images count by their digests, for images that do not say. Default: false.
+	PinBaseImages *bool `pulumi:"pinBaseImages"`
 	// Logins for registries.
 	Registries []RegistryLogin `pulumi:"registries"`
 }
@@ -74,6 +76,8 @@ type ProviderArgs struct {
 	InsecureRegistries pulumi.StringArrayInput
 	// How many images a builder's node builds at once. Default: 4.
 	MaxConcurrentBuilds pulumi.IntPtrInput
+	// Whether base images count by their digests, for images that do not say. Default: false.
+	PinBaseImages pulumi.BoolPtrInput
 	// Logins for registries.
 	Registries RegistryLoginArrayInput
 }

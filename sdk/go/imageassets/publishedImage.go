@@ -134,6 +134,8 @@ type publishedImageArgs struct {
 	NetworkMode *string `pulumi:"networkMode"`
 	// The repository that the asset made for itself.
 	OwnRepository *OwnRepository `pulumi:"ownRepository"`
+	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
+	PinBaseImages *bool `pulumi:"pinBaseImages"`
 	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
 	Platform *string `pulumi:"platform"`
 	// Several platforms, published as one index. Their order does not count.
@@ -212,6 +214,8 @@ type PublishedImageArgs struct {
 	NetworkMode pulumi.StringPtrInput
 	// The repository that the asset made for itself.
 	OwnRepository OwnRepositoryPtrInput
+	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
+	PinBaseImages pulumi.BoolPtrInput
 	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
 	Platform pulumi.StringPtrInput
 	// Several platforms, published as one index. Their order does not count.

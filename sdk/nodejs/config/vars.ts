@@ -99,6 +99,17 @@ Object.defineProperty(exports, "maxConcurrentBuilds", {
 });
 
 /**
+ * Whether base images count by their digests, for images that do not say. Default: false.
+ */
+export declare const pinBaseImages: boolean | undefined;
+Object.defineProperty(exports, "pinBaseImages", {
+    get() {
+        return __config.getObject<boolean>("pinBaseImages");
+    },
+    enumerable: true,
+});
+
+/**
  * Logins for registries.
  */
 export declare const registries: outputs.RegistryLogin[] | undefined;

@@ -29,6 +29,7 @@ class ProviderArgs:
                  default_platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  insecure_registries: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  max_concurrent_builds: pulumi.Input[Optional[_builtins.int]] = None,
+                 pin_base_images: pulumi.Input[Optional[_builtins.bool]] = None,
                  registries: pulumi.Input[Optional[Sequence[pulumi.Input['RegistryLoginArgs']]]] = None):
         """
         The set of arguments for constructing a Provider resource.
@@ -41,6 +42,7 @@ class ProviderArgs:
         :param pulumi.Input[Union[_builtins.str, 'Platform']] default_platform: The platform of images that name none. Default: `linux/amd64`.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
         :param pulumi.Input[_builtins.int] max_concurrent_builds: How many images a builder's node builds at once. Default: 4.
+        :param pulumi.Input[_builtins.bool] pin_base_images: Whether base images count by their digests, for images that do not say. Default: false.
         :param pulumi.Input[Sequence[pulumi.Input['RegistryLoginArgs']]] registries: Logins for registries.
         """
         if aws is not None:
@@ -59,6 +61,8 @@ class ProviderArgs:
             pulumi.set(__self__, "insecure_registries", insecure_registries)
         if max_concurrent_builds is not None:
             pulumi.set(__self__, "max_concurrent_builds", max_concurrent_builds)
+        if pin_base_images is not None:
+            pulumi.set(__self__, "pin_base_images", pin_base_images)
         if registries is not None:
             pulumi.set(__self__, "registries", registries)
 
@@ -159,6 +163,18 @@ class ProviderArgs:
         pulumi.set(self, "max_concurrent_builds", value)
 
     @_builtins.property
+    @pulumi.getter(name="pinBaseImages")
+    def pin_base_images(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        """
+        Whether base images count by their digests, for images that do not say. Default: false.
+        """
+        return pulumi.get(self, "pin_base_images")
+
+    @pin_base_images.setter
+    def pin_base_images(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "pin_base_images", value)
+
+    @_builtins.property
     @pulumi.getter
     def registries(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['RegistryLoginArgs']]]]:
         """
@@ -185,6 +201,7 @@ class Provider(pulumi.ProviderResource):
                  default_platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  insecure_registries: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  max_concurrent_builds: pulumi.Input[Optional[_builtins.int]] = None,
+                 pin_base_images: pulumi.Input[Optional[_builtins.bool]] = None,
                  registries: pulumi.Input[Optional[Sequence[pulumi.Input[Union['RegistryLoginArgs', 'RegistryLoginArgsDict']]]]] = None,
                  __props__=None):
         """
@@ -200,6 +217,7 @@ class Provider(pulumi.ProviderResource):
         :param pulumi.Input[Union[_builtins.str, 'Platform']] default_platform: The platform of images that name none. Default: `linux/amd64`.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
         :param pulumi.Input[_builtins.int] max_concurrent_builds: How many images a builder's node builds at once. Default: 4.
+        :param pulumi.Input[_builtins.bool] pin_base_images: Whether base images count by their digests, for images that do not say. Default: false.
         :param pulumi.Input[Sequence[pulumi.Input[Union['RegistryLoginArgs', 'RegistryLoginArgsDict']]]] registries: Logins for registries.
         """
         ...
@@ -234,6 +252,7 @@ class Provider(pulumi.ProviderResource):
                  default_platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  insecure_registries: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  max_concurrent_builds: pulumi.Input[Optional[_builtins.int]] = None,
+                 pin_base_images: pulumi.Input[Optional[_builtins.bool]] = None,
                  registries: pulumi.Input[Optional[Sequence[pulumi.Input[Union['RegistryLoginArgs', 'RegistryLoginArgsDict']]]]] = None,
                  __props__=None):
         opts = pulumi.ResourceOptions.merge(_utilities.get_resource_opts_defaults(), opts)
@@ -252,6 +271,7 @@ class Provider(pulumi.ProviderResource):
             __props__.__dict__["default_platform"] = pulumi.Output.from_input(default_platform).apply(pulumi.runtime.to_json) if default_platform is not None else None
             __props__.__dict__["insecure_registries"] = pulumi.Output.from_input(insecure_registries).apply(pulumi.runtime.to_json) if insecure_registries is not None else None
             __props__.__dict__["max_concurrent_builds"] = pulumi.Output.from_input(max_concurrent_builds).apply(pulumi.runtime.to_json) if max_concurrent_builds is not None else None
+            __props__.__dict__["pin_base_images"] = pulumi.Output.from_input(pin_base_images).apply(pulumi.runtime.to_json) if pin_base_images is not None else None
             __props__.__dict__["registries"] = pulumi.Output.secret(registries).apply(pulumi.runtime.to_json) if registries is not None else None
         super(Provider, __self__).__init__(
             'image-assets',

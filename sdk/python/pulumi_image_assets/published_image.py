@@ -48,6 +48,7 @@ class PublishedImageArgs:
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  network_mode: pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]] = None,
                  own_repository: pulumi.Input[Optional['OwnRepositoryArgs']] = None,
+                 pin_base_images: pulumi.Input[Optional[_builtins.bool]] = None,
                  platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  platforms: pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]] = None,
                  provenance: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]] = None,
@@ -88,6 +89,7 @@ class PublishedImageArgs:
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
         :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps.
         :param pulumi.Input['OwnRepositoryArgs'] own_repository: The repository that the asset made for itself.
+        :param pulumi.Input[_builtins.bool] pin_base_images: Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
         :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, published as one index. Their order does not count.
         :param pulumi.Input[Union[_builtins.bool, _builtins.str]] provenance: Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
@@ -152,6 +154,8 @@ class PublishedImageArgs:
             pulumi.set(__self__, "network_mode", network_mode)
         if own_repository is not None:
             pulumi.set(__self__, "own_repository", own_repository)
+        if pin_base_images is not None:
+            pulumi.set(__self__, "pin_base_images", pin_base_images)
         if platform is not None:
             pulumi.set(__self__, "platform", platform)
         if platforms is not None:
@@ -498,6 +502,18 @@ class PublishedImageArgs:
         pulumi.set(self, "own_repository", value)
 
     @_builtins.property
+    @pulumi.getter(name="pinBaseImages")
+    def pin_base_images(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        """
+        Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
+        """
+        return pulumi.get(self, "pin_base_images")
+
+    @pin_base_images.setter
+    def pin_base_images(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "pin_base_images", value)
+
+    @_builtins.property
     @pulumi.getter
     def platform(self) -> pulumi.Input[Optional[Union[_builtins.str, 'Platform']]]:
         """
@@ -650,6 +666,7 @@ class PublishedImage(pulumi.CustomResource):
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  network_mode: pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]] = None,
                  own_repository: pulumi.Input[Optional[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']]] = None,
+                 pin_base_images: pulumi.Input[Optional[_builtins.bool]] = None,
                  platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  platforms: pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]] = None,
                  provenance: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]] = None,
@@ -693,6 +710,7 @@ class PublishedImage(pulumi.CustomResource):
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
         :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps.
         :param pulumi.Input[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']] own_repository: The repository that the asset made for itself.
+        :param pulumi.Input[_builtins.bool] pin_base_images: Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
         :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, published as one index. Their order does not count.
         :param pulumi.Input[Union[_builtins.bool, _builtins.str]] provenance: Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
@@ -755,6 +773,7 @@ class PublishedImage(pulumi.CustomResource):
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  network_mode: pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]] = None,
                  own_repository: pulumi.Input[Optional[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']]] = None,
+                 pin_base_images: pulumi.Input[Optional[_builtins.bool]] = None,
                  platform: pulumi.Input[Optional[Union[_builtins.str, 'Platform']]] = None,
                  platforms: pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]] = None,
                  provenance: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]] = None,
@@ -801,6 +820,7 @@ class PublishedImage(pulumi.CustomResource):
             __props__.__dict__["labels"] = labels
             __props__.__dict__["network_mode"] = network_mode
             __props__.__dict__["own_repository"] = own_repository
+            __props__.__dict__["pin_base_images"] = pin_base_images
             __props__.__dict__["platform"] = platform
             __props__.__dict__["platforms"] = platforms
             __props__.__dict__["provenance"] = provenance

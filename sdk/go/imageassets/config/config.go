@@ -51,6 +51,11 @@ func GetMaxConcurrentBuilds(ctx *pulumi.Context) int {
 	return config.GetInt(ctx, "image-assets:maxConcurrentBuilds")
 }
 
+// Whether base images count by their digests, for images that do not say. Default: false.
+func GetPinBaseImages(ctx *pulumi.Context) bool {
+	return config.GetBool(ctx, "image-assets:pinBaseImages")
+}
+
 // Logins for registries.
 func GetRegistries(ctx *pulumi.Context) string {
 	return config.Get(ctx, "image-assets:registries")

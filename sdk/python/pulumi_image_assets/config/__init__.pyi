@@ -56,6 +56,11 @@ maxConcurrentBuilds: Optional[int]
 How many images a builder's node builds at once. Default: 4.
 """
 
+pinBaseImages: Optional[bool]
+"""
+Whether base images count by their digests, for images that do not say. Default: false.
+"""
+
 registries: Optional[str]
 """
 Logins for registries.

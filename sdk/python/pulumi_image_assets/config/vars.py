@@ -79,6 +79,13 @@ class _ExportableConfig(types.ModuleType):
         return __config__.get_int('maxConcurrentBuilds')
 
     @_builtins.property
+    def pin_base_images(self) -> Optional[bool]:
+        """
+        Whether base images count by their digests, for images that do not say. Default: false.
+        """
+        return __config__.get_bool('pinBaseImages')
+
+    @_builtins.property
     def registries(self) -> Optional[str]:
         """
         Logins for registries.

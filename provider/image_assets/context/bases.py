@@ -1,0 +1,160 @@
+"""The images that a Dockerfile builds on: those of the stages that a target needs, with all variables put in.
+
+Rules: https://docs.docker.com/reference/dockerfile/ ("FROM", "COPY --from"), and moby/buildkit,
+frontend/dockerfile/dockerfile2llb (`convert.go`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from image_assets.context.scope.instructions import Instruction, parse
+from image_assets.context.scope.words import UnjudgeableError
+from image_assets.context.shell_words import expanded, split_assignments
+
+_SCRATCH: Final = "scratch"
+
+
+@dataclass
+class _Stage:
+    """One `FROM` and what follows it.
+
+    Attributes:
+        base: The stage or image that it starts with.
+        name: Its name in lower case, empty if it has none.
+        needs: What else it takes from: stages by name or number, and images.
+        fault: Why its bases cannot be told.
+    """
+
+    base: str
+    name: str
+    needs: list[str] = field(default_factory=list)
+    fault: str = ""
+
+
+def base_images(content: bytes, target: str | None, build_args: Mapping[str, str], platform: str) -> set[str]:
+    """Return the images that the stages of a target are made from, as BuildKit reads them.
+
+    Args:
+        content: The Dockerfile.
+        target: The stage to build; None for the last.
+        build_args: Values that come from outside, and win.
+        platform: The platform to build for.
+
+    Raises:
+        UnjudgeableError: They cannot be told without building; names the line.
+    """
+    stages = _stages(parse(content), {**_automatic(platform), **build_args}, build_args)
+    images: set[str] = set()
+    pending, seen = [_target(stages, target)], set[int]()
+    while pending:
+        index = pending.pop()
+        if index in seen:
+            continue
+        seen.add(index)
+        stage = stages[index]
+        if stage.fault:
+            raise UnjudgeableError(stage.fault)
+        for number, name in enumerate((stage.base, *stage.needs)):
+            named = _named(stages[:index] if number == 0 else stages, name, by_number=number > 0)
+            pending += named
+            if not named and name.lower() != _SCRATCH:
+                images.add(name)
+    return images
+
+
+def _target(stages: Sequence[_Stage], target: str | None) -> int:
+    found = _named(stages, target, by_number=True) if target is not None else [*range(len(stages))][-1:]
+    if not found:
+        raise UnjudgeableError(f"it has no stage {target}" if stages else "it has no FROM")
+    return found[-1]
+
+
+def _named(stages: Sequence[_Stage], name: str, *, by_number: bool) -> list[int]:
+    """Return the stage that a name or number means: of several the last."""
+    if by_number and name.isdecimal():
+        return [int(name)] if int(name) < len(stages) else []
+    return [index for index, stage in enumerate(stages) if stage.name and stage.name == name.lower()][-1:]
+
+
+def _automatic(platform: str) -> dict[str, str]:
+    system, architecture, variant = [*platform.split("/"), "", ""][:3]
+    return {
+        "TARGETPLATFORM": platform,
+        "TARGETOS": system,
+        "TARGETARCH": architecture,
+        "TARGETVARIANT": variant,
+        "TARGETOSVERSION": "",
+    }
+
+
+def _stages(
+    instructions: Iterable[Instruction], values: Mapping[str, str], build_args: Mapping[str, str]
+) -> list[_Stage]:
+    """Read the stages.
+
+    Args:
+        instructions: The Dockerfile's.
+        values: What BuildKit sets by itself.
+        build_args: What wins over the defaults of `ARG`.
+    """
+    variables = {name: value for name, value in values.items() if name.startswith(("TARGET", "BUILD"))}
+    stages: list[_Stage] = []
+    for instruction in instructions:
+        try:
+            if instruction.name == "FROM":
+                stages.append(_stage(instruction, variables))
+            elif instruction.name == "ARG" and not stages:
+                variables |= _declared(instruction.rest, variables, build_args)
+            elif stages:
+                stages[-1].needs += _needs(instruction)
+        except UnjudgeableError as error:
+            fault = f"line {instruction.line} ({instruction.name}): {error}"
+            if not stages:
+                raise UnjudgeableError(fault) from error
+            stages[-1].fault = stages[-1].fault or fault
+    return stages
+
+
+def _declared(text: str, variables: Mapping[str, str], build_args: Mapping[str, str]) -> dict[str, str]:
+    """Return what an `ARG` before the first `FROM` sets; each default may use those before it."""
+    found: dict[str, str] = {}
+    for name, default in split_assignments(text):
+        if name in build_args:
+            found[name] = build_args[name]
+        elif default is not None:
+            found[name] = expanded(default, {**variables, **found})
+    return found
+
+
+def _stage(instruction: Instruction, variables: Mapping[str, str]) -> _Stage:
+    word, *others = instruction.arguments or [""]
+    name = others[1].lower() if len(others) > 1 and others[0].lower() == "as" else ""
+    try:
+        base = _base(word, variables)
+    except UnjudgeableError as fault:
+        # It matters only if the stage is needed.
+        return _Stage("", name, fault=f"line {instruction.line} (FROM): {fault}")
+    return _Stage(base, name)
+
+
+def _base(word: str, variables: Mapping[str, str]) -> str:
+    base = expanded(word, variables)
+    if not base:
+        raise UnjudgeableError(f"{word or 'the image'} is empty: no value is given, and there is no default")
+    return base
+
+
+def _needs(instruction: Instruction) -> list[str]:
+    """Return the stages and images that a `COPY` or a mount takes from; no variable is followed there."""
+    if instruction.name == "COPY":
+        found = [value for name, value in instruction.flags if name == "from"]
+    elif instruction.name == "RUN" and "--mount" in instruction.rest:
+        mounts = (value for name, value in instruction.flags if name == "mount")
+        options = (part.partition("=") for mount in mounts for part in mount.split(","))
+        found = [value for key, _, value in options if key.lower() == "from"]
+    else:
+        return []
+    if computed := next((name for name in found if "$" in name), None):
+        raise UnjudgeableError(f"from={computed} is computed: name a stage there, with the variable in its FROM")
+    return [name for name in found if name]
