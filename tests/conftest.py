@@ -1,5 +1,7 @@
 """The real engine, a real registry and a real docker engine, each started once a test process."""
 
+import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,3 +89,18 @@ def busybox_context(tmp_path: Path) -> NewContext:
         return make_context(folder or tmp_path / "context", files, dockerfile=dockerfile)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def typescript_user(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's folder whose `node_modules` holds the SDK as it is packed."""
+    from tools.artifacts import packages  # noqa: PLC0415 - few tests need it
+    from tools.kit import node  # noqa: PLC0415 - same
+
+    folder = tmp_path_factory.mktemp("typescript")
+    tarball = packages.npm(folder / "scratch", folder)
+    shutil.copytree(node.MODULES, folder / "node_modules", symlinks=True)
+    sdk = folder / "node_modules" / "@image-assets" / "pulumi"
+    sdk.mkdir(parents=True)
+    subprocess.run(["tar", "xf", tarball, "-C", sdk, "--strip-components=1"], check=True)
+    return folder

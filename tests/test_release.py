@@ -16,7 +16,7 @@ from tests.support.contexts import make_bulk, write_files
 from tests.support.paths import REPO, TOOLS_BIN, VENV_BIN
 from tests.support.project import Project
 from tests.support.registry import Registry
-from tests.test_examples import copy_example
+from tests.test_examples import base_image, copy_example
 from tools.artifacts import packages, plugin, vouchers
 
 VERSION = json.loads((REPO / "schema.json").read_text())["version"]
@@ -54,9 +54,10 @@ def installed(archive: Path, without_python: Path, project: Project) -> Project:
 def test_the_packed_plugin_passes_the_quickstart_without_python(
     archive: Path, without_python: Path, tmp_path: Path, registry: Registry, repository_name: str
 ) -> None:
-    folder = copy_example("quickstart", tmp_path / "quickstart")
+    folder = copy_example("quickstart", tmp_path / "quickstart") / "yaml"
     project = installed(archive, without_python, Project(folder, tmp_path / "private"))
     project.set_config("repository", f"{registry.address}/{repository_name}")
+    project.set_config("base", base_image(registry))
     uri = project.preview().outputs["imageUri"]
     assert project.up().outputs["imageUri"] == uri
     assert registry.tags(repository_name) == [uri.rpartition(":")[2]]

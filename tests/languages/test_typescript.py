@@ -13,7 +13,6 @@ from tests.fakes.ecr_front import EcrFront
 from tests.languages.checks import check_story
 from tests.support.paths import REPO
 from tests.support.project import Project
-from tools.artifacts import packages
 from tools.kit import node
 
 PROGRAM = REPO / "tests" / "languages" / "typescript" / "main.ts"
@@ -29,18 +28,6 @@ WRONG = {
 }
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's `node_modules` with the packed SDK."""
-    folder = tmp_path_factory.mktemp("typescript")
-    tarball = packages.npm(folder / "scratch", folder)
-    shutil.copytree(node.MODULES, folder / "node_modules", symlinks=True)
-    sdk = folder / "node_modules" / "@image-assets" / "pulumi"
-    sdk.mkdir(parents=True)
-    subprocess.run(["tar", "xf", tarball, "-C", sdk, "--strip-components=1"], check=True)
-    return folder
-
-
 def run(command: list[str | Path], folder: Path, environ: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         command, cwd=folder, env=dict(environ), capture_output=True, text=True, check=False, timeout=240
@@ -53,22 +40,24 @@ def compiled(folder: Path, source: Path) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.usefixtures("docker_engine")
-def test_a_program_previews_publishes_edits_and_grants(installed: Path, ecr_program: Project, aws: EcrFront) -> None:
-    shutil.copy2(PROGRAM, installed / "main.ts")
-    done = compiled(installed, installed / "main.ts")
+def test_a_program_previews_publishes_edits_and_grants(
+    typescript_user: Path, ecr_program: Project, aws: EcrFront
+) -> None:
+    shutil.copy2(PROGRAM, typescript_user / "main.ts")
+    done = compiled(typescript_user, typescript_user / "main.ts")
     assert done.returncode == 0, done.stdout
     environ = ecr_program.isolated_environ
-    done = run([node.node().node, installed / "main.js", ecr_program.name], ecr_program.folder, environ)
+    done = run([node.node().node, typescript_user / "main.js", ecr_program.name], ecr_program.folder, environ)
     assert done.returncode == 0, done.stderr
     story: dict[str, Any] = json.loads(done.stdout)
     check_story(story, aws, ecr_program.name)
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_the_compiler_catches_what_it_can(installed: Path, case: str, tmp_path: Path) -> None:
+def test_the_compiler_catches_what_it_can(typescript_user: Path, case: str, tmp_path: Path) -> None:
     statement, word = WRONG[case]
-    source = installed / f"{tmp_path.name}.ts"
+    source = typescript_user / f"{tmp_path.name}.ts"
     source.write_text(f'import * as assets from "@image-assets/pulumi";\n{statement};\n')
-    done = compiled(installed, source)
+    done = compiled(typescript_user, source)
     assert done.returncode
     assert word in done.stdout

@@ -15,8 +15,8 @@ from typing import Any, Literal
 from tests.support import events
 from tests.support.paths import TOOLS_BIN, search_path
 
-Runtime = Literal["yaml", "python"]
-_MAIN = {"yaml": "Pulumi.yaml", "python": "__main__.py"}
+Runtime = Literal["yaml", "python", "nodejs", "go"]
+_MAIN = {"yaml": "Pulumi.yaml", "python": "__main__.py", "nodejs": "index.ts", "go": "main.go"}
 
 
 @dataclass(frozen=True)
