@@ -1,5 +1,6 @@
 """The real engine, a real registry and a real docker engine, each started once a test process."""
 
+import contextlib
 import shutil
 import subprocess
 import uuid
@@ -9,8 +10,11 @@ from typing import Protocol
 
 import pytest
 
+from tests.fakes.certificates import make_certificates
 from tests.fakes.ecr_front import EcrFront
+from tests.support.builders import FLEET, BuildKit, can_run_buildkitd, node
 from tests.support.contexts import make_context
+from tests.support.engines import can_run_engines, can_run_nerdctl, containerd, docker_of_our_own
 from tests.support.project import Project, Runtime
 from tests.support.registry import HTPASSWD, PASSWORD, USER, Registry
 from tools.kit import docker_engine as engine
@@ -61,6 +65,44 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EcrFront]:
 
     with fake.running(tmp_path_factory.mktemp("aws")) as front:
         yield front
+
+
+@pytest.fixture(scope="session")
+def remote_buildkit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildKit]:
+    """A BuildKit that speaks TLS, and to whom it knows only."""
+    if not can_run_buildkitd():
+        pytest.skip("a BuildKit of our own needs root, runc and the built buildkitd")
+    folder = tmp_path_factory.mktemp("buildkitd")
+    with node(folder, certificates=make_certificates(folder, "127.0.0.1")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def fleet_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, BuildKit]]:
+    """A BuildKit for each platform; each takes its platform for its own, as none has emulators."""
+    if not can_run_buildkitd():
+        pytest.skip("BuildKits of our own need root, runc and the built buildkitd")
+    with contextlib.ExitStack() as exits:
+        yield {
+            platform: exits.enter_context(node(tmp_path_factory.mktemp(name), platform=platform, name=name))
+            for platform, name in FLEET.items()
+        }
+
+
+@pytest.fixture(scope="session")
+def container_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if not can_run_engines():
+        pytest.skip("an engine of our own needs root, dockerd, containerd, runc and the built buildkitd and buildctl")
+    with docker_of_our_own(tmp_path_factory.mktemp("docker")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def nerdctl_environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    if not can_run_nerdctl():
+        pytest.skip("nerdctl needs root, containerd, runc and the built nerdctl, buildctl and buildkitd")
+    with containerd(tmp_path_factory.mktemp("containerd")) as variables:
+        yield variables
 
 
 @pytest.fixture

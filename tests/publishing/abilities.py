@@ -63,6 +63,7 @@ EXCEPTIONS = {
     ("buildx", "caches"): _NO_EXPORT,
     ("buildx", "platforms"): _ONE,
     ("podman", "platforms"): _ONE,
+    ("nerdctl", "contexts"): No("nerdctl 2", "nerdctl 2 or later"),
     ("nerdctl", "platforms"): _ONE,
 }
 

@@ -1,8 +1,7 @@
 """The programs that build, as fixtures: a test that takes `flavour` runs with each of them."""
 
-import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,28 +11,18 @@ from image_assets.docker import BuildSpec
 from image_assets.publishing.build import Built, build
 from image_assets.reference import Repository
 from image_assets.task import Task
-from tests.fakes.certificates import make_certificates
 from tests.support.builders import (
-    BuildKit,
     Flavour,
-    add_builder,
     add_buildx,
-    can_run_buildkitd,
+    add_container_builder,
+    add_fleet,
+    add_tls_builder,
     clean_environ,
-    node,
     old_docker,
 )
 from tests.support.contexts import make_context
-from tests.support.engines import (
-    NODE_IMAGE,
-    can_run_engines,
-    can_run_nerdctl,
-    containerd,
-    docker_of_our_own,
-)
 
 BASE = "FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\n"
-FLEET = {"linux/amd64": "node-amd64", "linux/arm64": "node-arm64"}
 ALL = ("embedded", "buildx", "remote", "podman")
 
 
@@ -58,44 +47,6 @@ class Heard:
 @pytest.fixture
 def heard() -> Heard:
     return Heard()
-
-
-@pytest.fixture(scope="session")
-def remote_buildkit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildKit]:
-    """A BuildKit that speaks TLS, and to whom it knows only."""
-    if not can_run_buildkitd():
-        pytest.skip("a BuildKit of our own needs root, runc and the built buildkitd")
-    folder = tmp_path_factory.mktemp("buildkitd")
-    with node(folder, certificates=make_certificates(folder, "127.0.0.1")) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def fleet_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, BuildKit]]:
-    """A BuildKit for each platform; each takes its platform for its own, as none has emulators."""
-    if not can_run_buildkitd():
-        pytest.skip("BuildKits of our own need root, runc and the built buildkitd")
-    with contextlib.ExitStack() as exits:
-        yield {
-            platform: exits.enter_context(node(tmp_path_factory.mktemp(name), platform=platform, name=name))
-            for platform, name in FLEET.items()
-        }
-
-
-@pytest.fixture(scope="session")
-def container_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not can_run_engines():
-        pytest.skip("an engine of our own needs root, dockerd, containerd, runc and the built buildkitd and buildctl")
-    with docker_of_our_own(tmp_path_factory.mktemp("docker")) as address:
-        yield address
-
-
-@pytest.fixture(scope="session")
-def nerdctl_environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    if not can_run_nerdctl():
-        pytest.skip("nerdctl needs root, containerd, runc and the built nerdctl, buildctl and buildkitd")
-    with containerd(tmp_path_factory.mktemp("containerd")) as variables:
-        yield variables
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +92,7 @@ def _remote(request: pytest.FixtureRequest, environ: dict[str, str], config: Pat
     running = request.getfixturevalue("remote_buildkit")
     if not add_buildx(config):
         pytest.skip("no buildx")
-    add_builder(environ, "far", "--driver", "remote", *running.driver_options(), running.address)
+    add_tls_builder(environ, "far", running)
     return Flavour("remote", "docker", "far", environ, config)
 
 
@@ -149,9 +100,7 @@ def _container(request: pytest.FixtureRequest, environ: dict[str, str], config: 
     address = request.getfixturevalue("container_engine")
     if not add_buildx(config):
         pytest.skip("no buildx")
-    options = ("--driver-opt", f"image={NODE_IMAGE},network=host")
-    # All tests share one container: its name comes from the node's.
-    add_builder(environ, "box", "--driver", "docker-container", "--node", "box0", *options, address)
+    add_container_builder(environ, "box", address)
     return Flavour("container", "docker", "box", environ, config)
 
 
@@ -159,14 +108,7 @@ def _fleet(request: pytest.FixtureRequest, environ: dict[str, str], config: Path
     nodes = request.getfixturevalue("fleet_nodes")
     if not add_buildx(config):
         pytest.skip("no buildx")
-    return make_fleet(nodes, environ, config)
-
-
-def make_fleet(nodes: Mapping[str, BuildKit], environ: dict[str, str], config: Path) -> Flavour:
-    """Make one builder of several BuildKits, given by the platform that each is declared for."""
-    for number, (platform, running) in enumerate(nodes.items()):
-        more = ("--append",) if number else ()
-        add_builder(environ, "fleet", *more, "--driver", "remote", "--platform", platform, running.address)
+    add_fleet(environ, "fleet", nodes)
     return Flavour("fleet", "docker", "fleet", environ, config)
 
 

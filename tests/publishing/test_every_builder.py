@@ -28,8 +28,8 @@ from image_assets.reference import Repository
 from image_assets.task import Task
 from image_assets.transfer import Sent, index_of, stored_manifest, write_tag
 from tests.publishing.abilities import ABILITIES, BUILDERS, DOCUMENT, EXCEPTIONS, No, is_meant_for, rendered, written
-from tests.publishing.conftest import BASE, FLEET, NewFlavour, built, make_fleet, spec_for
-from tests.support.builders import Flavour, node, wait_until
+from tests.publishing.conftest import BASE, NewFlavour, built, spec_for
+from tests.support.builders import FLEET, Flavour, add_fleet, node, wait_until
 from tests.support.registry import Registry
 
 _ALWAYS = {
@@ -214,7 +214,7 @@ def check_private(scene: Scene) -> None:
 def check_death(scene: Scene) -> None:
     with node(scene.folder / "first", name="first") as first, node(scene.folder / "second", name="second") as second:
         scene.flavour.docker("buildx", "rm", "fleet")
-        make_fleet({"linux/amd64": first, "linux/amd64/v2": second}, dict(scene.flavour.environ), scene.flavour.config)
+        add_fleet(scene.flavour.environ, "fleet", {"linux/amd64": first, "linux/amd64/v2": second})
         mark = f"busybox sleep 5{uuid.uuid4().int % 10**6:06}"
         scene.write(f"RUN busybox grep second /etc/resolv.conf || {mark}", "RUN busybox cp /etc/resolv.conf /where")
         killer = threading.Thread(target=kill_in_step, args=(first.process.pid, mark))

@@ -14,6 +14,10 @@ from pathlib import Path
 from tests.fakes.certificates import Certificates
 from tests.support.paths import TOOLS_BIN
 
+NODE_IMAGE = "image-assets.invalid/buildkit:1"
+"""What stands for `moby/buildkit`, which no test can pull."""
+FLEET = {"linux/amd64": "node-amd64", "linux/arm64": "node-arm64"}
+"""The platforms that a fleet's nodes are declared for, and their names."""
 PUSHING = ("remote", "container", "fleet")
 _STEERING = ("DOCKER_", "BUILDX_", "BUILDKIT_", "CONTAINERD_", "NERDCTL_", "REGISTRY_AUTH_FILE", "XDG_")
 
@@ -142,7 +146,7 @@ def node(
         server = str(certificates.server)
         worker += ("--tlscert", server, "--tlskey", server, "--tlscacert", str(certificates.authority))
     try:
-        with _daemon((str(TOOLS_BIN / "buildkitd"), *words, *worker), root / "log") as process:
+        with daemon((str(TOOLS_BIN / "buildkitd"), *words, *worker), root / "log") as process:
             _await(address, process)
             yield BuildKit(address, process, certificates)
     finally:
@@ -164,7 +168,7 @@ def buildkitd(root: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _daemon(
+def daemon(
     words: tuple[str, ...], log: Path, environ: Mapping[str, str] | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a program until the end of the block."""
@@ -206,6 +210,24 @@ def add_builder(environ: Mapping[str, str], name: str, *more: str) -> None:
 def add_remote_builder(environ: Mapping[str, str], name: str, address: str) -> None:
     """Make a buildx builder for a BuildKit that runs already."""
     add_builder(environ, name, "--driver", "remote", address)
+
+
+def add_tls_builder(environ: Mapping[str, str], name: str, running: BuildKit) -> None:
+    """Make a buildx builder for a BuildKit that asks for a certificate."""
+    add_builder(environ, name, "--driver", "remote", *running.driver_options(), running.address)
+
+
+def add_container_builder(environ: Mapping[str, str], name: str, address: str) -> None:
+    """Make a buildx builder that is a container of an engine; all of one name are one container."""
+    options = ("--driver-opt", f"image={NODE_IMAGE},network=host")
+    add_builder(environ, name, "--driver", "docker-container", "--node", f"{name}0", *options, address)
+
+
+def add_fleet(environ: Mapping[str, str], name: str, nodes: Mapping[str, BuildKit]) -> None:
+    """Make one builder of several BuildKits, given by the platform that each is declared for."""
+    for number, (platform, running) in enumerate(nodes.items()):
+        more = ("--append",) if number else ()
+        add_builder(environ, name, *more, "--driver", "remote", "--platform", platform, running.address)
 
 
 def slow_docker(flavour: Flavour, folder: Path, word: str, seconds: int) -> Flavour:

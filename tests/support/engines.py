@@ -10,12 +10,9 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.builders import _daemon, clean_environ, node, wait_until
+from tests.support.builders import NODE_IMAGE, clean_environ, daemon, node, wait_until
 from tests.support.contexts import busybox
 from tests.support.paths import TOOLS_BIN
-
-NODE_IMAGE = "image-assets.invalid/buildkit:1"
-"""What stands for `moby/buildkit`, which no test can pull."""
 
 _NODE = """\
 FROM scratch
@@ -60,7 +57,7 @@ def docker_of_our_own(root: Path) -> Iterator[str]:
         runtime.write_text(_RUNTIME)
         runtime.chmod(0o755)
         words += ["--add-runtime", f"less={runtime}", "--default-runtime", "less"]
-    with _daemon(tuple(words), root / "log") as process:
+    with daemon(tuple(words), root / "log") as process:
 
         def answers() -> bool:
             return (
@@ -114,7 +111,7 @@ def containerd(root: Path) -> Iterator[dict[str, str]]:
         f'version = 2\nroot = "{root}/root"\nstate = "{root}/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
         f'[grpc]\n  address = "{socket}"\n[ttrpc]\n  address = "{socket}.ttrpc"\n'
     )
-    with _daemon(("containerd", "--config", str(config)), root / "log"), node(root / "buildkit") as builder:
+    with daemon(("containerd", "--config", str(config)), root / "log"), node(root / "buildkit") as builder:
         wait_until(socket.exists, "containerd did not start")
         yield {
             "CONTAINERD_ADDRESS": str(socket),

@@ -39,6 +39,7 @@ _OLD_BUILDKIT: Final = (
     "`buildContexts` and `pinBaseImages` need a newer BuildKit (Docker 23 or later): update docker's engine, or name "
     "another builder in `builder.name`."
 )
+_OLD_NERDCTL: Final = "`buildContexts` need nerdctl 2 or later."
 _DISK_FULL: Final = "The builder's disk is full: `docker buildx prune` and `docker image prune` make room."
 _NO_LOGIN: Final = (
     "The registry of that image refused the login that the builder has for it, or there is none: run `docker login "
@@ -67,6 +68,7 @@ _HINTS: Final = (
     ("multi-platform build is not supported", _ONE_PLATFORM),
     ("multiple platforms feature is currently not supported", _ONE_PLATFORM),
     ("moby.buildkit.frontend.contexts", _OLD_BUILDKIT),
+    ("unknown flag: --build-context", _OLD_NERDCTL),
     ("no space left on device", _DISK_FULL),
 )
 """What the builder says, in lower case, and what helps."""
