@@ -233,6 +233,23 @@ class Store:
         body = json.dumps({"name": path, "tags": after[:limit]}).encode()
         return Reply(200, {"Content-Type": "application/json", **({"Link": more} if more else {})}, body)
 
+    def list_referrers(self, call: Call, path: str, digest: str) -> Reply:  # end-12a
+        if not self.rules.referrers:
+            raise RefusedError(404, "NOT_FOUND")
+        every = self.manifests.get(path, {})
+        about = [
+            {"mediaType": kind, "digest": key, "size": len(content)}
+            for key, (kind, content) in every.items()
+            if (json.loads(content).get("subject") or {}).get("digest") == digest
+        ]
+        first = int(call.query.get("from", "0"))
+        shown = about[first : first + self.rules.page]
+        more = first + self.rules.page < len(about)
+        link = {"Link": f'</v2/{path}/referrers/{digest}?from={first + self.rules.page}>; rel="next"'} if more else {}
+        kind = "application/vnd.oci.image.index.v1+json"
+        body = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": shown}).encode()
+        return Reply(200, {"Content-Type": kind, **link}, body)
+
     def delete_manifest(self, _call: Call, path: str, reference: str) -> Reply:  # end-9
         is_digest = ":" in reference
         if self.rules.deletes == "none" or (self.rules.deletes == "digests" and not is_digest):
@@ -359,5 +376,6 @@ _ROUTES: tuple[tuple[re.Pattern[str], dict[str, _Answerer]], ...] = (
         re.compile(rf"/v2/({NAME})/blobs/uploads/([0-9a-f]+)"),
         {"PATCH": Store.patch_upload, "PUT": Store.close_upload, "GET": Store.upload_status},
     ),
+    (re.compile(rf"/v2/({NAME})/referrers/(sha256:[0-9a-f]{{64}})"), {"GET": Store.list_referrers}),
     (re.compile(rf"/v2/({NAME})/tags/list"), {"GET": Store.list_tags}),
 )
