@@ -2,8 +2,8 @@
 
 python -m tests.bench.gc [--tags 20000] [--delete 100]
 
-The registry is a real one, on this machine, with its storage written directly: an image of its own for each tag. Its own
-share of a deletion is most of the seconds: it reads every tag for each.
+The registry is a real one, on this machine, with its storage written directly: an image of its own for each tag. Its
+own share of a deletion is most of the seconds: it reads every tag for each.
 """
 
 import argparse

@@ -21,10 +21,10 @@ _AT_ONCE: Final = 8
 _MISSING: Final = 404
 _READ: Final = 200
 _LONGEST_CONFIG: Final = 8 << 20
-#: Tags are listed anew before each deletion, but in large repositories only once for so many tags and deletions ...
-_TAGS_A_LOOK: Final = 100
-#: ... and the tags that stay are looked at again before each deletion while that takes no more requests than this.
-_MOST_LOOKS: Final = 20_000
+#: Tags are listed anew before each deletion, in large repositories only so often that pages are no more than deletions.
+_TAGS_A_PAGE: Final = 1000
+#: The tags that stay are looked at again then, too, while that takes no more requests than this.
+_MOST_LOOKS: Final = 5_000
 
 
 @dataclass
@@ -169,7 +169,7 @@ class Repository:
         """
         watch = _Watch(self, held, {one.key for one in going}, progress)
         others = len(watch.tags) - sum(len(one.tags) for one in going)
-        listed_every = max(1, (len(watch.tags) + len(going)) // _TAGS_A_LOOK) if len(watch.tags) > _TAGS_A_LOOK else 1
+        listed_every = -(-len(watch.tags) // _TAGS_A_PAGE) or 1
         all_every = max(1, others * len(going) // _MOST_LOOKS)
         for number, one in enumerate(going):
             self._task.check()
