@@ -1,5 +1,8 @@
 """Which program builds, told by programs that answer as the real ones do."""
 
+import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from image_assets.docker.dialect import BUILDX, EMBEDDED, NERDCTL, PODMAN, Dialect
 from image_assets.docker.program import find_program
 from image_assets.errors import BuildError
+from tests.support.builders import add_buildx, clean_environ
 
 NEW = 'test "$1" = --version && echo "Docker version 28.2.2, build e6534b4" || exit 1'
 NEW_WITH_BUILDX = 'test "$1" = buildx && echo github.com/docker/buildx v0.30 || echo Docker version 28.2.2, build x'
@@ -62,3 +66,45 @@ def test_a_program_that_is_not_installed_is_named(tmp_path: Path) -> None:
 def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
     install(tmp_path, "my-docker", OLD)
     assert find_program(str(tmp_path / "my-docker"), {"PATH": "/nowhere"}).dialect is EMBEDDED
+
+
+@pytest.fixture
+def real_docker(tmp_path: Path) -> tuple[str, dict[str, str]]:
+    """Docker itself, which finds buildx beside its configuration."""
+    environ = clean_environ(tmp_path)
+    docker = shutil.which("docker")
+    if not docker or not add_buildx(Path(environ["DOCKER_CONFIG"])):
+        pytest.skip("needs docker and buildx")
+    return docker, environ
+
+
+def test_buildx_is_started_without_docker_and_shown_with_it(real_docker: tuple[str, dict[str, str]]) -> None:
+    docker, environ = real_docker
+    program = find_program(docker, environ)
+    assert program.buildx == (f"{environ['DOCKER_CONFIG']}/cli-plugins/docker-buildx",)
+    assert program.by_hand.build == (docker, "buildx", "build")
+
+
+def test_a_script_around_docker_keeps_its_say(real_docker: tuple[str, dict[str, str]], tmp_path: Path) -> None:
+    docker, environ = real_docker
+    path = install(tmp_path / "bin", "docker", f'exec {docker} "$@"')
+    assert find_program("docker", {**environ, "PATH": path}).build == (f"{path}/docker", "buildx", "build")
+
+
+ANOTHER_BUILDX = """\
+if test "$1" = docker-cli-plugin-metadata
+then echo '{"SchemaVersion":"0.1.0","Vendor":"a","Version":"1"}'
+else echo another
+fi"""
+
+
+def test_of_two_buildx_the_one_is_started_that_docker_starts(real_docker: tuple[str, dict[str, str]]) -> None:
+    docker, environ = real_docker
+    extra = Path(environ["HOME"]) / "extra"
+    (Path(environ["DOCKER_CONFIG"]) / "config.json").write_text(json.dumps({"cliPluginsExtraDirs": [str(extra)]}))
+    install(extra, "docker-buildx", ANOTHER_BUILDX)
+    # Which of the two directories comes first depends on docker's version.
+    said = subprocess.check_output((docker, "buildx", "version"), env=environ, text=True)
+    plugin = find_program(docker, environ).plugin
+    assert plugin is not None
+    assert subprocess.check_output((plugin, "version"), env=environ, text=True) == said

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -146,3 +147,47 @@ def test_an_engine_behind_a_slow_ssh_is_there(new_flavour: NewFlavour, tmp_path:
     path = os.pathsep.join((str(tmp_path), flavour.environ["PATH"]))
     environ = {**flavour.environ, "PATH": path, "DOCKER_HOST": "ssh://somewhere"}
     probe(flavour.executable, flavour.builder, Task(), environ)
+
+
+def counting_docker(flavour: Flavour, folder: Path) -> tuple[Flavour, Path]:
+    """Give a docker that writes down what it is called with."""
+    script, calls = folder / "docker", folder / "calls"
+    script.write_text(f'#!/bin/sh\necho "$*" >> {calls}\nexec {flavour.executable} "$@"\n')
+    script.chmod(0o755)
+    return replace(flavour, executable=str(script)), calls
+
+
+def test_builds_that_begin_at_once_and_later_ask_once(flavour: Flavour, tmp_path: Path) -> None:
+    if flavour.name == "podman":
+        pytest.skip("asks nobody")
+    counting, calls = counting_docker(flavour, tmp_path)
+
+    def ask(_number: int) -> bool:
+        return probe(counting.executable, counting.builder, Task(), counting.environ).pushes
+
+    with ThreadPoolExecutor(6) as pool:
+        found = {*pool.map(ask, range(6)), ask(6)}
+    assert found == {flavour.name == "remote"}
+    asked = calls.read_text().splitlines()
+    assert len(asked) == len(set(asked)), asked
+
+
+def test_an_engine_that_was_not_there_is_asked_again(new_flavour: NewFlavour, tmp_path: Path) -> None:
+    flavour = new_flavour("embedded")
+    script = tmp_path / "docker"
+    script.write_text(f'#!/bin/sh\ntest "$1" = --version || test -e {tmp_path}/up && exec {flavour.executable} "$@"\n')
+    script.chmod(0o755)
+    late = replace(flavour, executable=str(script))
+    refusal(late)
+    (tmp_path / "up").touch()
+    probe(late.executable, late.builder, Task(), late.environ)
+
+
+def test_a_remote_builder_that_goes_is_noticed(new_flavour: NewFlavour) -> None:
+    flavour = new_flavour("remote")
+    probe(flavour.executable, flavour.builder, Task(), flavour.environ)
+    [instance] = (flavour.config / "buildx" / "instances").iterdir()
+    address = re.search(r"tcp://[^\"]+", instance.read_text())
+    assert address
+    instance.write_text(instance.read_text().replace(address[0], f"tcp://127.0.0.1:{free_port()}"))
+    assert "cannot be reached" in refusal(flavour)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final
 
 from image_assets.command import Command, CommandMissingError, CommandTimeoutError, LocalRunner
+from image_assets.docker.answers import Answers
 from image_assets.docker.builders import Builder, Node, current_context, resolve_builder, write_part
 from image_assets.docker.dialect import Feature
 from image_assets.docker.nodes import node_key, with_reported
@@ -22,7 +23,7 @@ from image_assets.errors import BuildError
 from image_assets.own_folder import own_folder
 from image_assets.task import Task
 
-_TIMEOUT: Final = 3.5
+_TIMEOUT: Final = 3.2
 """Seconds for an engine to answer, until it is asked whether it is there at all."""
 _LONG_TIMEOUT: Final = 60.0
 """Seconds for one that is there, or of which that cannot be known."""
@@ -31,6 +32,7 @@ _HTTP_GREETING: Final = b"GET /_ping HTTP/1.0\r\n\r\n"
 _HTTP2_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """What a gRPC client says first (RFC 9113, section 3.4)."""
 _TIMED_OUT: Final = -1
+_ANSWERS: Final = Answers()
 _DIAL_TIMEOUT: Final = 3.0
 """Seconds for one builder to accept a connection."""
 
@@ -98,14 +100,23 @@ def probe(executable: str, builder: str | None, task: Task, environ: Mapping[str
     if not program.dialect.can(Feature.BUILDERS):
         _refuse_builder(program, builder)
         engine = Engine(program, None, environ)
-        _ask_engine(engine, environ, task)
+        _asked(engine, _ask_own_engine, task)
         return engine
     chosen = resolve_builder(builder, environ)
     engine = Engine(program, chosen, _for_context(environ, chosen))
     if len(chosen.nodes) > 1:
         return _reach_fleet(engine, task)
-    _REACH.get(chosen.driver, _ask_buildx)(engine, task)
+    if chosen.driver == "remote":
+        # It costs nothing, and where nobody listens any more, buildx would wait for 20 s.
+        _any_of(engine, lambda endpoint: _dial(engine, endpoint, task))
+    _asked(engine, _ASK.get(chosen.driver, _ask_buildx), task)
     return engine
+
+
+def _asked(engine: Engine, ask: Callable[[Engine, Task], str], task: Task) -> str:
+    """Return what an engine answers, or has answered before."""
+    question = (engine.program, engine.builder, frozenset(engine.environment.items()))
+    return _ANSWERS.get(question, lambda: ask(engine, task), task)
 
 
 def node_keys(executable: str, builder: str | None, environ: Mapping[str, str]) -> list[str]:
@@ -143,11 +154,11 @@ def _pointed(environ: Mapping[str, str], endpoint: str) -> dict[str, str]:
     return others | {"DOCKER_HOST" if "://" in endpoint else "DOCKER_CONTEXT": endpoint}
 
 
-def _ask_engine(engine: Engine, environment: Mapping[str, str], task: Task) -> None:
+def _ask_engine(engine: Engine, environment: Mapping[str, str], task: Task) -> str:
     command = Command((engine.program.path, "version"), environment=environment, timeout=_TIMEOUT)
     code, said = _patiently(command, task, lambda: _is_silent(environment.get("DOCKER_HOST", ""), _HTTP_GREETING))
     if code == 0:
-        return
+        return said
     meaning, remedy = next(row[1:] for row in _REMEDIES if row[0].search(said))
     raise BuildError(f"{meaning}: `{engine.program.path} version` said: {_last_lines(said)}\n{remedy}")
 
@@ -189,8 +200,8 @@ def _last_lines(text: str) -> str:
     return " ".join(line.strip() for line in text.splitlines()[-3:])
 
 
-def _ask_own_engine(engine: Engine, task: Task) -> None:
-    _ask_engine(engine, engine.environment, task)
+def _ask_own_engine(engine: Engine, task: Task) -> str:
+    return _ask_engine(engine, engine.environment, task)
 
 
 def _ask_node_engine(engine: Engine, endpoint: str, task: Task) -> None:
@@ -198,14 +209,9 @@ def _ask_node_engine(engine: Engine, endpoint: str, task: Task) -> None:
     _ask_engine(engine, _pointed(engine.environment, endpoint), task)
 
 
-def _ask_node_engines(engine: Engine, task: Task) -> None:
+def _ask_node_engines(engine: Engine, task: Task) -> str:
     _any_of(engine, lambda endpoint: _ask_node_engine(engine, endpoint, task))
-
-
-def _dial_nodes(engine: Engine, task: Task) -> None:
-    """See that at least one node accepts a connection, and that BuildKit is what answers."""
-    _any_of(engine, lambda endpoint: _dial(engine, endpoint, task))
-    _ask_buildx(engine, task)
+    return ""
 
 
 def _any_of(engine: Engine, reach: Callable[[str], None]) -> None:
@@ -238,10 +244,14 @@ def _reach_fleet(engine: Engine, task: Task) -> Engine:
     for failure in lost:
         task.info(f"the builder's other nodes build: {failure}")
     rest = replace(engine, builder=replace(whole, nodes=reached))
+    return replace(rest, builder=with_reported(_builder(rest), _asked(rest, partial(_ask_part, whole), task)))
+
+
+def _ask_part(whole: Builder, rest: Engine, task: Task) -> str:
+    """Ask buildx about those of a builder's nodes that are left."""
     with own_folder() as folder:
-        part = write_part(whole, reached, engine.environment, folder / "buildx")
-        inspected = _ask_buildx(replace(rest, environment={**engine.environment, **part}), task)
-    return replace(rest, builder=with_reported(_builder(rest), inspected))
+        part = write_part(whole, _builder(rest).nodes, rest.environment, folder / "buildx")
+        return _ask_buildx(replace(rest, environment={**rest.environment, **part}), task)
 
 
 def _failure(engine: Engine, node: Node, task: Task) -> BuildError | None:
@@ -289,7 +299,8 @@ def _connect(address: urllib.parse.SplitResult) -> None:
 
 def _ask_buildx(engine: Engine, task: Task) -> str:
     """Return what buildx tells of the builder and its nodes."""
-    argv = (*engine.program.buildx, "inspect", _name(engine))
+    words = ("inspect", _name(engine))
+    argv, shown = (*engine.program.buildx, *words), (*engine.program.by_hand.buildx, *words)
     command = Command(argv, environment=engine.environment, timeout=_TIMEOUT)
     endpoints = engine.builder.endpoints if engine.builder else ()
     code, said = _patiently(
@@ -300,7 +311,7 @@ def _ask_buildx(engine: Engine, task: Task) -> str:
     is_down = engine.builder is not None and engine.builder.driver == "remote" and "running" not in states
     if code != 0 or is_down:
         raise BuildError(
-            f"{engine.title} cannot be reached: `{' '.join(argv)}` said: {', '.join(states) or _last_lines(said)}\n"
+            f"{engine.title} cannot be reached: `{' '.join(shown)}` said: {', '.join(states) or _last_lines(said)}\n"
             "Start it, or name another one in `builder.name` (`docker buildx ls` lists them)"
         )
     return said
@@ -310,13 +321,12 @@ def _name(engine: Engine) -> str:
     return engine.builder.name if engine.builder else ""
 
 
-_REACH: Final[Mapping[str, Callable[[Engine, Task], object]]] = {
+_ASK: Final[Mapping[str, Callable[[Engine, Task], str]]] = {
     "docker": _ask_own_engine,
     "docker-container": _ask_node_engines,
-    "remote": _dial_nodes,
 }
-"""How a builder of each driver is reached; others are left to buildx."""
-_REACH_NODE: Final[Mapping[str, Callable[[Engine, str, Task], None]]] = {
+"""Who is asked whether a builder of a driver answers; of the others, buildx."""
+_REACH_NODE: Final[Mapping[str, Callable[[Engine, str, Task], object]]] = {
     "docker-container": _ask_node_engine,
     "remote": _dial,
 }

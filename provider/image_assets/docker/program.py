@@ -6,18 +6,25 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from image_assets.command import Command, CommandMissingError, CommandTimeoutError, LocalRunner
 from image_assets.docker.dialect import BUILDX, EMBEDDED, NERDCTL, PODMAN, Dialect
 from image_assets.errors import BuildError
+from image_assets.logins.docker_config import config_directory, docker_config
 
 _TIMEOUT: Final = 30.0
 """Seconds for a question that a program answers without asking anybody; a loaded machine takes long to start one."""
 _FIRST_WITHOUT_OWN_BUILDKIT: Final = 23
 """From version 23 on docker's CLI builds with BuildKit through the buildx plugin only (its release notes)."""
+_CHOOSING: Final = threading.Lock()
+_PLUGIN: Final = "docker-buildx"
+_PLUGIN_DIRECTORIES: Final = tuple(
+    f"/usr/{prefix}/docker/cli-plugins" for prefix in ("local/lib", "local/libexec", "lib", "libexec")
+)
+"""Where docker looks for plugins on every Unix (github.com/docker/cli `cli-plugins/manager`)."""
 _OTHERS: Final[Mapping[str, Dialect]] = {"podman": PODMAN, "nerdctl": NERDCTL, "finch": NERDCTL}
 
 
@@ -28,12 +35,14 @@ class Program:
     Attributes:
         path: The program.
         dialect: How it is called.
-        plugin: The buildx program, where docker itself does not find it: it runs alone too.
+        plugin: The buildx program, which runs without docker in front of it too: that is a process less.
+        knows_plugin: Whether docker itself finds buildx.
     """
 
     path: str
     dialect: Dialect
     plugin: str | None = None
+    knows_plugin: bool = True
 
     @property
     def buildx(self) -> tuple[str, ...]:
@@ -44,6 +53,11 @@ class Program:
     def build(self) -> tuple[str, ...]:
         """The words that start a build."""
         return (*self.buildx, "build") if self.dialect is BUILDX else (self.path, "build")
+
+    @property
+    def by_hand(self) -> "Program":
+        """The program as a person would call it."""
+        return replace(self, plugin=None) if self.knows_plugin else self
 
 
 def find_program(executable: str, environ: Mapping[str, str]) -> Program:
@@ -62,7 +76,9 @@ def find_program(executable: str, environ: Mapping[str, str]) -> Program:
             f"`{executable}` is not installed: no program of that name is on PATH. "
             "Install docker with its buildx component, or name another program, such as podman, in `builder.executable`"
         )
-    return _choose(paths, search, environ.get("DOCKER_CONFIG"), environ.get("HOME"))
+    # Several builds begin at once: the first asks for all.
+    with _CHOOSING:
+        return _choose(paths, search, environ.get("DOCKER_CONFIG"), environ.get("HOME"))
 
 
 def _all_on_path(executable: str, search: str) -> Iterator[str]:
@@ -92,14 +108,33 @@ def _identify(path: str, environment: Mapping[str, str]) -> Program | None:
     for word, dialect in _OTHERS.items():
         if word in version.lower():
             return Program(path, dialect)
-    if _ask(path, "buildx version", environment) is not None:
-        return Program(path, BUILDX)
-    if plugin := shutil.which("docker-buildx", path=environment["PATH"]):
-        return Program(path, BUILDX, str(Path(plugin).absolute()))
+    if (found := _ask(path, "buildx version", environment)) is not None:
+        return Program(path, BUILDX, None if _is_script(path) else _plugin(found, environment))
+    if plugin := shutil.which(_PLUGIN, path=environment["PATH"]):
+        return Program(path, BUILDX, str(Path(plugin).absolute()), knows_plugin=False)
     major = re.search(r"version v?(\d+)\.", version)
     if major and int(major[1]) < _FIRST_WITHOUT_OWN_BUILDKIT:
         return Program(path, EMBEDDED)
     return None
+
+
+def _is_script(path: str) -> bool:
+    """Say whether the program is the user's own, which may do more than call docker."""
+    with Path(path).open("rb") as file:
+        return file.read(2) == b"#!"
+
+
+def _plugin(version: str, environment: Mapping[str, str]) -> str | None:
+    """Return the buildx that docker starts: of those where it looks, one that calls itself the same."""
+    directories = (
+        config_directory(environment) / "cli-plugins",
+        *map(Path, docker_config(environment).content.get("cliPluginsExtraDirs") or ()),
+        *map(Path, _PLUGIN_DIRECTORIES),
+    )
+    programs = (str(directory.absolute() / _PLUGIN) for directory in directories)
+    return next(
+        (one for one in programs if os.access(one, os.X_OK) and _ask(one, "version", environment) == version), None
+    )
 
 
 def _ask(path: str, words: str, environment: Mapping[str, str]) -> str | None:

@@ -21,6 +21,7 @@ from image_assets.docker.folders import HandedOver, folders_of, hand_over
 from image_assets.docker.log import BuildLog, BuildReport
 from image_assets.docker.overlay import Overlay, overlay
 from image_assets.docker.probe import Engine
+from image_assets.docker.program import Program
 from image_assets.docker.progress import BuildKitProgress, BuildProgress, PodmanProgress
 from image_assets.docker.secrets import Placed, place_secrets, write_private
 from image_assets.docker.spec import BuildSpec
@@ -94,11 +95,11 @@ class BuildRun:
         Raises:
             BuildError: The program takes one of the secrets as an argument only.
         """
-        argv = self._argv(self._handed.spec, placed.flags, placed, output)
+        program = self._engine.program
+        argv = self._argv(program, self._handed.spec, placed.flags, placed, output)
         exposed = [word for word in argv if self._task.secrets.mask(word) != word]
         if not exposed or not self._is_secret(exposed):
             return Command(argv, environment=self._environment(placed))
-        program = self._engine.program
         if program.dialect is not BUILDX:
             raise BuildError(self._refusal(exposed, program.dialect.title, program.dialect.remedy))
         try:
@@ -136,8 +137,9 @@ class BuildRun:
     def _progress(self) -> BuildProgress:
         return BuildKitProgress() if self._engine.program.dialect.can(Feature.PROGRESS) else PodmanProgress()
 
-    def _argv(self, spec: BuildSpec, secrets: tuple[str, ...], placed: Placed, output: Output) -> tuple[str, ...]:
-        program = self._engine.program
+    def _argv(
+        self, program: Program, spec: BuildSpec, secrets: tuple[str, ...], placed: Placed, output: Output
+    ) -> tuple[str, ...]:
         arguments = Arguments(
             secrets=secrets,
             by_environment=placed.arguments,
@@ -160,7 +162,7 @@ class BuildRun:
         shown = replace(
             spec, context=spec.shown_context or spec.context, dockerfile=spec.shown_dockerfile or spec.dockerfile
         )
-        argv = self._argv(shown, placed.shown, placed, ToNowhere())
+        argv = self._argv(self._engine.program.by_hand, shown, placed.shown, placed, ToNowhere())
         # Before the quoting, which would break a secret with a quote in it.
         command = by_hand(map(self._task.secrets.mask, argv), self._variables(placed))
         failure = Failure(code, self._engine.title, progress, spec.dockerfile, shown.dockerfile, command, log)
