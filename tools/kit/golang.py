@@ -53,6 +53,13 @@ BUILDKITD = Program("buildkitd", "buildkit", "github.com/moby/buildkit/cmd/build
 BUILDCTL = Program("buildctl", "buildkit", "github.com/moby/buildkit/cmd/buildctl")
 NERDCTL = Program("nerdctl", "nerdctl", "github.com/containerd/nerdctl/cmd/nerdctl")
 GENSDK = Program("gensdk", "pulumi", "./gensdk")
+# Another provider that builds images, for comparison only.
+PEER = Program(
+    "pulumi-resource-docker-build",
+    "peer",
+    "github.com/pulumi/pulumi-docker-build/provider/cmd/pulumi-resource-docker-build",
+    "-s -w -X github.com/pulumi/pulumi-docker-build/provider.Version=0.0.22",
+)
 
 
 def build(*programs: Program) -> None:
