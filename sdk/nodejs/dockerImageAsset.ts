@@ -116,6 +116,7 @@ export class DockerImageAsset extends pulumi.ComponentResource {
             resourceInputs["retainOnDelete"] = args?.retainOnDelete;
             resourceInputs["sbom"] = args?.sbom;
             resourceInputs["scope"] = args?.scope;
+            resourceInputs["sourceDateEpoch"] = args?.sourceDateEpoch;
             resourceInputs["tagPrefix"] = args?.tagPrefix;
             resourceInputs["target"] = args?.target;
             resourceInputs["destinationUris"] = undefined /*out*/;
@@ -359,6 +360,10 @@ export interface DockerImageAssetArgs {
      * `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
      */
     scope?: pulumi.Input<string | enums.Scope | undefined>;
+    /**
+     * The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
+     */
+    sourceDateEpoch?: pulumi.Input<number | string | undefined>;
     /**
      * What the tag begins with.
      */

@@ -1,6 +1,10 @@
 """Programs whose images are built by BuildKits of their own: caches, and what two of them make of the same."""
 
+import gzip
+import io
+import os
 import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -215,3 +219,66 @@ def test_a_registry_of_bases_that_does_not_answer_leaves_them_as_they_were(
     refused = project.preview(check=False)
     assert refused.code
     assert f"the base image {local.address}/other:1 could not be looked up" in refused.text
+
+
+EPOCH = """
+FROM scratch
+COPY busybox /bin/sh
+COPY busybox /bin/busybox
+COPY . /src/
+COPY --from=named . /named/
+RUN busybox mkdir /made && busybox date > /dev/null && busybox touch /made/file
+"""
+
+
+def test_two_machines_make_the_same_digest_of_a_commit_whatever_the_times_of_its_files(  # noqa: PLR0917 - fixtures
+    project: Project, write: Write, builders: tuple[str, str], registry: Registry, repository_name: str, tmp_path: Path
+) -> None:
+    """Files older than the commit too: BuildKit itself replaces later times only."""
+    app = tmp_path / "app"
+    write_files(app, {"Dockerfile": EPOCH, ".dockerignore": "ignored\n*.txt\n!deep/kept.txt\n", "deep/kept.txt": ""})
+    write_files(tmp_path / "named", {"file": "named"})
+    git = ("git", "-C", str(app), "-c", "user.name=a", "-c", "user.email=a@b.invalid")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "one", "--date=@1700000000")):
+        environ = {**os.environ, "GIT_COMMITTER_DATE": "@1700000000"}
+        subprocess.run((*git, *words), check=True, capture_output=True, env=environ)
+    write_files(app, {".dockerignore": (app / ".dockerignore").read_text() + ".git\n"})
+    digests, uris = set(), set()
+    for number, (builder, epoch, time) in enumerate(
+        (("one", "commit", 1_800_000_000), ("two", "1700000000", 1_000_000_000), ("two", "'1700000000'", 1_650_000_000))
+    ):
+        for path in (*app.rglob("*"), app, *tmp_path.glob("named/*"), tmp_path / "named"):
+            os.utime(path, (time, time + number))
+        other = Project(tmp_path / f"p{number}", tmp_path / f".p{number}")
+        repository = f"{registry.address}/{repository_name}-{number}"
+        more = f"sourceDateEpoch: {epoch}\n      buildContexts: {{named: '{tmp_path / 'named'}'}}"
+        other.write(PROGRAM.format(folder=app, repository=repository, builder=builder, more=more))
+        other.pulumi("about", check=False)
+        for name, address in zip(("one", "two"), builders, strict=True):
+            add_remote_builder(other.isolated_environ, name, address)
+        made = other.up()
+        digests.add(made.outputs["imageDigest"])
+        uris.add(made.outputs["imageUri"].rpartition(":")[2])
+        config = registry.config(f"{repository_name}-{number}", made.outputs["imageDigest"])
+        assert config["created"] == "2023-11-14T22:13:20Z"
+        with_times = layer_times(registry, f"{repository_name}-{number}", made.outputs["imageDigest"])
+        assert set(with_times.values()) == {1_700_000_000}
+        assert {"src/deep/kept.txt", "named/file", "made/file"} <= with_times.keys()
+    assert len(uris) == 1
+    assert len(digests) == 1
+
+
+def layer_times(registry: Registry, repository: str, digest: str) -> dict[str, float]:
+    """Return the times of everything in an image's layers."""
+    times: dict[str, float] = {}
+    for layer in registry.manifest(repository, digest)["layers"]:
+        content = gzip.decompress(registry.blob(repository, layer["digest"]))
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            times |= {member.name: member.mtime for member in archive}
+    return times
+
+
+def test_a_commit_must_be_there(project: Project, write: Write) -> None:
+    for epoch, part in (("commit", "is in no git repository"), ("99999999999", "seconds since 1970 that have passed")):
+        write("one", f"sourceDateEpoch: {epoch}")
+        assert part in project.preview(check=False).text

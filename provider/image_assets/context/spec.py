@@ -30,6 +30,7 @@ class ContextSpec:
         build_args: Values of the Dockerfile's `ARG`s; matter to `scope` only.
         build_flags: Further flags of the build; matter to `scope` only.
         platforms: What is built for, in their one spelling; matter to `scope` only.
+        epoch: No entry is to have an earlier time when it is built, in seconds since 1970; None if times do not matter.
         named_contexts: The names of the other contexts; matter to `scope` only.
     """
 
@@ -47,3 +48,4 @@ class ContextSpec:
     platforms: tuple[str, ...] = ()
     named_contexts: tuple[str, ...] = ()
     dockerfile_text: str | None = None
+    epoch: int | None = None

@@ -3,7 +3,7 @@
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from image_assets.context.place import NO_FOLLOW
@@ -12,8 +12,13 @@ from image_assets.context.tree import Listing
 _OWNER_MAY_ALL = 0o700
 
 
-def fill(directory: Path, listings: Iterable[Listing]) -> None:
+def fill(directory: Path, listings: Iterable[Listing], *, epoch: int | None = None) -> None:
     """Make the directory, and in it all entries of the listings.
+
+    Args:
+        directory: It must not exist yet.
+        listings: The entries.
+        epoch: The time that all of them get, in seconds since 1970; None leaves each its own.
 
     Raises:
         OSError: An entry cannot be read, or the copy cannot be written.
@@ -24,7 +29,24 @@ def fill(directory: Path, listings: Iterable[Listing]) -> None:
     for listing in listings:
         for path in reversed(listing.directories):
             _make_directory(root + path)
-        _fill_one(root + listing.path, listing)
+        _fill_one(root + listing.path, listing, _link if epoch is None else _copy)
+    if epoch is not None:
+        _set_times(directory, epoch)
+
+
+def statuses(root: Path, listing: Listing) -> Iterator[os.stat_result]:
+    """Yield the status of each entry of a listing that is no followed link, and of its directories."""
+    place = listing.place
+    for name in (*listing.files, *listing.links, *listing.others, *listing.emptied):
+        yield os.stat(place.prefix + name, dir_fd=place.fd, follow_symlinks=False)
+    yield from (os.lstat(root / path) for path in listing.directories)
+
+
+def _set_times(directory: Path, epoch: int) -> None:
+    """Give everything in a directory, and the directory itself, the same time."""
+    for folder, directories, files in os.walk(directory):
+        for name in (*directories, *files, "."):
+            os.utime(os.path.join(folder, name), (epoch, epoch), follow_symlinks=False)  # noqa: PTH118 - any bytes
 
 
 def _make_directory(path: str) -> None:
@@ -32,12 +54,16 @@ def _make_directory(path: str) -> None:
     os.makedirs(path, exist_ok=True)  # noqa: PTH103 - text, since there can be very many
 
 
-def _fill_one(target: str, listing: Listing) -> None:
+def _fill_one(target: str, listing: Listing, provide: Callable[[str, str, int | None], None]) -> None:
     place = listing.place
     for name in (*listing.files, *listing.others):
-        _link(place.prefix + name, target + name, place.fd)
+        provide(place.prefix + name, target + name, place.fd)
+    for name in listing.emptied:
+        mode = os.stat(place.prefix + name, dir_fd=place.fd, follow_symlinks=False).st_mode
+        Path(target + name).touch()
+        os.chmod(target + name, stat.S_IMODE(mode))  # noqa: PTH101 - text
     for name in listing.followed:
-        _link(os.path.realpath(place.absolute(name)), target + name, None)
+        provide(os.path.realpath(place.absolute(name)), target + name, None)
     for name in listing.links:
         os.symlink(os.readlink(place.prefix + name, dir_fd=place.fd), target + name)  # noqa: PTH211 - dir_fd
     if target != listing.path:

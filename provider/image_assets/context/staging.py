@@ -20,7 +20,7 @@ from image_assets.context.place import Places
 from image_assets.context.rules import has_empty_ignore_file, ignore_file
 from image_assets.context.selection import select
 from image_assets.context.spec import ContextSpec
-from image_assets.context.stage import fill
+from image_assets.context.stage import fill, statuses
 from image_assets.context.temporary import folder_outside
 from image_assets.own_folder import own_folder
 from image_assets.task import Task
@@ -52,15 +52,16 @@ def staged(spec: ContextSpec, task: Task | None = None) -> Iterator[Staged]:
     Raises:
         InputError: Something of the context cannot be read, or there is no room for a tree of its own.
     """
-    if _is_used_in_place(spec) and not spec.exclude and not _needs_copy(spec):
+    in_place = _is_used_in_place(spec) and not (spec.epoch is not None and _is_older(spec, spec.epoch, task or Task()))
+    if in_place and not spec.exclude and not _needs_copy(spec):
         yield Staged(spec.root, spec.dockerfile or spec.root / "Dockerfile")
         return
     with contextlib.ExitStack() as stack:
         folder = folder_outside((spec.root,))
         temporary = stack.enter_context(own_folder(folder))
         with unusable(spec.root):
-            directory = spec.root if _is_used_in_place(spec) else _tree(spec, temporary / "context", task or Task())
-            dockerfile = _dockerfile(spec, temporary)
+            directory = spec.root if in_place else _tree(spec, temporary / "context", task or Task())
+            dockerfile = _dockerfile(spec, temporary, in_place=in_place)
         yield Staged(directory, dockerfile)
 
 
@@ -84,17 +85,24 @@ def _is_used_in_place(spec: ContextSpec) -> bool:
 
 def _tree(spec: ContextSpec, directory: Path, task: Task) -> Path:
     with Places() as places:
-        fill(directory, select(spec).tree(places, task).listings())
+        fill(directory, select(spec).tree(places, task).listings(), epoch=spec.epoch)
     return directory
 
 
-def _dockerfile(spec: ContextSpec, directory: Path) -> Path:
+def _is_older(spec: ContextSpec, epoch: int, task: Task) -> bool:
+    """Say whether anything that the builder gets is older than a time: it replaces later times only."""
+    with Places() as places, unusable(spec.root):
+        listings = select(spec).tree(places, task).listings()
+        return any(status.st_mtime < epoch for listing in listings for status in statuses(spec.root, listing))
+
+
+def _dockerfile(spec: ContextSpec, directory: Path, *, in_place: bool) -> Path:
     """Copy the Dockerfile, and give it an ignore file of its own."""
     if spec.dockerfile is None:
         return directory / "Dockerfile"
     dockerfile = directory / (spec.dockerfile.name if _PLAIN_NAME.fullmatch(spec.dockerfile.name) else "Dockerfile")
     dockerfile.write_bytes(dockerfile_content(spec))
-    ignored = _with_exclude(spec) if _is_used_in_place(spec) else _IGNORES_NOTHING
+    ignored = _with_exclude(spec) if in_place else _IGNORES_NOTHING
     dockerfile.with_name(dockerfile.name + ".dockerignore").write_bytes(ignored)
     return dockerfile
 

@@ -35,6 +35,19 @@ def check_attestations(spec: BuildSpec, engine: Engine, task: Task) -> None:
     )
 
 
+def check_timestamps(spec: BuildSpec, engine: Engine) -> None:
+    """Refuse a time for the layers where the builder would leave them theirs.
+
+    Raises:
+        BuildError: Says what helps.
+    """
+    if spec.source_date_epoch is not None and not engine.pushes:
+        raise BuildError(
+            f"{engine.title} rewrites no times in layers, as `sourceDateEpoch` asks for: name a builder of its own in "
+            "`builder.name` (`docker buildx create --name NAME --driver docker-container`), or leave that out"
+        )
+
+
 def with_kept_cache(spec: BuildSpec, engine: Engine, task: Task) -> BuildSpec:
     """Add the kept cache to the others as far as the builder can use it; a warning says that it cannot."""
     kept, dialect = spec.kept_cache, engine.program.dialect

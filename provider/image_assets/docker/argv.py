@@ -72,7 +72,7 @@ def build_argv(
         str(spec.dockerfile),
         *_spec_flags(spec, arguments),
         *_cache_flags(spec, dialect),
-        *_output_flags(output, dialect),
+        *_output_flags(output, dialect, spec),
         *spec.build_flags,
         str(spec.context),
     )
@@ -155,6 +155,7 @@ def _sbom(value: str) -> str:
 
 _FLAGS: Final[tuple[tuple[str, Callable[[BuildSpec, Arguments], Iterable[str]]], ...]] = (
     ("--build-arg", lambda spec, arguments: _build_args(spec.build_args, arguments.by_environment)),
+    ("--build-arg", lambda spec, _: [f"SOURCE_DATE_EPOCH={it}" for it in _present(spec.source_date_epoch)]),
     ("--secret", lambda _spec, arguments: arguments.secrets),
     ("--ssh", lambda spec, _arguments: spec.build_ssh),
     ("--target", lambda spec, _arguments: _present(spec.target)),
@@ -195,17 +196,18 @@ def _backend(option: CacheOption) -> str:
     return csv_field([("type", option.type), *option.params.items()])
 
 
-def _output_flags(output: Output, dialect: Dialect) -> tuple[str, ...]:
+def _output_flags(output: Output, dialect: Dialect, spec: BuildSpec) -> tuple[str, ...]:
     match output:
         case ToStore(tag):
             return ("--tag", tag)
         case ToRegistry(repository, metadata_file):
-            return ("--metadata-file", str(metadata_file), "--output", _push_by_digest(repository))
+            return ("--metadata-file", str(metadata_file), "--output", _push_by_digest(repository, spec))
         case ToNowhere():
             return ("--output", "type=cacheonly") if dialect.can(Feature.BUILD_ONLY) else ()
 
 
-def _push_by_digest(repository: str) -> str:
+def _push_by_digest(repository: str, spec: BuildSpec) -> str:
     """Write the image exporter's attributes (BuildKit's README, "Image/Registry")."""
     attributes = {"type": "image", "name": repository, "push-by-digest": "true", "name-canonical": "true"}
-    return csv_field([*attributes.items(), ("push", "true")])
+    rewritten = [] if spec.source_date_epoch is None else [("rewrite-timestamp", "true")]
+    return csv_field([*attributes.items(), ("push", "true"), *rewritten])

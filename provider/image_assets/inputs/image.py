@@ -19,7 +19,7 @@ from image_assets.inputs.options import BuildOptions
 from image_assets.inputs.replica_fields import COPY_FIELDS, DESTINATIONS_FIELDS, destination_problems
 from image_assets.inputs.repository_fields import MOST_MUTABLE_TAGS
 from image_assets.inputs.source_fields import ARCHIVE_FIELDS, IN_REGISTRY, SOURCE_FIELDS
-from image_assets.inputs.types import empty, freeze, join, lacking, missing, plain, problems, unknown_names
+from image_assets.inputs.types import at, empty, freeze, join, lacking, missing, plain, problems, unknown_names
 from image_assets.reference import Repository
 from image_assets.values import UNKNOWN, reveal
 
@@ -188,7 +188,7 @@ def row_problems(rows: tuple[Field, ...], values: Mapping[str, Any], more: tuple
         elif plain(value) is not None and not is_marker(row, value):
             yield from problems(row.shape, value, row.name)
     for first, second, reason in CONTRADICTIONS:
-        if is_given(values.get(first)) and is_given(values.get(second)):
+        if is_given(at(first, values)) and is_given(values.get(second)):
             yield Problem(second, f"contradicts `{first}`: {reason}")
 
 
@@ -204,6 +204,7 @@ CONTRADICTIONS = (
     ("assetHash", "pinBaseImages", "your own hash replaces everything else that counts; give one of them"),
     ("assetHash", "extraHash", "your own hash replaces everything else that counts; give one of them"),
     ("repository", "forceDelete", "it is for the repository that the asset makes; ImageRepository has its own"),
+    ("buildArgs.SOURCE_DATE_EPOCH", "sourceDateEpoch", "it sets this argument; give one of them"),
     ("cacheDisabled", "cache", "a build without cache keeps none; give one of them"),
     ("cacheDisabled", "cacheFrom", "a build without cache imports none; give one of them"),
 )

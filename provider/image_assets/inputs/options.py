@@ -34,5 +34,6 @@ class BuildOptions:
     cache_disabled: bool = False
     provenance: str = "false"
     sbom: str = "false"
+    source_date_epoch: str | None = None
     build_flags: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=empty)

@@ -1,6 +1,7 @@
 """Where an image comes from, one row an input: a directory that is built, or an archive."""
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,13 +9,15 @@ from image_assets.inputs.build_flags import check_build_flag
 from image_assets.inputs.choices import CACHE, CACHE_TYPE, FOLLOW_MODE, IGNORE_MODE, NETWORK_MODE, PLATFORM, SCOPE
 from image_assets.inputs.field import Counts, Field, OnChange, Parts
 from image_assets.inputs.options import CacheOption
-from image_assets.inputs.types import Flag, Listing, Mapped, Property, Record, Text, Word
+from image_assets.inputs.types import Flag, Listing, Mapped, Number, Property, Record, Text, Word
 from image_assets.platforms import wrong_with
 from image_assets.values import UNKNOWN
 
 #: The value of `cache` that keeps layers beside the image, and what the tags of all such caches match.
 IN_REGISTRY = "registry"
 CACHE_TAGS = "cache-*"
+#: The value of `sourceDateEpoch` that is the time of the commit.
+COMMIT = "commit"
 DEFAULT_PLATFORM = "linux/amd64"
 
 
@@ -71,6 +74,11 @@ BUILDER = Record(
 def is_local(value: str) -> bool:
     """Say whether a named context is a directory here (buildx: everything without a scheme is a path)."""
     return "://" not in value and not value.startswith(("target:", "git@"))
+
+
+def _is_epoch(value: str) -> bool:
+    # What is later than now would leave the times of the build as they are.
+    return value == COMMIT or (bool(re.fullmatch("[0-9]{1,12}", value)) and int(value) <= time.time())
 
 
 def _is_sbom(value: str) -> bool:
@@ -249,6 +257,16 @@ BUILD_FIELDS = (
         "of another generator. For the rest it is like `provenance`.",
         Counts.OPTION,
         "sbom",
+        OnChange.FINGERPRINT,
+    ),
+    Field(
+        "sourceDateEpoch",
+        Word(Number(), "commit, or seconds since 1970 that have passed", _is_epoch),
+        "The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's "
+        "SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the "
+        "commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.",
+        Counts.OPTION,
+        "sourceDateEpoch",
         OnChange.FINGERPRINT,
     ),
     Field(

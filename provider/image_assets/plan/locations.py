@@ -8,13 +8,16 @@ from typing import Any
 from image_assets.context.habits import dockerfile_in, habits_of, like_dockerfiles
 from image_assets.errors import Problem
 from image_assets.inputs.settings import Settings
+from image_assets.inputs.source_fields import COMMIT
 from image_assets.inputs.types import plain
+from image_assets.plan.commit import commit_time
 from image_assets.values import has_unknown
 
 #: What docker takes for a git repository (Docker's "Build context", "Git repositories").
 _GIT = re.compile(r"git://|ssh://|git@|github\.com/|[\w.-]+@[\w.-]+:|https?://[^#]+\.git(?:[#?].*)?$|git\+\w+://")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 #: The files of which one makes a directory an image layout.
+NUMBER = "write seconds since 1970 instead of `commit`"
 _LISTS = ("index.json", "manifest.json")
 
 
@@ -26,8 +29,16 @@ def location_problems(values: Mapping[str, Any], settings: Settings, base: Path)
         yield from context_problems(directory, base)
     elif directory:
         yield from directory_problems(directory, text_of(values, "file"), executable_of(values, settings), base)
+    if directory and text_of(values, "sourceDateEpoch") == COMMIT and (base / directory).is_dir():
+        yield from commit_problems(base / directory)
     if tarball:
         yield from archive_problems(tarball, base)
+
+
+def commit_problems(root: Path) -> Iterator[Problem]:
+    """Yield that there is no commit where one is asked for."""
+    if commit_time(root) is None:
+        yield Problem("sourceDateEpoch", f"{root} is in no git repository with a commit, or there is no git: {NUMBER}")
 
 
 def text_of(values: Mapping[str, Any], name: str) -> str | None:

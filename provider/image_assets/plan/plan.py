@@ -11,8 +11,9 @@ from image_assets.context.spec import ContextSpec, FollowSymlinks, IgnoreMode, S
 from image_assets.inputs.field import Counts
 from image_assets.inputs.image import IMAGE_FIELDS, Inputs, attribute, default_of, top_level
 from image_assets.inputs.settings import Settings
-from image_assets.inputs.source_fields import SOURCE_FIELDS, is_local
+from image_assets.inputs.source_fields import COMMIT, SOURCE_FIELDS, is_local
 from image_assets.inputs.types import join, parts
+from image_assets.plan.commit import commit_time
 
 #: The options that may count; some have parts that count as text beside those that count by their content.
 OPTION_FIELDS = tuple(row for row in SOURCE_FIELDS if row.counts is Counts.OPTION or row.parts)
@@ -66,13 +67,18 @@ def path_counts(inputs: Inputs, path: str) -> bool:
 
 
 def locate(inputs: Inputs, program: Path) -> Inputs:
-    """Make every path absolute that is relative to the program's directory."""
+    """Make every path absolute that is relative to the program's directory, and the time of a commit a number."""
 
     def absolute(path: str) -> str:
         return str(program / path)
 
+    epoch = inputs.source_date_epoch
+    if epoch == COMMIT and inputs.directory is not None:
+        epoch = commit_time(Path(absolute(inputs.directory)))
+
     return replace(
         inputs,
+        source_date_epoch=epoch,
         directory=None if inputs.directory is None else absolute(inputs.directory),
         tarball_file=None if inputs.tarball_file is None else absolute(inputs.tarball_file),
         build_contexts={
@@ -126,14 +132,16 @@ def main_context(inputs: Inputs, settings: Settings) -> ContextSpec:
         build_args=inputs.build_args,
         build_flags=inputs.build_flags,
         platforms=platforms_of(inputs, settings),
+        epoch=None if inputs.source_date_epoch is None else int(inputs.source_date_epoch),
         named_contexts=tuple(sorted(inputs.build_contexts)),
     )
 
 
 def named_contexts(inputs: Inputs) -> dict[str, ContextSpec]:
     """Return the named contexts that are local directories."""
+    epoch = None if inputs.source_date_epoch is None else int(inputs.source_date_epoch)
     local = {name: value for name, value in inputs.build_contexts.items() if is_local(value)}
-    return {name: ContextSpec(root=Path(value), dockerfile=None) for name, value in local.items()}
+    return {name: ContextSpec(root=Path(value), dockerfile=None, epoch=epoch) for name, value in local.items()}
 
 
 def platforms_of(inputs: Inputs, settings: Settings) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from image_assets import platforms
-from image_assets.docker.abilities import check_attestations, with_kept_cache
+from image_assets.docker.abilities import check_attestations, check_timestamps, with_kept_cache
 from image_assets.docker.argv import ToNowhere, ToRegistry, ToStore
 from image_assets.docker.definition import TARGET
 from image_assets.docker.dialect import Feature
@@ -215,6 +215,7 @@ def _engine_for(spec: BuildSpec, task: Task, environ: Mapping[str, str]) -> Engi
     """Find what builds, and see that it can do what the spec asks for."""
     engine = probe(spec.executable, spec.builder, task, environ)
     check_attestations(spec, engine, task)
+    check_timestamps(spec, engine)
     return engine
 
 

@@ -2,19 +2,20 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_assets.context import Staged, staged
+from image_assets.docker import BuildSpec
 from image_assets.docker.nodes import Slots
 from image_assets.docker.probe import node_keys
 from image_assets.errors import CloudError, RegistryError
 from image_assets.inputs.settings import Settings
 from image_assets.logins.registries import Registries
 from image_assets.oci import RegistryClient
-from image_assets.plan.plan import dockerfile_of, main_context
+from image_assets.plan.plan import dockerfile_of, main_context, named_contexts
 from image_assets.publishing.build import PushedByDigest, PushedParts, StoredImage, build, try_build
 from image_assets.publishing.build_spec import build_spec, builder_of, images_of, texts_of
 from image_assets.publishing.copies import Copies
@@ -84,8 +85,7 @@ class ContentSender:
     def from_build(self, request: PublishRequest, client: RegistryClient) -> Iterator[ReadyForTag]:
         """Build an image and send it; some builders have done so themselves."""
         path, task = request.target.repository.full_path, request.job.task
-        with self.context(request) as context, kept_cache(request, client, self.settings) as cache:
-            spec = replace(build_spec(request, context, self.settings, self.registries), kept_cache=cache)
+        with self.spec(request, client) as spec:
             built = build(spec, request.target.repository, task, slots=self.building)
         if self.settings.build_output == "full":
             task.info(built.report.output)
@@ -104,9 +104,18 @@ class ContentSender:
     def try_build(self, request: PublishRequest) -> None:
         """Build and push nothing."""
         client = self.registries.client(request.target.repository, request.job.task, request.login)
-        with self.context(request) as context, kept_cache(request, client, self.settings) as cache:
-            spec = replace(build_spec(request, context, self.settings, self.registries), kept_cache=cache)
+        with self.spec(request, client) as spec:
             try_build(spec, request.job.task, slots=self.building)
+
+    @contextmanager
+    def spec(self, request: PublishRequest, client: RegistryClient) -> Iterator[BuildSpec]:
+        """Prepare all that a build needs."""
+        with (
+            self.context(request) as context,
+            named_in_time(request) as named,
+            kept_cache(request, client, self.settings) as cache,
+        ):
+            yield replace(build_spec(named, context, self.settings, self.registries), kept_cache=cache)
 
     @contextmanager
     def context(self, request: PublishRequest) -> Iterator[Staged]:
@@ -128,6 +137,20 @@ class ContentSender:
             path, pulled = base.repository.full_path, built.pulled(base)
             shared |= base_layers(client, path, base.identifier, built.diff_ids, self.memory, pulled)
         return shared
+
+
+@contextmanager
+def named_in_time(request: PublishRequest) -> Iterator[PublishRequest]:
+    """Prepare the named contexts where the times of files matter."""
+    inputs = request.inputs
+    if inputs.source_date_epoch is None:
+        yield request
+        return
+    with ExitStack() as stack:
+        places = {
+            name: str(stack.enter_context(staged(spec)).directory) for name, spec in named_contexts(inputs).items()
+        }
+        yield replace(request, inputs=replace(inputs, build_contexts={**inputs.build_contexts, **places}))
 
 
 def open_archive(request: PublishRequest) -> "AbstractContextManager[Archive]":

@@ -152,6 +152,8 @@ type publishedImageArgs struct {
 	Sbom interface{} `pulumi:"sbom"`
 	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
 	Scope *string `pulumi:"scope"`
+	// The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
+	SourceDateEpoch interface{} `pulumi:"sourceDateEpoch"`
 	// What the tag begins with.
 	TagPrefix *string `pulumi:"tagPrefix"`
 	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
@@ -232,6 +234,8 @@ type PublishedImageArgs struct {
 	Sbom pulumi.Input
 	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
 	Scope pulumi.StringPtrInput
+	// The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
+	SourceDateEpoch pulumi.Input
 	// What the tag begins with.
 	TagPrefix pulumi.StringPtrInput
 	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.

@@ -1106,6 +1106,8 @@ type Invalidation struct {
 	Provenance *bool `pulumi:"provenance"`
 	// Whether `sbom` counts. Default: true.
 	Sbom *bool `pulumi:"sbom"`
+	// Whether `sourceDateEpoch` counts. Default: true.
+	SourceDateEpoch *bool `pulumi:"sourceDateEpoch"`
 	// Whether `target` counts. Default: true.
 	Target *bool `pulumi:"target"`
 }
@@ -1145,6 +1147,8 @@ type InvalidationArgs struct {
 	Provenance pulumi.BoolPtrInput `pulumi:"provenance"`
 	// Whether `sbom` counts. Default: true.
 	Sbom pulumi.BoolPtrInput `pulumi:"sbom"`
+	// Whether `sourceDateEpoch` counts. Default: true.
+	SourceDateEpoch pulumi.BoolPtrInput `pulumi:"sourceDateEpoch"`
 	// Whether `target` counts. Default: true.
 	Target pulumi.BoolPtrInput `pulumi:"target"`
 }
@@ -1280,6 +1284,11 @@ func (o InvalidationOutput) Provenance() pulumi.BoolPtrOutput {
 // Whether `sbom` counts. Default: true.
 func (o InvalidationOutput) Sbom() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.Sbom }).(pulumi.BoolPtrOutput)
+}
+
+// Whether `sourceDateEpoch` counts. Default: true.
+func (o InvalidationOutput) SourceDateEpoch() pulumi.BoolPtrOutput {
+	return o.ApplyT(func(v Invalidation) *bool { return v.SourceDateEpoch }).(pulumi.BoolPtrOutput)
 }
 
 // Whether `target` counts. Default: true.
@@ -1418,6 +1427,16 @@ func (o InvalidationPtrOutput) Sbom() pulumi.BoolPtrOutput {
 			return nil
 		}
 		return v.Sbom
+	}).(pulumi.BoolPtrOutput)
+}
+
+// Whether `sourceDateEpoch` counts. Default: true.
+func (o InvalidationPtrOutput) SourceDateEpoch() pulumi.BoolPtrOutput {
+	return o.ApplyT(func(v *Invalidation) *bool {
+		if v == nil {
+			return nil
+		}
+		return v.SourceDateEpoch
 	}).(pulumi.BoolPtrOutput)
 }
 

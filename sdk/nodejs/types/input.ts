@@ -209,6 +209,10 @@ export interface InvalidationArgs {
      */
     sbom?: pulumi.Input<boolean | undefined>;
     /**
+     * Whether `sourceDateEpoch` counts. Default: true.
+     */
+    sourceDateEpoch?: pulumi.Input<boolean | undefined>;
+    /**
      * Whether `target` counts. Default: true.
      */
     target?: pulumi.Input<boolean | undefined>;

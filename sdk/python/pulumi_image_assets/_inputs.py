@@ -752,6 +752,10 @@ class InvalidationArgsDict(TypedDict):
     """
     Whether `sbom` counts. Default: true.
     """
+    source_date_epoch: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
+    """
+    Whether `sourceDateEpoch` counts. Default: true.
+    """
     target: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
     Whether `target` counts. Default: true.
@@ -771,6 +775,7 @@ class InvalidationArgs:
                  platform: pulumi.Input[Optional[_builtins.bool]] = None,
                  provenance: pulumi.Input[Optional[_builtins.bool]] = None,
                  sbom: pulumi.Input[Optional[_builtins.bool]] = None,
+                 source_date_epoch: pulumi.Input[Optional[_builtins.bool]] = None,
                  target: pulumi.Input[Optional[_builtins.bool]] = None):
         """
         Which inputs count for the fingerprint. All do unless set to false.
@@ -786,6 +791,7 @@ class InvalidationArgs:
         :param pulumi.Input[_builtins.bool] platform: Whether `platform` counts. Default: true.
         :param pulumi.Input[_builtins.bool] provenance: Whether `provenance` counts. Default: true.
         :param pulumi.Input[_builtins.bool] sbom: Whether `sbom` counts. Default: true.
+        :param pulumi.Input[_builtins.bool] source_date_epoch: Whether `sourceDateEpoch` counts. Default: true.
         :param pulumi.Input[_builtins.bool] target: Whether `target` counts. Default: true.
         """
         if build_args is not None:
@@ -810,6 +816,8 @@ class InvalidationArgs:
             pulumi.set(__self__, "provenance", provenance)
         if sbom is not None:
             pulumi.set(__self__, "sbom", sbom)
+        if source_date_epoch is not None:
+            pulumi.set(__self__, "source_date_epoch", source_date_epoch)
         if target is not None:
             pulumi.set(__self__, "target", target)
 
@@ -944,6 +952,18 @@ class InvalidationArgs:
     @sbom.setter
     def sbom(self, value: pulumi.Input[Optional[_builtins.bool]]):
         pulumi.set(self, "sbom", value)
+
+    @_builtins.property
+    @pulumi.getter(name="sourceDateEpoch")
+    def source_date_epoch(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        """
+        Whether `sourceDateEpoch` counts. Default: true.
+        """
+        return pulumi.get(self, "source_date_epoch")
+
+    @source_date_epoch.setter
+    def source_date_epoch(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "source_date_epoch", value)
 
     @_builtins.property
     @pulumi.getter

@@ -56,6 +56,7 @@ class PublishedImageArgs:
                  retain_on_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  sbom: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]] = None,
                  scope: pulumi.Input[Optional[Union[_builtins.str, 'Scope']]] = None,
+                 source_date_epoch: pulumi.Input[Optional[Union[_builtins.int, _builtins.str]]] = None,
                  tag_prefix: pulumi.Input[Optional[_builtins.str]] = None,
                  tarball_file: pulumi.Input[Optional[_builtins.str]] = None,
                  target: pulumi.Input[Optional[_builtins.str]] = None):
@@ -97,6 +98,7 @@ class PublishedImageArgs:
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[Union[_builtins.bool, _builtins.str]] sbom: Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
         :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
+        :param pulumi.Input[Union[_builtins.int, _builtins.str]] source_date_epoch: The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
         :param pulumi.Input[_builtins.str] target: The stage to build.
@@ -170,6 +172,8 @@ class PublishedImageArgs:
             pulumi.set(__self__, "sbom", sbom)
         if scope is not None:
             pulumi.set(__self__, "scope", scope)
+        if source_date_epoch is not None:
+            pulumi.set(__self__, "source_date_epoch", source_date_epoch)
         if tag_prefix is not None:
             pulumi.set(__self__, "tag_prefix", tag_prefix)
         if tarball_file is not None:
@@ -598,6 +602,18 @@ class PublishedImageArgs:
         pulumi.set(self, "scope", value)
 
     @_builtins.property
+    @pulumi.getter(name="sourceDateEpoch")
+    def source_date_epoch(self) -> pulumi.Input[Optional[Union[_builtins.int, _builtins.str]]]:
+        """
+        The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
+        """
+        return pulumi.get(self, "source_date_epoch")
+
+    @source_date_epoch.setter
+    def source_date_epoch(self, value: pulumi.Input[Optional[Union[_builtins.int, _builtins.str]]]):
+        pulumi.set(self, "source_date_epoch", value)
+
+    @_builtins.property
     @pulumi.getter(name="tagPrefix")
     def tag_prefix(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
@@ -675,6 +691,7 @@ class PublishedImage(pulumi.CustomResource):
                  retain_on_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  sbom: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]] = None,
                  scope: pulumi.Input[Optional[Union[_builtins.str, 'Scope']]] = None,
+                 source_date_epoch: pulumi.Input[Optional[Union[_builtins.int, _builtins.str]]] = None,
                  tag_prefix: pulumi.Input[Optional[_builtins.str]] = None,
                  tarball_file: pulumi.Input[Optional[_builtins.str]] = None,
                  target: pulumi.Input[Optional[_builtins.str]] = None,
@@ -719,6 +736,7 @@ class PublishedImage(pulumi.CustomResource):
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[Union[_builtins.bool, _builtins.str]] sbom: Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
         :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why; an ONBUILD of a base image is not seen.
+        :param pulumi.Input[Union[_builtins.int, _builtins.str]] source_date_epoch: The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
         :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
         :param pulumi.Input[_builtins.str] target: The stage to build.
@@ -782,6 +800,7 @@ class PublishedImage(pulumi.CustomResource):
                  retain_on_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  sbom: pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]] = None,
                  scope: pulumi.Input[Optional[Union[_builtins.str, 'Scope']]] = None,
+                 source_date_epoch: pulumi.Input[Optional[Union[_builtins.int, _builtins.str]]] = None,
                  tag_prefix: pulumi.Input[Optional[_builtins.str]] = None,
                  tarball_file: pulumi.Input[Optional[_builtins.str]] = None,
                  target: pulumi.Input[Optional[_builtins.str]] = None,
@@ -831,6 +850,7 @@ class PublishedImage(pulumi.CustomResource):
             __props__.__dict__["retain_on_delete"] = retain_on_delete
             __props__.__dict__["sbom"] = sbom
             __props__.__dict__["scope"] = scope
+            __props__.__dict__["source_date_epoch"] = source_date_epoch
             __props__.__dict__["tag_prefix"] = tag_prefix
             __props__.__dict__["tarball_file"] = tarball_file
             __props__.__dict__["target"] = target
