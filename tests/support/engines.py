@@ -31,6 +31,7 @@ for word; do
 done
 exec runc "$@"
 """
+_BRIDGE = f"test{os.getpid()}"
 _SYS_RESOURCE = 24
 """The capability's number (capabilities(7))."""
 
@@ -51,13 +52,13 @@ def docker_of_our_own(root: Path) -> Iterator[str]:
     """Run an engine that has the image of a BuildKit node, and give its address: nothing else shares it."""
     address = f"unix://{root}/docker.sock"
     words = ["dockerd", "--host", address, "--data-root", f"{root}/data", "--exec-root", f"{root}/exec"]
-    words += ["--pidfile", f"{root}/pid", "--bridge", "none", "--iptables=false", "--ip6tables=false"]
+    words += ["--pidfile", f"{root}/pid", "--bridge", _BRIDGE, "--iptables=false", "--ip6tables=false"]
     if not _has_capability(_SYS_RESOURCE):
         runtime = root / "runtime"
         runtime.write_text(_RUNTIME)
         runtime.chmod(0o755)
         words += ["--add-runtime", f"less={runtime}", "--default-runtime", "less"]
-    with daemon(tuple(words), root / "log") as process:
+    with bridge(), daemon(tuple(words), root / "log") as process:
 
         def answers() -> bool:
             return (
@@ -69,6 +70,19 @@ def docker_of_our_own(root: Path) -> Iterator[str]:
         environ = clean_environ(root / "home") | {"DOCKER_BUILDKIT": "0"}
         subprocess.run(words, input=_node_files(), env=environ, check=True, capture_output=True)
         yield address
+
+
+@contextlib.contextmanager
+def bridge() -> Iterator[None]:
+    """Give the engine a bridge of its own: one that shall have none removes that of the machine's engine."""
+    ip = (busybox(), "ip")
+    subprocess.run((*ip, "link", "add", "name", _BRIDGE, "type", "bridge"), check=True)
+    subprocess.run((*ip, "addr", "add", f"10.231.{os.getpid() % 250}.1/24", "dev", _BRIDGE), check=True)
+    subprocess.run((*ip, "link", "set", _BRIDGE, "up"), check=True)
+    try:
+        yield
+    finally:
+        subprocess.run((*ip, "link", "del", _BRIDGE), check=False)
 
 
 def _has_capability(number: int) -> bool:
