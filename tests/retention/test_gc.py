@@ -145,6 +145,17 @@ def test_states_that_cannot_be_read_stop_it_all_at_once(gc: Gc, deployed: Projec
     assert seeds.registry.tags(seeds.path) == before
 
 
+def test_a_state_comes_on_standard_input_if_that_is_said(gc: Gc, seeds: Seeds) -> None:
+    seeds.image("v1", created=days_ago(90))
+    resource = {"urn": "u", "type": "t", "inputs": {"image": f"{seeds.name}:v1"}}
+    text = json.dumps({"version": 3, "deployment": {"resources": [resource]}})
+    assert gc(seeds.name, "--state", "-", text=text).all_that("keep") == {"v1"}
+
+
+def test_an_empty_repository_is_noted(gc: Gc, seeds: Seeds) -> None:
+    assert gc(seeds.name, "--yes").report["notes"] == [f"there is no {seeds.name}, or nothing is in it"]
+
+
 def test_an_empty_pipe_stops_it(gc: Gc, seeds: Seeds) -> None:
     seeds.image("v1", created=days_ago(90))
     assert "standard input is empty" in gc(seeds.name, "--yes", text="", code=1).errors

@@ -1,5 +1,6 @@
 """Which tags and digests texts and states name, and what cannot be read."""
 
+import base64
 import json
 from typing import Any
 
@@ -27,6 +28,12 @@ TEXTS = {
     "digest": (f"r.io/team/app@{A}", set(), {A}),
     "both": (f"r.io/team/app:v1@{A}", {"v1"}, {A}),
     "neither": ("r.io/team/app", {"latest"}, set()),
+    "after a line break in JSON": (json.dumps({"a": "x\nr.io/team/app:v1\n"}), {"v1"}, set()),
+    "after one in JSON in JSON": (json.dumps({"a": json.dumps("x\tr.io/team/app:v1\n")}), {"v1"}, set()),
+    "tag at the end of a sentence": ("uses r.io/team/app:v1.", {"v1", "v1."}, set()),
+    "in capitals": ("R.io/team/app:v1", {"v1"}, set()),
+    "with the port": ("r.io:443/team/app:v1", {"v1"}, set()),
+    "in Base64": (base64.b64encode(b"#!/bin/sh\ndocker run r.io/team/app:v1\n").decode(), {"v1"}, set()),
     "end of a sentence": ("uses r.io/team/app.", {"latest"}, set()),
     "scheme": (f"docker-pullable://r.io/team/app@{A}", set(), {A}),
     "quoted JSON": (json.dumps(json.dumps({"image": "r.io/team/app:v1"})), {"v1"}, set()),

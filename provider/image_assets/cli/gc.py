@@ -117,6 +117,8 @@ def command(  # noqa: PLR0913, PLR0917 - an argument an option
                 look.remove(verdicts, progress)
             except AssetError as error:
                 stopped = error
+    if not verdicts:
+        progress.note(f"there is no {repository}, or nothing is in it")
     report = _report(repository, named, verdicts, progress, carried_out=yes)
     if stopped:
         report["error"] = "interrupted" if isinstance(stopped, CancelledByUserError) else str(stopped)
@@ -187,6 +189,8 @@ def _show(report: dict[str, Any]) -> None:
     done = "" if report["dryRun"] else "deleted: "
     count = report.get("deletable", report.get("deleted"))
     click.echo(f"{done}{count} of {len(report['images'])} manifests, {size(report['bytes'])}", err=True)
+    for one in report["inUse"]:
+        click.echo(f"{one['source']} names {one['tags']} tags of it, and {one['digests']} digests", err=True)
     for note in report["notes"]:
         click.echo(f"note: {note}", err=True)
     if report["dryRun"]:

@@ -83,7 +83,7 @@ def _readers(sources: Sources, task: Task, problems: list[Problem]) -> Iterator[
             )
         for name in names:
             yield f"stack {name} of {url}", _export(name, environ, task), in_state
-    if _is_piped() and sys.stdin not in sources.states:
+    if _is_piped() and not any(file.name == "<stdin>" for file in sources.states):
         yield "standard input", _standard_input, in_text
 
 

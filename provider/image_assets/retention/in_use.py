@@ -1,8 +1,10 @@
 """Which tags and digests of a repository are in use, as texts and exported Pulumi states name them. Pure."""
 
+import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +16,10 @@ _TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _DIGEST: Final = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}"
 _A_TAG: Final = re.compile(_TAG)
 _A_DIGEST: Final = re.compile(rf"(?<![0-9A-Za-z])(?:{_DIGEST})(?![0-9a-f])")
+_ESCAPE: Final = re.compile(r"\\+(?:[nrtfb\"']|u[0-9A-Fa-f]{4})")
+#: Start-up scripts of machines and secrets of Kubernetes are stored so.
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]+={0,2}")
+_SHORTEST_BASE64: Final = 16
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _HUB_HOSTS: Final = (HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
 
@@ -62,7 +68,7 @@ class Names:
             forms = rf"{ecr.account}\.dkr[.-]ecr(?:-fips)?\.{re.escape(ecr.region)}\.[a-z0-9.-]+"
             hosts.append(f"{forms}/{re.escape(repository.path)}")
         self._pattern = re.compile(
-            rf"(?<![A-Za-z0-9_.-])(?P<name>{'|'.join(hosts)})(?![A-Za-z0-9_/-]|\.[A-Za-z0-9])"
+            rf"(?<![A-Za-z0-9_.-])(?P<name>(?i:{'|'.join(hosts)}))(?![A-Za-z0-9_/-]|\.[A-Za-z0-9])"
             rf"(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?"
         )
 
@@ -86,7 +92,7 @@ def in_text(text: str, names: Names, source: str) -> Named:
     """
     if text.lstrip()[:1] in {"{", "["}:
         _check_json(text, source)
-    return _named([text.replace("\\/", "/")], names, source)
+    return _named([text], names, source)
 
 
 def in_state(text: str, names: Names, source: str) -> Named:
@@ -116,6 +122,9 @@ def _spellings(repository: Repository) -> Iterator[str]:
         yield from (f"{host}/{one}" for host in _HUB_HOSTS for one in paths)
         return
     yield str(repository)
+    if ":" not in repository.registry:
+        yield f"{repository.registry}:443/{repository.path}"
+    yield f"{repository.registry.removesuffix(':443')}/{repository.path}"
     host, colon, port = repository.registry.rpartition(":")
     if colon and host in _LOOPBACK:
         yield from (f"{other}:{port}/{repository.path}" for other in _LOOPBACK)
@@ -124,14 +133,25 @@ def _spellings(repository: Repository) -> Iterator[str]:
 def _named(texts: Iterable[str], names: Names, source: str) -> Named:
     tags: set[str] = set()
     digests: set[str] = set()
-    for text in texts:
+    for text in (form for one in texts for form in _forms(one)):
         digests.update(_A_DIGEST.findall(text))
         for match in names.found_in(text):
             if match["tag"]:
-                tags.add(match["tag"])
+                # What ends a sentence may be part of a tag.
+                tags.update((match["tag"], match["tag"].rstrip("._-")))
             elif not match["digest"]:
                 tags.add("latest")
     return Named(source, frozenset(tags), frozenset(digests))
+
+
+def _forms(text: str) -> Iterator[str]:
+    """Yield a text as it is, without JSON's escapes where it has some, and decoded where it is Base64."""
+    yield text
+    if "\\" in text:
+        yield _ESCAPE.sub(" ", text.replace("\\/", "/"))
+    if len(text) >= _SHORTEST_BASE64 and _BASE64.fullmatch(text.rstrip()):
+        with suppress(ValueError):
+            yield base64.b64decode(text).decode()
 
 
 def _is_image_elsewhere(resource: Mapping[str, Any], names: Names) -> bool:
@@ -190,7 +210,7 @@ def _texts(key: str, value: Any, source: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         if _UNKNOWN in value:
             raise _unreadable(source, "a value in it is not known yet: finish `pulumi up`, or `pulumi refresh` it")
-        yield key, value.replace("\\/", "/")
+        yield key, value
     elif isinstance(value, list):
         for item in value:
             yield from _texts(key, item, source)
