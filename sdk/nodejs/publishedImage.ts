@@ -101,6 +101,7 @@ export class PublishedImage extends pulumi.CustomResource {
             resourceInputs["cacheDisabled"] = args?.cacheDisabled;
             resourceInputs["cacheFrom"] = args?.cacheFrom;
             resourceInputs["cacheTo"] = args?.cacheTo;
+            resourceInputs["command"] = args?.command;
             resourceInputs["directory"] = args?.directory;
             resourceInputs["dockerfileInline"] = args?.dockerfileInline;
             resourceInputs["exclude"] = args?.exclude;
@@ -206,6 +207,10 @@ export interface PublishedImageArgs {
      * Where the builder leaves layers for others. Does not count.
      */
     cacheTo?: pulumi.Input<pulumi.Input<inputs.CacheOptionArgs>[] | undefined>;
+    /**
+     * A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+     */
+    command?: pulumi.Input<inputs.ArchiveCommandArgs | undefined>;
     /**
      * The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
      */

@@ -73,13 +73,11 @@ export class TarballImageAsset extends pulumi.ComponentResource {
      * @param args The arguments to use to populate this resource's properties.
      * @param opts A bag of options that control this resource's behavior.
      */
-    constructor(name: string, args: TarballImageAssetArgs, opts?: pulumi.ComponentResourceOptions) {
+    constructor(name: string, args?: TarballImageAssetArgs, opts?: pulumi.ComponentResourceOptions) {
         let resourceInputs: pulumi.Inputs = {};
         opts = opts || {};
         if (!opts.id) {
-            if (args?.tarballFile === undefined && !opts.urn) {
-                throw new Error("Missing required property 'tarballFile'");
-            }
+            resourceInputs["command"] = args?.command;
             resourceInputs["destinations"] = args?.destinations;
             resourceInputs["extraTags"] = args?.extraTags;
             resourceInputs["forceDelete"] = args?.forceDelete;
@@ -191,6 +189,10 @@ export class TarballImageAsset extends pulumi.ComponentResource {
  */
 export interface TarballImageAssetArgs {
     /**
+     * A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+     */
+    command?: pulumi.Input<inputs.ArchiveCommandArgs | undefined>;
+    /**
      * Further repositories that get the same image. It is built once; adding one builds nothing.
      */
     destinations?: pulumi.Input<pulumi.Input<inputs.DestinationArgs>[] | undefined>;
@@ -233,7 +235,7 @@ export interface TarballImageAssetArgs {
     /**
      * The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
      */
-    tarballFile: pulumi.Input<string>;
+    tarballFile?: pulumi.Input<string | undefined>;
 }
 
 export namespace TarballImageAsset {

@@ -3,11 +3,10 @@
 import pytest
 
 from tests.conftest import NewProject
+from tests.fakes.images import an_image, docker_save
 from tests.support.contexts import write_files
 from tests.support.events import UNKNOWN
 from tests.support.registry import Registry
-
-pytestmark = pytest.mark.usefixtures("docker_engine")
 
 INLINE = """
 resources:
@@ -32,6 +31,7 @@ outputs: {{imageUri: "${{open.imageUri}}", later: "${{later.imageUri}}"}}
 """
 
 
+@pytest.mark.usefixtures("docker_engine")
 def test_a_dockerfile_in_the_program(new_project: NewProject, registry: Registry, repository_name: str) -> None:
     repository = f"{registry.address}/{repository_name}"
     project = new_project(INLINE.format(repository=repository, copied="a"))
@@ -49,3 +49,95 @@ def test_a_dockerfile_in_the_program(new_project: NewProject, registry: Registry
     again = project.preview()
     assert again.outputs["imageUri"] != uri
     assert project.up().outputs["imageUri"] == again.outputs["imageUri"]
+
+
+COMMAND = """
+resources:
+  app:
+    type: image-assets:TarballImageAsset
+    properties:
+      repository: {repository}
+      command:
+        run: {run}
+        output: out/image.tar
+        inputs: [src, "*.mod", "!src/left-out"]
+outputs: {{imageUri: "${{app.imageUri}}", platforms: "${{app.platforms}}", imageDigest: "${{app.imageDigest}}"}}
+"""
+RUN = "mkdir -p out && echo ran >> runs && cp src/image out/image.tar"
+
+
+def test_a_command_that_makes_an_archive(new_project: NewProject, registry: Registry, repository_name: str) -> None:
+    """R10: the command runs only when the tag is missing, and what it reads is what counts."""
+
+    def program(run: str = RUN, repository: str = repository_name) -> str:
+        return COMMAND.format(repository=f"{registry.address}/{repository}", run=run)
+
+    project = new_project(program())
+    write_files(project.folder, {"go.mod": "1", "src/left-out": "1", "README.md": "1"})
+    (project.folder / "src" / "image").write_bytes(docker_save(an_image("a")))
+    runs = project.folder / "runs"
+
+    first = project.preview()
+    uri = first.outputs["imageUri"]
+    assert first.outputs["platforms"] == UNKNOWN
+    assert not runs.exists()
+    made = project.up()
+    assert made.outputs["imageUri"] == uri
+    assert made.outputs["platforms"] == ["linux/amd64"]
+    assert made.outputs["imageDigest"] == registry.digest(repository_name, uri.rpartition(":")[2])
+    assert runs.read_text() == "ran\n"
+
+    # What it does not read, and what it makes, is no matter.
+    write_files(project.folder, {"src/left-out": "2", "README.md": "2"})
+    project.up(expect_no_changes=True)
+    project.destroy()
+    assert project.up().outputs["imageUri"] == uri
+    assert runs.read_text() == "ran\n"
+
+    # What it reads, and what it is, counts.
+    write_files(project.folder, {"go.mod": "2"})
+    edited = project.preview()
+    assert set(edited.step("PublishedImage", "app").detailed_diff) == {'files["go.mod"]', "fingerprint"}
+    assert edited.outputs["imageUri"] != uri
+    project.write(program(RUN + " && true"))
+    assert "command.run" in project.preview().step("PublishedImage", "app").detailed_diff
+    project.up()
+    assert runs.read_text() == "ran\nran\n"
+
+    # A failure shows what the command said, but nothing secret of it.
+    sealed = '{"fn::secret": "echo sesame-open; echo no room; exit 3"}'
+    project.write(program(sealed))
+    failed = project.up(check=False)
+    assert "ended with 3" in failed.messages("error")
+    assert "no room" in failed.messages("error")
+    assert "echo sesame-open" not in failed.text + str(project.state(show_secrets=False))
+
+
+def test_what_cannot_be_a_command_is_refused_in_the_preview(
+    new_project: NewProject, registry: Registry, repository_name: str
+) -> None:
+    text = COMMAND.format(repository=f"{registry.address}/{repository_name}", run=RUN)
+    project = new_project(text.replace("src,", "none, /etc/passwd,"))
+    said = project.preview(check=False).messages("error")
+    assert "there is no file or directory at" in said
+    assert "must be relative to the program" in said
+    project.write(text.replace("      command:", "      tarballFile: x.tar\n      command:"))
+    assert "contradicts `tarballFile`" in project.preview(check=False).messages("error")
+    project.write(text.replace('[src, "*.mod", "!src/left-out"]', "[]"))
+    assert "nothing would count" in project.preview(check=False).messages("error")
+    project.write(text[: text.index("      command:")] + "outputs: {}\n")
+    assert "is missing: write the archive" in project.preview(check=False).messages("error")
+    (project.folder / "src").mkdir()
+    project.write(text.replace(RUN, '"true"').replace("/image.tar", "/none.tar"))
+    assert "there is nothing at" in project.up(check=False).messages("error")
+
+
+def test_a_command_whose_input_changes_while_it_runs_leaves_no_tag(
+    new_project: NewProject, registry: Registry, repository_name: str
+) -> None:
+    run = f"{RUN} && echo 2 > go.mod"
+    project = new_project(COMMAND.format(repository=f"{registry.address}/{repository_name}", run=run))
+    write_files(project.folder, {"go.mod": "1", "src/x": ""})
+    (project.folder / "src" / "image").write_bytes(docker_save(an_image("a")))
+    assert "go.mod" in project.up(check=False).messages("error")
+    assert registry.tags(repository_name) == []

@@ -11,7 +11,7 @@ import click
 from image_assets.cli.output import Decorator
 from image_assets.errors import InputError
 from image_assets.inputs.field import Counts, Field
-from image_assets.inputs.image import Inputs, parse_stored, row_problems
+from image_assets.inputs.image import Inputs, is_archive, parse_stored, row_problems
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import ARCHIVE_FIELDS, SOURCE_FIELDS
 from image_assets.inputs.types import Listing, Mapped, Record, Text, Word
@@ -62,7 +62,7 @@ def checked(values: Mapping[str, Any]) -> Inputs:
     Raises:
         InputError: With every problem.
     """
-    rows = ARCHIVE_FIELDS if "tarballFile" in values else SOURCE_FIELDS
+    rows = ARCHIVE_FIELDS if is_archive(values) else SOURCE_FIELDS
     here = Path.cwd()
     found = (*row_problems(rows, values), *location_problems(values, Settings(), here))
     if found:

@@ -18,6 +18,10 @@ WRITTEN_TAGS = "__writtenTags"
 BUILD_KEY = "__buildKey"
 
 
+_DECIDING = ("platform", "tarballFile", "command", "image")
+"""The inputs without which it is not told what an image's platforms are."""
+
+
 def forecast(inputs: Inputs, fingerprint: Any, archive_platforms: Any, settings: Settings) -> dict[str, Any]:
     """Return the outputs before anything is published: all but the digests are known."""
     target = known_target(inputs, fingerprint)
@@ -46,7 +50,7 @@ def repository_outputs(repository: Repository | None) -> dict[str, Any]:
 
 def known_platforms(inputs: Inputs, settings: Settings) -> Any:
     """Return the platforms asked for."""
-    if inputs.tarball_file or any(path.startswith(("platform", "tarballFile", "image")) for path in inputs.unknown):
+    if inputs.tarball_file or inputs.command or any(path.startswith(_DECIDING) for path in inputs.unknown):
         return UNKNOWN
     return list(platforms_of(inputs, settings))
 

@@ -203,7 +203,10 @@ class PublishedImage:
             return outputs if job.urn in self.gone else kept_digest(outputs, before)
         if target is None:
             raise InputError.single("repository", "is still unknown when the image must be published")
-        published_now = self.publisher.publish(self.request(job, inputs, target, values))
+        request = self.request(job, inputs, target, values)
+        published_now = self.publisher.publish(request)
+        if outputs["platforms"] is UNKNOWN:
+            outputs["platforms"] = list(self.publisher.platforms_of(request, published_now.digest))
         self.ledger.leave_with(job.urn, target.repository, (target.tag, *inputs.extra_tags))
         same = before if before.get("imageUri") == str(target) else {}
         written = {**written_tags(same), **dict.fromkeys(published_now.written, published_now.digest)}

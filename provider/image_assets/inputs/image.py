@@ -15,10 +15,10 @@ from image_assets.inputs.destination_fields import (
 from image_assets.inputs.field import Field
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
 from image_assets.inputs.in_memory import is_marker, marker_problems, secret_texts
-from image_assets.inputs.options import BuildOptions
+from image_assets.inputs.options import ArchiveCommand, BuildOptions
 from image_assets.inputs.replica_fields import COPY_FIELDS, DESTINATIONS_FIELDS, destination_problems
 from image_assets.inputs.repository_fields import MOST_MUTABLE_TAGS
-from image_assets.inputs.source_fields import ARCHIVE_FIELDS, IN_REGISTRY, SOURCE_FIELDS
+from image_assets.inputs.source_fields import ARCHIVE_FIELDS, ARCHIVE_SOURCES, IN_REGISTRY, SOURCE_FIELDS
 from image_assets.inputs.types import at, empty, freeze, join, lacking, missing, plain, problems, unknown_names
 from image_assets.reference import Repository
 from image_assets.values import UNKNOWN, reveal
@@ -69,6 +69,7 @@ class Inputs(BuildOptions):
     builder: Mapping[str, str] = field(default_factory=empty)
     build_on_preview: bool = False
     tarball_file: str | None = None
+    command: ArchiveCommand | None = None
     image: str | None = None
     repository: str | None = None
     tag_prefix: str = ""
@@ -130,8 +131,13 @@ def frozen_rows(rows: tuple[Field, ...], values: Mapping[str, Any]) -> tuple[dic
 
 def fields_of(values: Mapping[str, Any]) -> tuple[Field, ...]:
     """Return the rows that apply: an image comes from an archive if one is named, else from a directory."""
-    source = ARCHIVE_FIELDS if "tarballFile" in values else SOURCE_FIELDS
+    source = ARCHIVE_FIELDS if is_archive(values) else SOURCE_FIELDS
     return source + DESTINATION_FIELDS + HANDED_ON_FIELDS + OWNER_FIELDS
+
+
+def is_archive(values: Mapping[str, Any]) -> bool:
+    """Say whether an image comes from an archive."""
+    return any(name in values for name in ARCHIVE_SOURCES)
 
 
 def default_of(field: Field) -> Any:
@@ -187,6 +193,8 @@ def row_problems(rows: tuple[Field, ...], values: Mapping[str, Any], more: tuple
             yield Problem(row.name, lack)
         elif plain(value) is not None and not is_marker(row, value):
             yield from problems(row.shape, value, row.name)
+    if ARCHIVE_FIELDS[0] in rows and all(plain(values.get(name)) is None for name in ARCHIVE_SOURCES):
+        yield Problem(ARCHIVE_FIELDS[0].name, missing(ARCHIVE_FIELDS[0].doc))
     for first, second, reason in CONTRADICTIONS:
         if is_given(at(first, values)) and is_given(values.get(second)):
             yield Problem(second, f"contradicts `{first}`: {reason}")
@@ -202,6 +210,7 @@ CONTRADICTIONS = (
     ("platform", "platforms", "give one of them"),
     ("file", "dockerfileInline", "the Dockerfile is in a file or in the program; give one of them"),
     ("assetHash", "pinBaseImages", "your own hash replaces everything else that counts; give one of them"),
+    ("tarballFile", "command", "the archive is there, or the command makes it; give one of them"),
     ("assetHash", "extraHash", "your own hash replaces everything else that counts; give one of them"),
     ("repository", "forceDelete", "it is for the repository that the asset makes; ImageRepository has its own"),
     ("buildArgs.SOURCE_DATE_EPOCH", "sourceDateEpoch", "it sets this argument; give one of them"),

@@ -37,3 +37,20 @@ class BuildOptions:
     source_date_epoch: str | None = None
     build_flags: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=empty)
+
+
+@dataclass(frozen=True)
+class ArchiveCommand:
+    """A command that makes an archive.
+
+    Attributes:
+        run: What the shell runs.
+        output: The archive that it makes, absolute once it is located.
+        inputs: Paths and patterns of what it reads, relative to the program.
+        directory: The program's, once it is located.
+    """
+
+    run: str
+    output: str
+    inputs: tuple[str, ...]
+    directory: str = ""

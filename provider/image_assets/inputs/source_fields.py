@@ -8,7 +8,7 @@ from typing import Any
 from image_assets.inputs.build_flags import check_build_flag
 from image_assets.inputs.choices import CACHE, CACHE_TYPE, FOLLOW_MODE, IGNORE_MODE, NETWORK_MODE, PLATFORM, SCOPE
 from image_assets.inputs.field import Counts, Field, OnChange, Parts
-from image_assets.inputs.options import CacheOption
+from image_assets.inputs.options import ArchiveCommand, CacheOption
 from image_assets.inputs.types import Flag, Listing, Mapped, Number, Property, Record, Text, Word
 from image_assets.platforms import wrong_with
 from image_assets.values import UNKNOWN
@@ -71,6 +71,31 @@ BUILDER = Record(
 )
 
 
+def _check_input(path: str) -> str | None:
+    if path.removeprefix("!").startswith("/"):
+        return "must be relative to the program: an absolute path is another one on every machine"
+    return _check_pattern(path)
+
+
+ARCHIVE_COMMAND = Record(
+    "ArchiveCommand",
+    "A command that makes an image archive: ko, bazel, nix, pack, jib, bake.",
+    (
+        Property("run", Text(), "The command, run by `sh` in the program's directory.", required=True),
+        Property("output", Text(), "The archive that it makes, relative to the program.", required=True),
+        Property(
+            "inputs",
+            Listing(Text(check=_check_input)),
+            "The files and directories that it reads, relative to the program; `*`, `**` and `!` as in a "
+            ".dockerignore file.",
+            required=True,
+        ),
+    ),
+    lambda command: None if command.get("inputs") != [] else "`inputs` is empty, so that nothing would count: list it",
+    ArchiveCommand,
+)
+
+
 def is_local(value: str) -> bool:
     """Say whether a named context is a directory here (buildx: everything without a scheme is a path)."""
     return "://" not in value and not value.startswith(("target:", "git@"))
@@ -93,6 +118,11 @@ def _ids(secrets: Mapping[str, Any]) -> Parts:
 def _contexts(contexts: Mapping[str, str]) -> Parts:
     # A directory counts by its content.
     return ((name, "" if is_local(text) else text) for name, text in contexts.items())
+
+
+def _command(command: ArchiveCommand) -> Parts:
+    # The inputs count by their content, and where the archive lies is no matter.
+    return (("run", command.run),)
 
 
 def _in_the_plan(_value: Any) -> Parts:
@@ -314,6 +344,9 @@ SOURCE_FIELDS = (
     Field("invalidation", INVALIDATION, INVALIDATION.doc, Counts.CONTENT, change=OnChange.FINGERPRINT),
 )
 
+#: The inputs of which one names the archive.
+ARCHIVE_SOURCES = ("tarballFile", "command")
+
 ARCHIVE_FIELDS = (
     Field(
         "tarballFile",
@@ -323,7 +356,15 @@ ARCHIVE_FIELDS = (
         "bytes do not.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
-        required=True,
+    ),
+    Field(
+        "command",
+        ARCHIVE_COMMAND,
+        "A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; "
+        "its text and the content of its inputs count for the fingerprint.",
+        Counts.OPTION,
+        change=OnChange.FINGERPRINT,
+        parts=_command,
     ),
     Field(
         "image",

@@ -10,6 +10,7 @@ from image_assets.errors import Problem
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import COMMIT
 from image_assets.inputs.types import plain
+from image_assets.plan.archive_command import missing_inputs
 from image_assets.plan.commit import commit_time
 from image_assets.values import has_unknown
 
@@ -31,6 +32,9 @@ def location_problems(values: Mapping[str, Any], settings: Settings, base: Path)
         yield from directory_problems(directory, text_of(values, "file"), executable_of(values, settings), base)
     if directory and text_of(values, "sourceDateEpoch") == COMMIT and (base / directory).is_dir():
         yield from commit_problems(base / directory)
+    command = plain(values.get("command"))
+    if isinstance(command, dict) and isinstance(found := plain(command.get("inputs")), list):
+        yield from missing_inputs(list(map(plain, found)), base)
     if tarball:
         yield from archive_problems(tarball, base)
 

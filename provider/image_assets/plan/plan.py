@@ -13,6 +13,7 @@ from image_assets.inputs.image import IMAGE_FIELDS, Inputs, attribute, default_o
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import COMMIT, SOURCE_FIELDS, is_local
 from image_assets.inputs.types import join, parts
+from image_assets.plan.archive_command import read_by
 from image_assets.plan.commit import commit_time
 
 #: The options that may count; some have parts that count as text beside those that count by their content.
@@ -81,6 +82,8 @@ def locate(inputs: Inputs, program: Path) -> Inputs:
         source_date_epoch=epoch,
         directory=None if inputs.directory is None else absolute(inputs.directory),
         tarball_file=None if inputs.tarball_file is None else absolute(inputs.tarball_file),
+        command=inputs.command
+        and replace(inputs.command, output=absolute(inputs.command.output), directory=str(program)),
         build_contexts={
             name: absolute(value) if is_local(value) else value for name, value in inputs.build_contexts.items()
         },
@@ -97,6 +100,9 @@ def make_plan(inputs: Inputs, settings: Settings) -> Plan:
         return Plan((("assetHash", inputs.asset_hash),), {})
     if inputs.tarball_file is not None:
         return Plan((), {}, (Path(inputs.tarball_file), inputs.image))
+    if inputs.command is not None:
+        image = (("image", inputs.image),) if inputs.image else ()
+        return Plan((("command.run", inputs.command.run), *image), {"": read_by(inputs.command)})
     contexts = {"": main_context(inputs, settings)}
     if inputs.counts("buildContexts"):
         contexts |= named_contexts(inputs)

@@ -12,10 +12,12 @@ from image_assets.docker import BuildSpec
 from image_assets.docker.nodes import Slots
 from image_assets.docker.probe import node_keys
 from image_assets.errors import CloudError, RegistryError
+from image_assets.inputs.options import ArchiveCommand
 from image_assets.inputs.settings import Settings
 from image_assets.logins.registries import Registries
 from image_assets.oci import RegistryClient
 from image_assets.plan.plan import dockerfile_of, main_context, named_contexts
+from image_assets.publishing.archive_command import make_archive
 from image_assets.publishing.build import PushedByDigest, PushedParts, StoredImage, build, try_build
 from image_assets.publishing.build_spec import build_spec, builder_of, images_of, texts_of
 from image_assets.publishing.copies import Copies
@@ -52,6 +54,8 @@ class ContentSender:
         self.memory = blob_memory(settings)
         self.preparing = Slots(settings.max_concurrent_builds)
         self.building = Slots(settings.max_concurrent_builds)
+        self.running = Slots(settings.max_concurrent_builds)
+        self.making = Slots(1)
 
     def sent(
         self, request: PublishRequest, client: RegistryClient, build_key: str | None
@@ -59,6 +63,8 @@ class ContentSender:
         """Send an image without its tag, and keep what writing the tag may still need."""
         if request.inputs.tarball_file:
             return self.from_archive(request, client)
+        if request.inputs.command:
+            return self.from_command(request.inputs.command, request, client)
         copied = self.copied(request, client, build_key) if build_key else None
         return nullcontext((copied, None)) if copied else self.from_build(request, client)
 
@@ -80,6 +86,19 @@ class ContentSender:
         path = request.target.repository.full_path
         with open_archive(request) as archive:
             yield send(archive, client, path, request.job.task, self.memory), holds(archive, client, path)
+
+    @contextmanager
+    def from_command(
+        self, command: ArchiveCommand, request: PublishRequest, client: RegistryClient
+    ) -> Iterator[ReadyForTag]:
+        """Let a command make an archive, and send its image; of two commands with one output the second waits."""
+        from image_assets import archive  # noqa: PLC0415 - most programs have no archive
+
+        path, task = request.target.repository.full_path, request.job.task
+        with self.making.one_of((command.output,), str, task), self.running.one_of(("",), str, task):
+            made = make_archive(command, task)
+            with archive.open_archive(made, request.inputs.image) as opened:
+                yield send(opened, client, path, task, self.memory), None
 
     @contextmanager
     def from_build(self, request: PublishRequest, client: RegistryClient) -> Iterator[ReadyForTag]:

@@ -25,9 +25,10 @@ from image_assets.publishing.advice import advising
 from image_assets.publishing.build_key import build_key, leaves_out_nothing, may_be_stored
 from image_assets.publishing.content import ContentSender, open_archive
 from image_assets.publishing.copies import Copies
+from image_assets.publishing.description import describe
 from image_assets.publishing.removal import remove_tags
 from image_assets.publishing.request import PublishRequest
-from image_assets.reference import Repository
+from image_assets.reference import Reference, Repository
 from image_assets.task import Task
 from image_assets.transfer import (
     add_tags,
@@ -121,7 +122,7 @@ class Publisher:
     def build_key(self, request: PublishRequest) -> str | None:
         """Return what makes two builds the same; None for what is no build, or is named by the user's own hash."""
         inputs = request.inputs
-        if inputs.tarball_file or inputs.asset_hash:
+        if inputs.tarball_file or inputs.command or inputs.asset_hash:
             return None
         whole = request.fingerprint
         if inputs.invalidation:
@@ -158,6 +159,17 @@ class Publisher:
             target.repository.full_path, target.tag
         )
         return found.digest if found else None
+
+    def platforms_of(self, request: PublishRequest, digest: str) -> tuple[str, ...]:
+        """Ask the registry for the platforms of an image that it has.
+
+        Raises:
+            RegistryError: The registry could not be asked.
+        """
+        target = request.target
+        client = self.registries.client(target.repository, request.job.task, request.login)
+        found = describe(client, Reference(target.repository, digest=digest), None, self.settings.default_platform)
+        return found.platforms if found else ()
 
     def remove(self, repository: Repository, written: Mapping[str, str], task: Task, login: Login) -> None:
         """Delete tags, given with the digests that were written to them, if they still hold those.

@@ -108,6 +108,8 @@ type publishedImageArgs struct {
 	CacheFrom []CacheOption `pulumi:"cacheFrom"`
 	// Where the builder leaves layers for others. Does not count.
 	CacheTo []CacheOption `pulumi:"cacheTo"`
+	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+	Command *ArchiveCommand `pulumi:"command"`
 	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
 	Directory *string `pulumi:"directory"`
 	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
@@ -190,6 +192,8 @@ type PublishedImageArgs struct {
 	CacheFrom CacheOptionArrayInput
 	// Where the builder leaves layers for others. Does not count.
 	CacheTo CacheOptionArrayInput
+	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+	Command ArchiveCommandPtrInput
 	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
 	Directory pulumi.StringPtrInput
 	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.

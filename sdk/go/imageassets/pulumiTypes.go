@@ -13,6 +13,184 @@ import (
 
 var _ = internal.GetEnvOrDefault
 
+// A command that makes an image archive: ko, bazel, nix, pack, jib, bake.
+type ArchiveCommand struct {
+	// The files and directories that it reads, relative to the program; `*`, `**` and `!` as in a .dockerignore file.
+	Inputs []string `pulumi:"inputs"`
+	// The archive that it makes, relative to the program.
+	Output string `pulumi:"output"`
+	// The command, run by `sh` in the program's directory.
+	Run string `pulumi:"run"`
+}
+
+// ArchiveCommandInput is an input type that accepts ArchiveCommandArgs and ArchiveCommandOutput values.
+// You can construct a concrete instance of `ArchiveCommandInput` via:
+//
+//	ArchiveCommandArgs{...}
+type ArchiveCommandInput interface {
+	pulumi.Input
+
+	ToArchiveCommandOutput() ArchiveCommandOutput
+	ToArchiveCommandOutputWithContext(context.Context) ArchiveCommandOutput
+}
+
+// A command that makes an image archive: ko, bazel, nix, pack, jib, bake.
+type ArchiveCommandArgs struct {
+	// The files and directories that it reads, relative to the program; `*`, `**` and `!` as in a .dockerignore file.
+	Inputs pulumi.StringArrayInput `pulumi:"inputs"`
+	// The archive that it makes, relative to the program.
+	Output pulumi.StringInput `pulumi:"output"`
+	// The command, run by `sh` in the program's directory.
+	Run pulumi.StringInput `pulumi:"run"`
+}
+
+func (ArchiveCommandArgs) ElementType() reflect.Type {
+	return reflect.TypeOf((*ArchiveCommand)(nil)).Elem()
+}
+
+func (i ArchiveCommandArgs) ToArchiveCommandOutput() ArchiveCommandOutput {
+	return i.ToArchiveCommandOutputWithContext(context.Background())
+}
+
+func (i ArchiveCommandArgs) ToArchiveCommandOutputWithContext(ctx context.Context) ArchiveCommandOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ArchiveCommandOutput)
+}
+
+func (i ArchiveCommandArgs) ToArchiveCommandPtrOutput() ArchiveCommandPtrOutput {
+	return i.ToArchiveCommandPtrOutputWithContext(context.Background())
+}
+
+func (i ArchiveCommandArgs) ToArchiveCommandPtrOutputWithContext(ctx context.Context) ArchiveCommandPtrOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ArchiveCommandOutput).ToArchiveCommandPtrOutputWithContext(ctx)
+}
+
+// ArchiveCommandPtrInput is an input type that accepts ArchiveCommandArgs, ArchiveCommandPtr and ArchiveCommandPtrOutput values.
+// You can construct a concrete instance of `ArchiveCommandPtrInput` via:
+//
+//	        ArchiveCommandArgs{...}
+//
+//	or:
+//
+//	        nil
+type ArchiveCommandPtrInput interface {
+	pulumi.Input
+
+	ToArchiveCommandPtrOutput() ArchiveCommandPtrOutput
+	ToArchiveCommandPtrOutputWithContext(context.Context) ArchiveCommandPtrOutput
+}
+
+type archiveCommandPtrType ArchiveCommandArgs
+
+func ArchiveCommandPtr(v *ArchiveCommandArgs) ArchiveCommandPtrInput {
+	return (*archiveCommandPtrType)(v)
+}
+
+func (*archiveCommandPtrType) ElementType() reflect.Type {
+	return reflect.TypeOf((**ArchiveCommand)(nil)).Elem()
+}
+
+func (i *archiveCommandPtrType) ToArchiveCommandPtrOutput() ArchiveCommandPtrOutput {
+	return i.ToArchiveCommandPtrOutputWithContext(context.Background())
+}
+
+func (i *archiveCommandPtrType) ToArchiveCommandPtrOutputWithContext(ctx context.Context) ArchiveCommandPtrOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ArchiveCommandPtrOutput)
+}
+
+// A command that makes an image archive: ko, bazel, nix, pack, jib, bake.
+type ArchiveCommandOutput struct{ *pulumi.OutputState }
+
+func (ArchiveCommandOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*ArchiveCommand)(nil)).Elem()
+}
+
+func (o ArchiveCommandOutput) ToArchiveCommandOutput() ArchiveCommandOutput {
+	return o
+}
+
+func (o ArchiveCommandOutput) ToArchiveCommandOutputWithContext(ctx context.Context) ArchiveCommandOutput {
+	return o
+}
+
+func (o ArchiveCommandOutput) ToArchiveCommandPtrOutput() ArchiveCommandPtrOutput {
+	return o.ToArchiveCommandPtrOutputWithContext(context.Background())
+}
+
+func (o ArchiveCommandOutput) ToArchiveCommandPtrOutputWithContext(ctx context.Context) ArchiveCommandPtrOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, v ArchiveCommand) *ArchiveCommand {
+		return &v
+	}).(ArchiveCommandPtrOutput)
+}
+
+// The files and directories that it reads, relative to the program; `*`, `**` and `!` as in a .dockerignore file.
+func (o ArchiveCommandOutput) Inputs() pulumi.StringArrayOutput {
+	return o.ApplyT(func(v ArchiveCommand) []string { return v.Inputs }).(pulumi.StringArrayOutput)
+}
+
+// The archive that it makes, relative to the program.
+func (o ArchiveCommandOutput) Output() pulumi.StringOutput {
+	return o.ApplyT(func(v ArchiveCommand) string { return v.Output }).(pulumi.StringOutput)
+}
+
+// The command, run by `sh` in the program's directory.
+func (o ArchiveCommandOutput) Run() pulumi.StringOutput {
+	return o.ApplyT(func(v ArchiveCommand) string { return v.Run }).(pulumi.StringOutput)
+}
+
+type ArchiveCommandPtrOutput struct{ *pulumi.OutputState }
+
+func (ArchiveCommandPtrOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((**ArchiveCommand)(nil)).Elem()
+}
+
+func (o ArchiveCommandPtrOutput) ToArchiveCommandPtrOutput() ArchiveCommandPtrOutput {
+	return o
+}
+
+func (o ArchiveCommandPtrOutput) ToArchiveCommandPtrOutputWithContext(ctx context.Context) ArchiveCommandPtrOutput {
+	return o
+}
+
+func (o ArchiveCommandPtrOutput) Elem() ArchiveCommandOutput {
+	return o.ApplyT(func(v *ArchiveCommand) ArchiveCommand {
+		if v != nil {
+			return *v
+		}
+		var ret ArchiveCommand
+		return ret
+	}).(ArchiveCommandOutput)
+}
+
+// The files and directories that it reads, relative to the program; `*`, `**` and `!` as in a .dockerignore file.
+func (o ArchiveCommandPtrOutput) Inputs() pulumi.StringArrayOutput {
+	return o.ApplyT(func(v *ArchiveCommand) []string {
+		if v == nil {
+			return nil
+		}
+		return v.Inputs
+	}).(pulumi.StringArrayOutput)
+}
+
+// The archive that it makes, relative to the program.
+func (o ArchiveCommandPtrOutput) Output() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ArchiveCommand) *string {
+		if v == nil {
+			return nil
+		}
+		return &v.Output
+	}).(pulumi.StringPtrOutput)
+}
+
+// The command, run by `sh` in the program's directory.
+func (o ArchiveCommandPtrOutput) Run() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ArchiveCommand) *string {
+		if v == nil {
+			return nil
+		}
+		return &v.Run
+	}).(pulumi.StringPtrOutput)
+}
+
 // A role to assume, as pulumi-aws has it.
 type AssumeRole struct {
 	// How long the session lasts, such as `1h`.
@@ -2526,6 +2704,8 @@ func (o StackAwsOptionsPtrOutput) Region() pulumi.StringPtrOutput {
 }
 
 func init() {
+	pulumi.RegisterInputType(reflect.TypeOf((*ArchiveCommandInput)(nil)).Elem(), ArchiveCommandArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*ArchiveCommandPtrInput)(nil)).Elem(), ArchiveCommandArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*AssumeRoleInput)(nil)).Elem(), AssumeRoleArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*AssumeRoleArrayInput)(nil)).Elem(), AssumeRoleArray{})
 	pulumi.RegisterInputType(reflect.TypeOf((*AwsOptionsInput)(nil)).Elem(), AwsOptionsArgs{})
@@ -2556,6 +2736,8 @@ func init() {
 	pulumi.RegisterInputType(reflect.TypeOf((*RetentionPtrInput)(nil)).Elem(), RetentionArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*StackAwsOptionsInput)(nil)).Elem(), StackAwsOptionsArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*StackAwsOptionsPtrInput)(nil)).Elem(), StackAwsOptionsArgs{})
+	pulumi.RegisterOutputType(ArchiveCommandOutput{})
+	pulumi.RegisterOutputType(ArchiveCommandPtrOutput{})
 	pulumi.RegisterOutputType(AssumeRoleOutput{})
 	pulumi.RegisterOutputType(AssumeRoleArrayOutput{})
 	pulumi.RegisterOutputType(AwsOptionsOutput{})

@@ -7,7 +7,6 @@ import (
 	"context"
 	"reflect"
 
-	"errors"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"image-assets.example/sdk/go/imageassets/internal"
 )
@@ -42,12 +41,9 @@ type TarballImageAsset struct {
 func NewTarballImageAsset(ctx *pulumi.Context,
 	name string, args *TarballImageAssetArgs, opts ...pulumi.ResourceOption) (*TarballImageAsset, error) {
 	if args == nil {
-		return nil, errors.New("missing one or more required arguments")
+		args = &TarballImageAssetArgs{}
 	}
 
-	if args.TarballFile == nil {
-		return nil, errors.New("invalid value for required argument 'TarballFile'")
-	}
 	if args.RegistryAuth != nil {
 		args.RegistryAuth = pulumi.ToSecret(args.RegistryAuth).(RegistryAuthPtrInput)
 	}
@@ -61,6 +57,8 @@ func NewTarballImageAsset(ctx *pulumi.Context,
 }
 
 type tarballImageAssetArgs struct {
+	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+	Command *ArchiveCommand `pulumi:"command"`
 	// Further repositories that get the same image. It is built once; adding one builds nothing.
 	Destinations []Destination `pulumi:"destinations"`
 	// More tags for the same image. Changing them builds nothing.
@@ -82,11 +80,13 @@ type tarballImageAssetArgs struct {
 	// What the tag begins with.
 	TagPrefix *string `pulumi:"tagPrefix"`
 	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
-	TarballFile string `pulumi:"tarballFile"`
+	TarballFile *string `pulumi:"tarballFile"`
 }
 
 // The set of arguments for constructing a TarballImageAsset resource.
 type TarballImageAssetArgs struct {
+	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+	Command ArchiveCommandPtrInput
 	// Further repositories that get the same image. It is built once; adding one builds nothing.
 	Destinations DestinationArrayInput
 	// More tags for the same image. Changing them builds nothing.
@@ -108,7 +108,7 @@ type TarballImageAssetArgs struct {
 	// What the tag begins with.
 	TagPrefix pulumi.StringPtrInput
 	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
-	TarballFile pulumi.StringInput
+	TarballFile pulumi.StringPtrInput
 }
 
 func (TarballImageAssetArgs) ElementType() reflect.Type {

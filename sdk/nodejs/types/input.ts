@@ -7,6 +7,24 @@ import * as outputs from "../types/output";
 import * as enums from "../types/enums";
 
 /**
+ * A command that makes an image archive: ko, bazel, nix, pack, jib, bake.
+ */
+export interface ArchiveCommandArgs {
+    /**
+     * The files and directories that it reads, relative to the program; `*`, `**` and `!` as in a .dockerignore file.
+     */
+    inputs: pulumi.Input<pulumi.Input<string>[]>;
+    /**
+     * The archive that it makes, relative to the program.
+     */
+    output: pulumi.Input<string>;
+    /**
+     * The command, run by `sh` in the program's directory.
+     */
+    run: pulumi.Input<string>;
+}
+
+/**
  * A role to assume, as pulumi-aws has it.
  */
 export interface AssumeRoleArgs {

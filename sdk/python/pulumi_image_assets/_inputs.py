@@ -16,6 +16,8 @@ from . import _utilities
 from ._enums import *
 
 __all__ = [
+    'ArchiveCommandArgs',
+    'ArchiveCommandArgsDict',
     'AssumeRoleArgs',
     'AssumeRoleArgsDict',
     'AwsOptionsArgs',
@@ -49,6 +51,77 @@ __all__ = [
     'StackAwsOptionsArgs',
     'StackAwsOptionsArgsDict',
 ]
+
+class ArchiveCommandArgsDict(TypedDict):
+    """
+    A command that makes an image archive: ko, bazel, nix, pack, jib, bake.
+    """
+    inputs: pulumi.Input[Sequence[pulumi.Input[_builtins.str]]]
+    """
+    The files and directories that it reads, relative to the program; `*`, `**` and `!` as in a .dockerignore file.
+    """
+    output: pulumi.Input[_builtins.str]
+    """
+    The archive that it makes, relative to the program.
+    """
+    run: pulumi.Input[_builtins.str]
+    """
+    The command, run by `sh` in the program's directory.
+    """
+
+@pulumi.input_type
+class ArchiveCommandArgs:
+    def __init__(__self__, *,
+                 inputs: pulumi.Input[Sequence[pulumi.Input[_builtins.str]]],
+                 output: pulumi.Input[_builtins.str],
+                 run: pulumi.Input[_builtins.str]):
+        """
+        A command that makes an image archive: ko, bazel, nix, pack, jib, bake.
+
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] inputs: The files and directories that it reads, relative to the program; `*`, `**` and `!` as in a .dockerignore file.
+        :param pulumi.Input[_builtins.str] output: The archive that it makes, relative to the program.
+        :param pulumi.Input[_builtins.str] run: The command, run by `sh` in the program's directory.
+        """
+        pulumi.set(__self__, "inputs", inputs)
+        pulumi.set(__self__, "output", output)
+        pulumi.set(__self__, "run", run)
+
+    @_builtins.property
+    @pulumi.getter
+    def inputs(self) -> pulumi.Input[Sequence[pulumi.Input[_builtins.str]]]:
+        """
+        The files and directories that it reads, relative to the program; `*`, `**` and `!` as in a .dockerignore file.
+        """
+        return pulumi.get(self, "inputs")
+
+    @inputs.setter
+    def inputs(self, value: pulumi.Input[Sequence[pulumi.Input[_builtins.str]]]):
+        pulumi.set(self, "inputs", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def output(self) -> pulumi.Input[_builtins.str]:
+        """
+        The archive that it makes, relative to the program.
+        """
+        return pulumi.get(self, "output")
+
+    @output.setter
+    def output(self, value: pulumi.Input[_builtins.str]):
+        pulumi.set(self, "output", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def run(self) -> pulumi.Input[_builtins.str]:
+        """
+        The command, run by `sh` in the program's directory.
+        """
+        return pulumi.get(self, "run")
+
+    @run.setter
+    def run(self, value: pulumi.Input[_builtins.str]):
+        pulumi.set(self, "run", value)
+
 
 class AssumeRoleArgsDict(TypedDict):
     """

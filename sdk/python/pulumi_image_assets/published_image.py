@@ -35,6 +35,7 @@ class PublishedImageArgs:
                  cache_disabled: pulumi.Input[Optional[_builtins.bool]] = None,
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]] = None,
+                 command: pulumi.Input[Optional['ArchiveCommandArgs']] = None,
                  directory: pulumi.Input[Optional[_builtins.str]] = None,
                  dockerfile_inline: pulumi.Input[Optional[_builtins.str]] = None,
                  exclude: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -77,6 +78,7 @@ class PublishedImageArgs:
         :param pulumi.Input[_builtins.bool] cache_disabled: Build every step anew. Default: false. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_from: Where the builder may take layers from. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_to: Where the builder leaves layers for others. Does not count.
+        :param pulumi.Input['ArchiveCommandArgs'] command: A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
         :param pulumi.Input[_builtins.str] directory: The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
         :param pulumi.Input[_builtins.str] dockerfile_inline: The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, appended to those of the ignore file.
@@ -130,6 +132,8 @@ class PublishedImageArgs:
             pulumi.set(__self__, "cache_from", cache_from)
         if cache_to is not None:
             pulumi.set(__self__, "cache_to", cache_to)
+        if command is not None:
+            pulumi.set(__self__, "command", command)
         if directory is not None:
             pulumi.set(__self__, "directory", directory)
         if dockerfile_inline is not None:
@@ -348,6 +352,18 @@ class PublishedImageArgs:
     @cache_to.setter
     def cache_to(self, value: pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]]):
         pulumi.set(self, "cache_to", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def command(self) -> pulumi.Input[Optional['ArchiveCommandArgs']]:
+        """
+        A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+        """
+        return pulumi.get(self, "command")
+
+    @command.setter
+    def command(self, value: pulumi.Input[Optional['ArchiveCommandArgs']]):
+        pulumi.set(self, "command", value)
 
     @_builtins.property
     @pulumi.getter
@@ -669,6 +685,7 @@ class PublishedImage(pulumi.CustomResource):
                  cache_disabled: pulumi.Input[Optional[_builtins.bool]] = None,
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
+                 command: pulumi.Input[Optional[Union['ArchiveCommandArgs', 'ArchiveCommandArgsDict']]] = None,
                  directory: pulumi.Input[Optional[_builtins.str]] = None,
                  dockerfile_inline: pulumi.Input[Optional[_builtins.str]] = None,
                  exclude: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -714,6 +731,7 @@ class PublishedImage(pulumi.CustomResource):
         :param pulumi.Input[_builtins.bool] cache_disabled: Build every step anew. Default: false. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_from: Where the builder may take layers from. Does not count.
         :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_to: Where the builder leaves layers for others. Does not count.
+        :param pulumi.Input[Union['ArchiveCommandArgs', 'ArchiveCommandArgsDict']] command: A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
         :param pulumi.Input[_builtins.str] directory: The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
         :param pulumi.Input[_builtins.str] dockerfile_inline: The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, appended to those of the ignore file.
@@ -778,6 +796,7 @@ class PublishedImage(pulumi.CustomResource):
                  cache_disabled: pulumi.Input[Optional[_builtins.bool]] = None,
                  cache_from: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
                  cache_to: pulumi.Input[Optional[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]]] = None,
+                 command: pulumi.Input[Optional[Union['ArchiveCommandArgs', 'ArchiveCommandArgsDict']]] = None,
                  directory: pulumi.Input[Optional[_builtins.str]] = None,
                  dockerfile_inline: pulumi.Input[Optional[_builtins.str]] = None,
                  exclude: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
@@ -826,6 +845,7 @@ class PublishedImage(pulumi.CustomResource):
             __props__.__dict__["cache_disabled"] = cache_disabled
             __props__.__dict__["cache_from"] = cache_from
             __props__.__dict__["cache_to"] = cache_to
+            __props__.__dict__["command"] = command
             __props__.__dict__["directory"] = directory
             __props__.__dict__["dockerfile_inline"] = dockerfile_inline
             __props__.__dict__["exclude"] = exclude

@@ -20,7 +20,7 @@ __all__ = ['TarballImageAssetArgs', 'TarballImageAsset']
 @pulumi.input_type
 class TarballImageAssetArgs:
     def __init__(__self__, *,
-                 tarball_file: pulumi.Input[_builtins.str],
+                 command: pulumi.Input[Optional['ArchiveCommandArgs']] = None,
                  destinations: pulumi.Input[Optional[Sequence[pulumi.Input['DestinationArgs']]]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
@@ -30,11 +30,12 @@ class TarballImageAssetArgs:
                  repository: pulumi.Input[Optional[_builtins.str]] = None,
                  resource_policy_statements: pulumi.Input[Optional[Sequence[pulumi.Input['NamedStatementArgs']]]] = None,
                  retain_on_delete: pulumi.Input[Optional[_builtins.bool]] = None,
-                 tag_prefix: pulumi.Input[Optional[_builtins.str]] = None):
+                 tag_prefix: pulumi.Input[Optional[_builtins.str]] = None,
+                 tarball_file: pulumi.Input[Optional[_builtins.str]] = None):
         """
         The set of arguments for constructing a TarballImageAsset resource.
 
-        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
+        :param pulumi.Input['ArchiveCommandArgs'] command: A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
         :param pulumi.Input[Sequence[pulumi.Input['DestinationArgs']]] destinations: Further repositories that get the same image. It is built once; adding one builds nothing.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
@@ -45,8 +46,10 @@ class TarballImageAssetArgs:
         :param pulumi.Input[Sequence[pulumi.Input['NamedStatementArgs']]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
+        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
         """
-        pulumi.set(__self__, "tarball_file", tarball_file)
+        if command is not None:
+            pulumi.set(__self__, "command", command)
         if destinations is not None:
             pulumi.set(__self__, "destinations", destinations)
         if extra_tags is not None:
@@ -67,18 +70,20 @@ class TarballImageAssetArgs:
             pulumi.set(__self__, "retain_on_delete", retain_on_delete)
         if tag_prefix is not None:
             pulumi.set(__self__, "tag_prefix", tag_prefix)
+        if tarball_file is not None:
+            pulumi.set(__self__, "tarball_file", tarball_file)
 
     @_builtins.property
-    @pulumi.getter(name="tarballFile")
-    def tarball_file(self) -> pulumi.Input[_builtins.str]:
+    @pulumi.getter
+    def command(self) -> pulumi.Input[Optional['ArchiveCommandArgs']]:
         """
-        The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
+        A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
         """
-        return pulumi.get(self, "tarball_file")
+        return pulumi.get(self, "command")
 
-    @tarball_file.setter
-    def tarball_file(self, value: pulumi.Input[_builtins.str]):
-        pulumi.set(self, "tarball_file", value)
+    @command.setter
+    def command(self, value: pulumi.Input[Optional['ArchiveCommandArgs']]):
+        pulumi.set(self, "command", value)
 
     @_builtins.property
     @pulumi.getter
@@ -200,6 +205,18 @@ class TarballImageAssetArgs:
     def tag_prefix(self, value: pulumi.Input[Optional[_builtins.str]]):
         pulumi.set(self, "tag_prefix", value)
 
+    @_builtins.property
+    @pulumi.getter(name="tarballFile")
+    def tarball_file(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
+        """
+        return pulumi.get(self, "tarball_file")
+
+    @tarball_file.setter
+    def tarball_file(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "tarball_file", value)
+
 
 @pulumi.type_token("image-assets:index:TarballImageAsset")
 class TarballImageAsset(pulumi.ComponentResource):
@@ -207,6 +224,7 @@ class TarballImageAsset(pulumi.ComponentResource):
     def __init__(__self__,
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
+                 command: pulumi.Input[Optional[Union['ArchiveCommandArgs', 'ArchiveCommandArgsDict']]] = None,
                  destinations: pulumi.Input[Optional[Sequence[pulumi.Input[Union['DestinationArgs', 'DestinationArgsDict']]]]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
@@ -224,6 +242,7 @@ class TarballImageAsset(pulumi.ComponentResource):
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
+        :param pulumi.Input[Union['ArchiveCommandArgs', 'ArchiveCommandArgsDict']] command: A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
         :param pulumi.Input[Sequence[pulumi.Input[Union['DestinationArgs', 'DestinationArgsDict']]]] destinations: Further repositories that get the same image. It is built once; adding one builds nothing.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
@@ -240,7 +259,7 @@ class TarballImageAsset(pulumi.ComponentResource):
     @overload
     def __init__(__self__,
                  resource_name: str,
-                 args: TarballImageAssetArgs,
+                 args: Optional[TarballImageAssetArgs] = None,
                  opts: Optional[pulumi.ResourceOptions] = None):
         """
         An image from an archive, published without docker.
@@ -260,6 +279,7 @@ class TarballImageAsset(pulumi.ComponentResource):
     def _internal_init(__self__,
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
+                 command: pulumi.Input[Optional[Union['ArchiveCommandArgs', 'ArchiveCommandArgsDict']]] = None,
                  destinations: pulumi.Input[Optional[Sequence[pulumi.Input[Union['DestinationArgs', 'DestinationArgsDict']]]]] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
@@ -282,6 +302,7 @@ class TarballImageAsset(pulumi.ComponentResource):
                 raise TypeError('__props__ is only valid when passed in combination with a valid opts.id to get an existing resource')
             __props__ = TarballImageAssetArgs.__new__(TarballImageAssetArgs)
 
+            __props__.__dict__["command"] = command
             __props__.__dict__["destinations"] = destinations
             __props__.__dict__["extra_tags"] = extra_tags
             __props__.__dict__["force_delete"] = force_delete
@@ -292,8 +313,6 @@ class TarballImageAsset(pulumi.ComponentResource):
             __props__.__dict__["resource_policy_statements"] = resource_policy_statements
             __props__.__dict__["retain_on_delete"] = retain_on_delete
             __props__.__dict__["tag_prefix"] = tag_prefix
-            if tarball_file is None and not opts.urn:
-                raise TypeError("Missing required property 'tarball_file'")
             __props__.__dict__["tarball_file"] = tarball_file
             __props__.__dict__["asset_hash"] = None
             __props__.__dict__["destination_uris"] = None
