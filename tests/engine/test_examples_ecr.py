@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import NewProject
+from tests.fakes import aws as fake_aws
 from tests.fakes.ecr_front import ACCOUNT, REGION, EcrFront
 from tests.support.contexts import busybox
 from tests.support.paths import REPO
@@ -76,6 +78,70 @@ def test_one_stack_publishes_and_another_refers_and_publishes_beside_it(
     assert len(aws.client("ecr").describe_images(repositoryName=name)["imageDetails"]) == 2
     publisher.destroy()
     assert name not in str(aws.client("ecr").describe_repositories())
+
+
+def test_one_build_goes_to_two_regions_and_accounts_by_a_role_of_each(
+    new_project: NewProject, aws: EcrFront, tmp_path: Path
+) -> None:
+    """R44: three registries that take no token of each other."""
+    with ExitStack() as running:
+        regions = {}
+        for region in ("eu-west-1", "ap-east-1"):
+            (tmp_path / region).mkdir()
+            regions[region] = running.enter_context(fake_aws.running(tmp_path / region))
+        project = _example(new_project, "several-regions", "python")
+        project.environ.update(aws.environ)
+        for at, (region, front) in enumerate(regions.items()):
+            front.client("ecr").create_repository(repositoryName=f"api-{region}", imageTagMutability="IMMUTABLE")
+            role = f"arn:aws:iam::21098765432{at}:role/publisher"
+            project.set_config(f"places[{at}].repository", f"{front.address}/api-{region}")
+            for key, value in {"assumeRoleArn": role, "region": region, "endpoint": front.endpoint}.items():
+                project.set_config(f"places[{at}].aws.{key}", value)
+        preview = project.preview()
+        project.up()
+        outputs = project.stack_outputs()
+        tag = outputs["imageUri"].rpartition(":")[2]
+        assert preview.outputs["destinationUris"] == outputs["destinationUris"]
+        assert outputs["destinationUris"] == [
+            f"{front.address}/api-{region}:{tag}" for region, front in regions.items()
+        ]
+        for at, (region, front) in enumerate(regions.items()):
+            (image,) = front.client("ecr").describe_images(repositoryName=f"api-{region}")["imageDetails"]
+            assert (image["imageDigest"], image["imageTags"]) == (outputs["imageDigest"], [tag])
+            assert set(front.assumed) == {f"arn:aws:iam::21098765432{at}:role/publisher"}
+            asked = {seen.region for seen in front.seen if seen.action == "ecr:GetAuthorizationToken"}
+            assert asked == {region}
+        assert not [role for role in aws.assumed if role.endswith("role/publisher") and "2109876543" in role]
+        project.up(expect_no_changes=True)
+
+
+def test_production_gets_what_staging_has_tested_after_a_preview_by_digest(
+    new_project: NewProject, registry: Registry, repository_name: str, tmp_path: Path
+) -> None:
+    staging = _example(new_project, "promotion/staging", project="promotion-staging")
+    production = _example(new_project, "promotion/production", project="promotion-production")
+    (tmp_path / "backend").mkdir()
+    tested, ours = f"{repository_name}/staging", f"{repository_name}/production"
+    for project, place in ((staging, tested), (production, ours)):
+        project.environ.update(PULUMI_BACKEND_URL=f"file://{tmp_path / 'backend'}")
+        project.set_config("repository", f"{registry.address}/{place}")
+    staging.up()
+    production.up()
+    first = production.stack_outputs()
+    assert first["imageDigest"] == staging.stack_outputs()["imageDigestUri"].partition("@")[2]
+    production.up(expect_no_changes=True)
+
+    (staging.folder / "api" / "settings.json").write_text('{"greeting": "good day"}')
+    staging.up()
+    second = staging.stack_outputs()
+    shown = production.preview()
+    digest = second["imageDigestUri"].partition("@")[2]
+    assert f'"{first["imageDigest"]}" => "{digest}"' in " ".join(shown.stdout.split())
+    assert registry.digest(ours, second["imageTag"]) is None
+    production.up()
+    assert registry.digest(ours, second["imageTag"]) == digest
+    staging.destroy()
+    assert registry.digest(ours, second["imageTag"]) == digest
 
 
 def test_a_container_runs_the_published_image(

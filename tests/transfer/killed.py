@@ -10,14 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from image_assets.archive import open_archive
 from image_assets.oci import NoKeychain, RegistryClient
 from image_assets.task import Task
-from image_assets.transfer import BlobMemory, send, write_tag
+from image_assets.transfer import BlobMemory, Source, copy, move_tag, send, write_tag
 
 
 def publish(archive: str, registry: str, repository: str, memory: str) -> None:
@@ -29,6 +29,18 @@ def publish(archive: str, registry: str, repository: str, memory: str) -> None:
     write_tag(client, repository, "t", sent, task)
 
 
+def replicate(source: str, digest: str, registry: str, repository: str, memory: str) -> None:
+    """Copy an image of another registry's repository `a/b` under the tag `t`."""
+    task = Task()
+    client = RegistryClient(registry, NoKeychain(), task)
+    found = Source(RegistryClient(source, NoKeychain(), task), "a/b", digest)
+    sent = copy(found, client, repository, task, BlobMemory(Path(memory)))
+    move_tag(client, repository, "t", sent, task, lambda there: there.digest == digest)
+
+
+DEEDS: dict[str, Callable[..., None]] = {"publish": publish, "replicate": replicate}
+
+
 class Publishers:
     """Starts publishing processes, one at a time."""
 
@@ -36,7 +48,7 @@ class Publishers:
         self._process = process
 
     def run(self, arguments: tuple[str, ...], kill_after: float | None = None) -> float:
-        """Publish, and kill that after some seconds; return how long it ran."""
+        """Do what the first argument names, and kill that after some seconds; return how long it ran."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin
         assert stdout
@@ -65,7 +77,8 @@ def serve() -> None:
         child = os.fork()
         if child == 0:
             try:
-                publish(*json.loads(line))
+                deed, *arguments = json.loads(line)
+                DEEDS[deed](*arguments)
             finally:
                 os._exit(0)
         print(child, flush=True)

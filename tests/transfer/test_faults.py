@@ -28,7 +28,7 @@ def test_killed_at_any_moment_the_next_run_finishes_and_no_tag_lies(
 
         def run(moment: int, seconds: float | None = None) -> float:
             repository, memory = f"{repository_name}/{moment}", str(tmp_path / f"{moment}.json")
-            return processes.run((str(archive), registry.address, repository, memory), seconds)
+            return processes.run(("publish", str(archive), registry.address, repository, memory), seconds)
 
         run(MOMENTS)
         whole = min(run(MOMENTS + at) for at in (1, 2))
