@@ -151,18 +151,6 @@ class Store:
             return Reply(206, {**headers, "Content-Range": f"bytes {start[1]}-{len(content) - 1}/{len(content)}"}, rest)
         return Reply(200, headers, content)
 
-    def list_referrers(self, call: Call, path: str, digest: str) -> Reply:  # end-12a
-        if not self.rules.referrers:
-            raise RefusedError(404, "UNSUPPORTED")
-        listed = [
-            {"mediaType": media_type, "digest": name, "size": len(content)}
-            for name, (media_type, content) in self.manifests.get(path, {}).items()
-            if (json.loads(content).get("subject") or {}).get("digest") == digest
-        ]
-        kind = "application/vnd.oci.image.index.v1+json"
-        content = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": listed}).encode()
-        return Reply(200, {"Content-Type": kind}, content)
-
     def get_manifest(self, call: Call, path: str, reference: str) -> Reply:  # end-3
         if call.method == "HEAD" and not self.rules.heads:
             raise RefusedError(405, "UNSUPPORTED")
