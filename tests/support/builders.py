@@ -150,11 +150,11 @@ def node(
             _await(address, process)
             yield BuildKit(address, process, certificates)
     finally:
-        _unmount(root)
+        unmount_below(root)
 
 
-def _unmount(root: Path) -> None:
-    """Undo the mounts that a killed BuildKit leaves, or its folder cannot be removed."""
+def unmount_below(root: Path) -> None:
+    """Undo the mounts that an engine leaves, as when it is killed: its folder could not be removed."""
     mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
     for path in sorted((one for one in mounted if one.startswith(f"{root}/")), reverse=True):
         subprocess.run(("umount", "--lazy", path), check=False)

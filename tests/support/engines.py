@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.builders import NODE_IMAGE, clean_environ, daemon, node, wait_until
+from tests.support.builders import NODE_IMAGE, clean_environ, daemon, node, unmount_below, wait_until
 from tests.support.contexts import busybox
 from tests.support.paths import TOOLS_BIN
 
@@ -58,7 +58,7 @@ def docker_of_our_own(root: Path) -> Iterator[str]:
         runtime.write_text(_RUNTIME)
         runtime.chmod(0o755)
         words += ["--add-runtime", f"less={runtime}", "--default-runtime", "less"]
-    with bridge(), daemon(tuple(words), root / "log") as process:
+    with bridge(), unmounted(root), daemon(tuple(words), root / "log") as process:
 
         def answers() -> bool:
             return (
@@ -83,6 +83,15 @@ def bridge() -> Iterator[None]:
         yield
     finally:
         subprocess.run((*ip, "link", "del", _BRIDGE), check=False)
+
+
+@contextlib.contextmanager
+def unmounted(root: Path) -> Iterator[None]:
+    """Undo in the end what an engine mounted below its folder."""
+    try:
+        yield
+    finally:
+        unmount_below(root)
 
 
 def _has_capability(number: int) -> bool:
@@ -125,7 +134,8 @@ def containerd(root: Path) -> Iterator[dict[str, str]]:
         f'version = 2\nroot = "{root}/root"\nstate = "{root}/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
         f'[grpc]\n  address = "{socket}"\n[ttrpc]\n  address = "{socket}.ttrpc"\n'
     )
-    with daemon(("containerd", "--config", str(config)), root / "log"), node(root / "buildkit") as builder:
+    words = ("containerd", "--config", str(config))
+    with unmounted(root), daemon(words, root / "log"), node(root / "buildkit") as builder:
         wait_until(socket.exists, "containerd did not start")
         yield {
             "CONTAINERD_ADDRESS": str(socket),

@@ -244,7 +244,9 @@ def _reach_fleet(engine: Engine, task: Task) -> Engine:
     for failure in lost:
         task.info(f"the builder's other nodes build: {failure}")
     rest = replace(engine, builder=replace(whole, nodes=reached))
-    return replace(rest, builder=with_reported(_builder(rest), _asked(rest, partial(_ask_part, whole), task)))
+    known = with_reported(_builder(rest), _asked(rest, partial(_ask_part, whole), task))
+    # The user's own file still has the others, and buildx would wait for them.
+    return replace(rest, builder=known, node=reached[0] if len(reached) == 1 else None)
 
 
 def _ask_part(whole: Builder, rest: Engine, task: Task) -> str:
