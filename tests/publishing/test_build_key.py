@@ -42,6 +42,9 @@ OTHERS: dict[str, Any] = {
     "cache_disabled": True,
     "build_flags": ("--pull",),
     "labels": {"a": "b"},
+    "provenance": "max",
+    "sbom": "true",
+    "source_date_epoch": "1700000000",
 }
 
 
