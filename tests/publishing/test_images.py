@@ -298,6 +298,22 @@ def test_a_kept_cache_that_can_be_neither_read_nor_written_is_two_warnings(
     assert [line.split()[0] for line in heard.warn] == ["importing", "exporting"]
 
 
+def test_a_fleet_keeps_a_cache_for_each_platform(
+    new_flavour: NewFlavour, context: Path, destination: Repository, registry: Registry, heard: Heard
+) -> None:
+    def kept(tag: str, **parts: KeptCache) -> KeptCache:
+        ref = {"ref": f"{destination}:{tag}"}
+        named = {name.replace("_", "/"): part for name, part in parts.items()}
+        return KeptCache("registry", None, CacheOption("registry", ref), named)
+
+    flavour = new_flavour("fleet")
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY busybox /busybox\n")
+    kept_cache = kept("cache", linux_amd64=kept("cache-amd64"), linux_arm64=kept("cache-arm64"))
+    spec = spec_for(flavour, context, platforms=("linux/amd64", "linux/arm64"), kept_cache=kept_cache)
+    built(flavour, spec, destination, heard.task).discard()
+    assert registry.tags(destination.path) == ["cache-amd64", "cache-arm64"]
+
+
 @pytest.mark.parametrize("name", ["embedded", "buildx", "podman"])
 def test_a_builder_that_keeps_no_cache_says_so_and_builds(
     name: str, new_flavour: NewFlavour, context: Path, destination: Repository, heard: Heard

@@ -20,10 +20,17 @@ from image_assets.task import Task
 APP = Repository.parse("localhost:1/app")
 
 
-def kept(word: str | None, folder: Path | None = None, *, name: str = "app", write: bool = False) -> KeptCache | None:
+def kept(
+    word: str | None,
+    folder: Path | None = None,
+    *,
+    name: str = "app",
+    write: bool = False,
+    platforms: tuple[str, ...] = (),
+) -> KeptCache | None:
     """Ask for a cache; with `write` as a builder does that leaves something there."""
     job = Job(f"urn:pulumi:dev::proj::image-assets:index:PublishedImage::{name}")
-    request = PublishRequest(job, Inputs(cache=word), Target(APP, "v1"), "f", {}, Login(), {})
+    request = PublishRequest(job, Inputs(cache=word, platforms=platforms), Target(APP, "v1"), "f", {}, Login(), {})
     settings = Settings(cache_directory=str(folder) if folder else None)
     client = Registries(settings, GivenLogins()).client(APP, Task(), Login())
     with kept_cache(request, client, settings) as found:
@@ -69,6 +76,15 @@ def test_on_this_machine_the_last_cache_stays_and_each_asset_has_its_own(tmp_pat
         assert again.source
         assert (Path(again.source.params["src"]) / "index.json").read_text() == text
     assert len(list((tmp_path / "layers").iterdir())) == 2
+
+
+@pytest.mark.parametrize(("word", "key"), [("registry", "ref"), ("gha", "scope"), ("local", "dest")])
+def test_platforms_that_different_nodes_build_do_not_share_a_cache(word: str, key: str, tmp_path: Path) -> None:
+    asked = ("linux/amd64", "linux/arm64")
+    found = kept(word, tmp_path, platforms=asked)
+    assert found
+    assert tuple(found.parts) == asked
+    assert len({one.target.params[key] for one in (found, *found.parts.values())}) == 3
 
 
 @pytest.mark.parametrize("name", ["a", "a/b", "a b", "é", "x" * 122, "x" * 123, "x" * 300, "a:b@c"])

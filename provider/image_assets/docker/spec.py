@@ -33,11 +33,13 @@ class KeptCache:
         word: What the program said.
         source: Where it is read from; None while there is nothing.
         target: Where it is written to.
+        parts: The caches of single platforms, where different nodes build them: one would replace the other.
     """
 
     word: str
     source: CacheOption | None
     target: CacheOption
+    parts: Mapping[str, "KeptCache"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

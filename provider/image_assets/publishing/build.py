@@ -157,15 +157,15 @@ def build(
         CancelledByUserError: The user cancelled; the build has ended.
     """
     engine = _engine_for(spec, task, environ)
-    spec = with_kept_cache(spec, engine, task)
     name, slots = f"{repository.registry}/{repository.full_path}", slots or Slots(sys.maxsize)
 
     def of_platforms(platforms: tuple[str, ...], own: Task) -> PushedByDigest:
-        part = replace(spec, platforms=platforms)
+        part = with_kept_cache(_part(spec, platforms), engine, own)
         return on_a_node(engine, platforms, slots, own, lambda chosen: _build_and_push(part, name, chosen, own))
 
     if not engine.pushes:
-        return on_a_node(engine, spec.platforms, slots, task, lambda chosen: _build_here(spec, chosen, task))
+        whole = with_kept_cache(spec, engine, task)
+        return on_a_node(engine, spec.platforms, slots, task, lambda chosen: _build_here(whole, chosen, task))
     if not is_fleet(engine) or len(spec.platforms) == 1:
         return of_platforms(spec.platforms, task)
     parts = side_by_side([partial(of_platforms, (one,)) for one in spec.platforms], task)
@@ -187,12 +187,12 @@ def try_build(
         CancelledByUserError: The user cancelled; the build has ended.
     """
     engine = _engine_for(spec, task, environ)
-    tried = replace(with_kept_cache(_without_push(spec), engine, task), cache_to=())
+    tried = _without_push(spec)
     run = _build_to_nowhere if engine.program.dialect.can(Feature.BUILD_ONLY) else _build_and_discard
     slots = slots or Slots(sys.maxsize)
 
     def of_platforms(platforms: tuple[str, ...], own: Task) -> BuildReport:
-        part = replace(tried, platforms=platforms)
+        part = replace(with_kept_cache(_part(tried, platforms), engine, own), cache_to=())
         return on_a_node(engine, platforms, slots, own, lambda chosen: run(part, chosen, own))
 
     if not is_fleet(engine) or len(tried.platforms) == 1:
@@ -209,6 +209,14 @@ def _build_and_discard(spec: BuildSpec, engine: Engine, task: Task) -> BuildRepo
     image = _build_here(spec, engine, task)
     image.discard()
     return image.report
+
+
+def _part(spec: BuildSpec, platforms: tuple[str, ...]) -> BuildSpec:
+    """Return the build of some of the platforms: what builds a single one has a cache of its own."""
+    kept = spec.kept_cache
+    if kept is not None and platforms != spec.platforms:
+        kept = kept.parts[platforms[0]]
+    return replace(spec, platforms=platforms, kept_cache=kept)
 
 
 def _engine_for(spec: BuildSpec, task: Task, environ: Mapping[str, str]) -> Engine:

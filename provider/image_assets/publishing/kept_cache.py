@@ -8,7 +8,9 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,7 @@ from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import CACHE_TAGS, IN_REGISTRY
 from image_assets.oci import RegistryClient
 from image_assets.own_folder import own_folder, sweep_folders
+from image_assets.plan.plan import platforms_of
 from image_assets.publishing.request import PublishRequest
 
 _ALL_LAYERS: Final = {"mode": "max", "ignore-error": "true"}
@@ -38,17 +41,27 @@ def kept_cache(request: PublishRequest, client: RegistryClient, settings: Settin
         client: The registry that the image goes to.
         settings: Say where this machine's caches are.
     """
-    word = request.inputs.cache
-    if word == IN_REGISTRY:
-        yield _in_registry(request, client)
-    elif word == "local":
-        with _on_this_machine(request, settings) as kept:
-            yield kept
-    elif word is not None:
-        scope = {"scope": cache_tag(request.job.name)}
-        yield KeptCache(word, CacheOption(word, scope), CacheOption(word, {**scope, **_ALL_LAYERS}))
-    else:
+    if request.inputs.cache is None:
         yield None
+        return
+    asked = platforms_of(request.inputs, settings)
+    with ExitStack() as stack:
+        keep = partial(_kept, request, client, settings, stack)
+        whole = keep("")
+        parts = {platform: keep(f"-{platform}") for platform in asked} if whole and len(asked) > 1 else {}
+        yield replace(whole, parts={platform: part for platform, part in parts.items() if part}) if whole else None
+
+
+def _kept(
+    request: PublishRequest, client: RegistryClient, settings: Settings, stack: ExitStack, part: str
+) -> KeptCache | None:
+    word, tag = request.inputs.cache or "", cache_tag(request.job.name + part)
+    if word == IN_REGISTRY:
+        return _in_registry(request, client, tag)
+    if word == "local":
+        return stack.enter_context(_on_this_machine(request, settings, tag))
+    scope = {"scope": tag}
+    return KeptCache(word, CacheOption(word, scope), CacheOption(word, {**scope, **_ALL_LAYERS}))
 
 
 def cache_tag(asset: str) -> str:
@@ -60,8 +73,8 @@ def cache_tag(asset: str) -> str:
     return f"{_NO_TAG.sub('-', tag)[: _LONGEST_TAG - _DIGITS - 1]}-{digits}"
 
 
-def _in_registry(request: PublishRequest, client: RegistryClient) -> KeptCache:
-    repository, tag = request.target.repository, cache_tag(request.job.name)
+def _in_registry(request: PublishRequest, client: RegistryClient, tag: str) -> KeptCache:
+    repository = request.target.repository
     ref = {"ref": f"{repository.registry}/{repository.full_path}:{tag}"}
     try:
         is_there = client.head_manifest(repository.full_path, tag) is not None
@@ -73,9 +86,9 @@ def _in_registry(request: PublishRequest, client: RegistryClient) -> KeptCache:
 
 
 @contextmanager
-def _on_this_machine(request: PublishRequest, settings: Settings) -> Iterator[KeptCache | None]:
+def _on_this_machine(request: PublishRequest, settings: Settings, tag: str) -> Iterator[KeptCache | None]:
     """Keep the layers of the last build only: BuildKit adds to a directory and takes nothing away."""
-    directory = _directory(request, settings)
+    directory = _directory(request, settings, tag)
     if directory is None:
         request.job.task.warn("`cache: local` keeps nothing, as this user has no home: set `cacheDirectory`")
         yield None
@@ -99,10 +112,10 @@ def _is_cache(directory: Path) -> bool:
     return (directory / "index.json").is_file()
 
 
-def _directory(request: PublishRequest, settings: Settings) -> Path | None:
+def _directory(request: PublishRequest, settings: Settings, tag: str) -> Path | None:
     home = os.environ.get("XDG_CACHE_HOME") or str(Path(os.environ.get("HOME", "")) / ".cache")
     root = settings.cache_directory or (str(Path(home) / "image-assets") if Path(home).is_absolute() else None)
     if root is None:
         return None
-    name = hashlib.sha256(f"{request.target.repository}\0{request.job.name}".encode()).hexdigest()[:_DIGITS]
-    return Path(root).absolute() / "layers" / f"{cache_tag(request.job.name)}-{name}"
+    name = hashlib.sha256(f"{request.target.repository}\0{tag}".encode()).hexdigest()[:_DIGITS]
+    return Path(root).absolute() / "layers" / f"{tag}-{name}"
