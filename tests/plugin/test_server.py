@@ -275,11 +275,35 @@ def test_a_person_who_starts_it_is_answered(argument: str, part: str) -> None:
     assert part in answer.stdout
 
 
-def test_the_plugin_starts_without_the_sdks() -> None:
-    """Each would cost more time than all the rest."""
-    program = "import sys, image_assets.plugin.server; print({'pulumi', 'pulumi_aws', 'botocore'} & set(sys.modules))"
+def loaded(module: str) -> set[str]:
+    """Return what a new interpreter has loaded after a module."""
+    program = f"import sys, {module}; print(*sys.modules)"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
-    assert answer.stdout.strip() == "set()"
+    return set(answer.stdout.split())
+
+
+def test_the_plugin_starts_without_what_only_some_programs_need() -> None:
+    """The SDKs would cost more time than all the rest."""
+    everything = loaded("image_assets.plugin.servicer")
+    assert not {"pulumi", "pulumi_aws", "botocore", "urllib3", "image_assets.oci.client"} & everything
+
+
+def test_the_port_stands_before_what_answers_is_loaded() -> None:
+    before = loaded("image_assets.plugin.server")
+    assert {name for name in before if name.startswith("image_assets.")} <= {
+        "image_assets.custom_resource",
+        "image_assets.errors",
+        "image_assets.plugin",
+        "image_assets.plugin.jobs",
+        "image_assets.plugin.later",
+        "image_assets.plugin.lifeline",
+        "image_assets.plugin.server",
+        "image_assets.protocol",
+        "image_assets.protocol.messages",
+        "image_assets.secrets",
+        "image_assets.task",
+        "image_assets.values",
+    }
 
 
 def test_every_failure_has_its_text(plugin: Plugin, program: Path) -> None:

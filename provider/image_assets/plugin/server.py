@@ -6,15 +6,18 @@ import signal
 import sys
 import threading
 from functools import partial
+from typing import TYPE_CHECKING
 
 import grpc.aio
 
 from image_assets import __version__
-from image_assets.own_folder import sweep_folders
 from image_assets.plugin.jobs import SECONDS_TO_CLEAN_UP
+from image_assets.plugin.later import Later
 from image_assets.plugin.lifeline import watch_engine
-from image_assets.plugin.servicer import Servicer
 from image_assets.protocol.messages import CHANNEL_OPTIONS, provider_pb2_grpc
+
+if TYPE_CHECKING:
+    from image_assets.plugin.servicer import Servicer
 
 #: Nobody kills a plugin whose engine was killed.
 SECONDS_ALONE = 6.0
@@ -31,9 +34,8 @@ def engine_address(arguments: list[str]) -> str:
 async def serve(address: str) -> None:
     """Serve until the engine lets go."""
     loop = asyncio.get_running_loop()
-    servicer = Servicer(address)
-    server = grpc.aio.server(options=CHANNEL_OPTIONS)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
+    server, later = grpc.aio.server(options=CHANNEL_OPTIONS), Later()
+    server.add_generic_rpc_handlers((later,))
     port = server.add_insecure_port("127.0.0.1:0")
     stopped: asyncio.Future[float] = loop.create_future()
 
@@ -49,13 +51,29 @@ async def serve(address: str) -> None:
     # The first line of the output is how the engine learns the port.
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    threading.Thread(target=sweep_folders, daemon=True).start()
+    servicer = _servicer(address, later)
+    threading.Thread(target=_sweep, daemon=True).start()
     watch = asyncio.ensure_future(watch_engine(address, partial(stop, SECONDS_ALONE))) if address else None
     await servicer.wind_down(await stopped)
     if watch:
         watch.cancel()
     # Components that wait for a child that failed would hold the process up, and so would threads in a connect.
     os._exit(0)
+
+
+def _servicer(address: str, later: Later) -> "Servicer":
+    """Load what answers, on the loop's own thread: no call is taken before it is there."""
+    from image_assets.plugin.servicer import Servicer  # noqa: PLC0415 - it takes longer than all before the port
+
+    servicer = Servicer(address)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, later)  # type: ignore[arg-type] # it calls two methods
+    return servicer
+
+
+def _sweep() -> None:
+    from image_assets.own_folder import sweep_folders  # noqa: PLC0415 - the port comes first
+
+    sweep_folders()
 
 
 USAGE = """\

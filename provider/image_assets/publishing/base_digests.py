@@ -7,16 +7,18 @@ import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from image_assets.errors import AssetError, CancelledByUserError, InputError, Problem
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.logins.given import GivenLogins, Login
-from image_assets.logins.registries import Registries
 from image_assets.plan.bases import PROPERTY, Base, bases_of, is_pinned
 from image_assets.reference import Reference
 from image_assets.task import Task
+
+if TYPE_CHECKING:
+    from image_assets.logins.registries import Registries
 
 _AT_ONCE: Final = 32
 _TICK: Final = 0.1
@@ -29,7 +31,7 @@ class BaseDigests:
         registries: Makes, or gives, what talks to registries; called when there is something to ask.
     """
 
-    def __init__(self, registries: Callable[[], Registries]) -> None:
+    def __init__(self, registries: Callable[[], "Registries"]) -> None:
         self._registries = registries
         self._asked: dict[Hashable, Future[str | None]] = {}
         self._lock = threading.Lock()
@@ -98,6 +100,8 @@ def with_digests(inputs: Inputs, settings: Settings, task: Task) -> Inputs:
     """
     if not is_pinned(inputs, settings):
         return inputs
+    from image_assets.logins.registries import Registries  # noqa: PLC0415 - few ask, every start would pay for it
+
     digests = BaseDigests(lambda: Registries(settings, GivenLogins()))
     return replace(inputs, base_images=digests.resolve(inputs, bases_of(inputs, settings), task, {}))
 
