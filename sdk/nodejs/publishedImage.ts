@@ -113,6 +113,7 @@ export class PublishedImage extends pulumi.CustomResource {
             resourceInputs["image"] = args?.image;
             resourceInputs["invalidation"] = args?.invalidation;
             resourceInputs["labels"] = args?.labels;
+            resourceInputs["localImage"] = args?.localImage;
             resourceInputs["networkMode"] = args?.networkMode;
             resourceInputs["ownRepository"] = args?.ownRepository;
             resourceInputs["pinBaseImages"] = args?.pinBaseImages;
@@ -255,6 +256,10 @@ export interface PublishedImageArgs {
      * Labels of the image. They do not count: a change takes effect with the next build.
      */
     labels?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
+    /**
+     * An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+     */
+    localImage?: pulumi.Input<string | undefined>;
     /**
      * The network of RUN steps.
      */

@@ -82,6 +82,7 @@ export class TarballImageAsset extends pulumi.ComponentResource {
             resourceInputs["extraTags"] = args?.extraTags;
             resourceInputs["forceDelete"] = args?.forceDelete;
             resourceInputs["image"] = args?.image;
+            resourceInputs["localImage"] = args?.localImage;
             resourceInputs["pullPrincipals"] = args?.pullPrincipals;
             resourceInputs["registryAuth"] = args?.registryAuth ? pulumi.secret(args.registryAuth) : undefined;
             resourceInputs["repository"] = args?.repository;
@@ -208,6 +209,10 @@ export interface TarballImageAssetArgs {
      * Which image of the archive, by name or digest; needed if it holds several.
      */
     image?: pulumi.Input<string | undefined>;
+    /**
+     * An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+     */
+    localImage?: pulumi.Input<string | undefined>;
     /**
      * Who may pull; the same as calling `grantPull` for each.
      */

@@ -1,5 +1,8 @@
 """Where images come from besides a directory with a Dockerfile, on the real engine, builder and registry."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import NewProject
@@ -137,7 +140,56 @@ def test_a_command_whose_input_changes_while_it_runs_leaves_no_tag(
 ) -> None:
     run = f"{RUN} && echo 2 > go.mod"
     project = new_project(COMMAND.format(repository=f"{registry.address}/{repository_name}", run=run))
+    project.set_config("image-assets:pinBaseImages", "true")
     write_files(project.folder, {"go.mod": "1", "src/x": ""})
     (project.folder / "src" / "image").write_bytes(docker_save(an_image("a")))
     assert "go.mod" in project.up(check=False).messages("error")
     assert registry.tags(repository_name) == []
+
+
+LOCAL = """
+resources:
+  app:
+    type: image-assets:TarballImageAsset
+    properties: {{repository: "{repository}", localImage: "{name}"{more}}}
+outputs: {{imageUri: "${{app.imageUri}}", platforms: "${{app.platforms}}", imageDigest: "${{app.imageDigest}}"}}
+"""
+
+
+@pytest.mark.usefixtures("docker_engine")
+def test_an_image_that_the_engine_has(
+    new_project: NewProject, registry: Registry, repository_name: str, tmp_path: Path
+) -> None:
+    """R10: the image's ID makes the tag; the preview asks the engine, and sends the registry nothing."""
+    name = f"{repository_name}:local"
+
+    def load(content: str) -> None:
+        archive = tmp_path / "image.tar"
+        archive.write_bytes(docker_save({name: an_image(content)}))
+        subprocess.run(["docker", "load", "-i", str(archive)], check=True, capture_output=True)
+
+    def program(more: str = "") -> str:
+        return LOCAL.format(repository=f"{registry.address}/{repository_name}", name=name, more=more)
+
+    project = new_project(program())
+    said = project.preview(check=False).messages("error")
+    assert "build or pull it first" in said
+    try:
+        load(f"{repository_name} a")
+        first = project.preview()
+        uri = first.outputs["imageUri"]
+        assert first.outputs["platforms"] == ["linux/amd64"]
+        assert registry.requests(repository_name) == []
+        made = project.up()
+        assert made.outputs["imageUri"] == uri
+        assert made.outputs["imageDigest"] == registry.digest(repository_name, uri.rpartition(":")[2])
+        project.up(expect_no_changes=True)
+        load(f"{repository_name} b")
+        edited = project.preview()
+        assert 'files["localImage"]' in edited.step("PublishedImage", "app").detailed_diff
+        assert edited.outputs["imageUri"] != uri
+        assert project.up().outputs["imageUri"] == edited.outputs["imageUri"]
+        project.write(program(", tarballFile: x.tar"))
+        assert "contradicts `tarballFile`" in project.preview(check=False).messages("error")
+    finally:
+        subprocess.run(["docker", "image", "rm", "-f", name], check=True, capture_output=True)

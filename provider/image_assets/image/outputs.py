@@ -18,7 +18,7 @@ WRITTEN_TAGS = "__writtenTags"
 BUILD_KEY = "__buildKey"
 
 
-_DECIDING = ("platform", "tarballFile", "command", "image")
+_DECIDING = ("platform", "tarballFile", "command", "localImage", "image")
 """The inputs without which it is not told what an image's platforms are."""
 
 
@@ -50,7 +50,7 @@ def repository_outputs(repository: Repository | None) -> dict[str, Any]:
 
 def known_platforms(inputs: Inputs, settings: Settings) -> Any:
     """Return the platforms asked for."""
-    if inputs.tarball_file or inputs.command or any(path.startswith(_DECIDING) for path in inputs.unknown):
+    if not inputs.is_built or any(path.startswith(_DECIDING) for path in inputs.unknown):
         return UNKNOWN
     return list(platforms_of(inputs, settings))
 

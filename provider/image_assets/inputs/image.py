@@ -70,6 +70,7 @@ class Inputs(BuildOptions):
     build_on_preview: bool = False
     tarball_file: str | None = None
     command: ArchiveCommand | None = None
+    local_image: str | None = None
     image: str | None = None
     repository: str | None = None
     tag_prefix: str = ""
@@ -82,6 +83,11 @@ class Inputs(BuildOptions):
     def counts(self, switch: str) -> bool:
         """Say whether the inputs under one `invalidation` switch count for the fingerprint."""
         return bool(self.invalidation.get(switch, True))
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the image is built from a directory."""
+        return not (self.tarball_file or self.command or self.local_image)
 
     def unknown_in(self, *names: str) -> list[str]:
         """Return what is not known yet of some inputs (wire names), as paths in order."""
@@ -210,6 +216,9 @@ CONTRADICTIONS = (
     ("platform", "platforms", "give one of them"),
     ("file", "dockerfileInline", "the Dockerfile is in a file or in the program; give one of them"),
     ("assetHash", "pinBaseImages", "your own hash replaces everything else that counts; give one of them"),
+    ("tarballFile", "localImage", "the image is in an archive, or in the engine; give one of them"),
+    ("command", "localImage", "the image is made by the command, or in the engine; give one of them"),
+    ("localImage", "image", "it names one image already; leave `image` out"),
     ("tarballFile", "command", "the archive is there, or the command makes it; give one of them"),
     ("assetHash", "extraHash", "your own hash replaces everything else that counts; give one of them"),
     ("repository", "forceDelete", "it is for the repository that the asset makes; ImageRepository has its own"),

@@ -71,6 +71,10 @@ BUILDER = Record(
 )
 
 
+def _check_local_image(name: str) -> str | None:
+    return "must be the name or ID of an image" if name.startswith("-") or not name.isprintable() else None
+
+
 def _check_input(path: str) -> str | None:
     if path.removeprefix("!").startswith("/"):
         return "must be relative to the program: an absolute path is another one on every machine"
@@ -345,7 +349,7 @@ SOURCE_FIELDS = (
 )
 
 #: The inputs of which one names the archive.
-ARCHIVE_SOURCES = ("tarballFile", "command")
+ARCHIVE_SOURCES = ("tarballFile", "command", "localImage")
 
 ARCHIVE_FIELDS = (
     Field(
@@ -365,6 +369,14 @@ ARCHIVE_FIELDS = (
         Counts.OPTION,
         change=OnChange.FINGERPRINT,
         parts=_command,
+    ),
+    Field(
+        "localImage",
+        Text(check=_check_local_image),
+        "An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built "
+        "or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).",
+        Counts.CONTENT,
+        change=OnChange.FINGERPRINT,
     ),
     Field(
         "image",

@@ -48,7 +48,7 @@ class Base:
 
 def is_pinned(inputs: Inputs, settings: Settings) -> bool:
     """Say whether the digests of an image's bases count."""
-    if inputs.tarball_file is not None or inputs.asset_hash is not None:
+    if not inputs.is_built or inputs.asset_hash is not None:
         return False
     return settings.pin_base_images if inputs.pin_base_images is None else inputs.pin_base_images
 

@@ -12,6 +12,8 @@ from image_assets.context import DigestCache, Fingerprint, fingerprint
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.plan.bases import Base, bases_are_known, bases_of, is_pinned
+from image_assets.plan.local_image import PROPERTY as LOCAL_IMAGE
+from image_assets.plan.local_image import inspect
 from image_assets.plan.plan import Plan, fingerprint_is_known, make_plan
 from image_assets.plan.rows import as_stored
 from image_assets.task import Task
@@ -136,6 +138,10 @@ def digest_cache(settings: Settings) -> DigestCache | None:
 
 def take(plan: Plan, task: Task, cache: DigestCache | None) -> Taken:
     """Take the fingerprint of a plan's contexts, or of its archive's image."""
+    if plan.local_image is not None:
+        image = inspect(*plan.local_image, task)
+        read = fingerprint(((LOCAL_IMAGE, image.identity),), {}, task, None)
+        return Taken(read, {LOCAL_IMAGE: _short(image.identity)}, (image.platform,) if image.platform else None)
     if plan.archive is None:
         read = fingerprint(plan.options, plan.contexts, task, cache)
         return Taken(read, {**read.outline, **{name: _short(digest) for name, digest in plan.bases.items()}})

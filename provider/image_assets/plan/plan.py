@@ -36,11 +36,13 @@ class Plan:
         contexts: The contexts that count, the main one under the empty name; none if the user gave a hash.
         bases: The digests of the pinned base images.
         archive: The archive and the image's name in it, instead of contexts.
+        local_image: The program that talks to the engine, and the image in that, instead of contexts.
     """
 
     options: tuple[tuple[str, str], ...]
     contexts: Mapping[str, ContextSpec]
     archive: tuple[Path, str | None] | None = None
+    local_image: tuple[str, str] | None = None
     bases: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -103,6 +105,8 @@ def make_plan(inputs: Inputs, settings: Settings) -> Plan:
     if inputs.command is not None:
         image = (("image", inputs.image),) if inputs.image else ()
         return Plan((("command.run", inputs.command.run), *image), {"": read_by(inputs.command)})
+    if inputs.local_image is not None:
+        return Plan((), {}, local_image=(executable(inputs, settings), inputs.local_image))
     contexts = {"": main_context(inputs, settings)}
     if inputs.counts("buildContexts"):
         contexts |= named_contexts(inputs)

@@ -122,7 +122,7 @@ class Publisher:
     def build_key(self, request: PublishRequest) -> str | None:
         """Return what makes two builds the same; None for what is no build, or is named by the user's own hash."""
         inputs = request.inputs
-        if inputs.tarball_file or inputs.command or inputs.asset_hash:
+        if not inputs.is_built or inputs.asset_hash:
             return None
         whole = request.fingerprint
         if inputs.invalidation:

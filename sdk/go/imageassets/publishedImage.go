@@ -132,6 +132,8 @@ type publishedImageArgs struct {
 	Invalidation *Invalidation `pulumi:"invalidation"`
 	// Labels of the image. They do not count: a change takes effect with the next build.
 	Labels map[string]string `pulumi:"labels"`
+	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+	LocalImage *string `pulumi:"localImage"`
 	// The network of RUN steps.
 	NetworkMode *string `pulumi:"networkMode"`
 	// The repository that the asset made for itself.
@@ -216,6 +218,8 @@ type PublishedImageArgs struct {
 	Invalidation InvalidationPtrInput
 	// Labels of the image. They do not count: a change takes effect with the next build.
 	Labels pulumi.StringMapInput
+	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+	LocalImage pulumi.StringPtrInput
 	// The network of RUN steps.
 	NetworkMode pulumi.StringPtrInput
 	// The repository that the asset made for itself.

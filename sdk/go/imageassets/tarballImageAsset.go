@@ -67,6 +67,8 @@ type tarballImageAssetArgs struct {
 	ForceDelete *bool `pulumi:"forceDelete"`
 	// Which image of the archive, by name or digest; needed if it holds several.
 	Image *string `pulumi:"image"`
+	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+	LocalImage *string `pulumi:"localImage"`
 	// Who may pull; the same as calling `grantPull` for each.
 	PullPrincipals []PullPrincipal `pulumi:"pullPrincipals"`
 	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
@@ -95,6 +97,8 @@ type TarballImageAssetArgs struct {
 	ForceDelete pulumi.BoolPtrInput
 	// Which image of the archive, by name or digest; needed if it holds several.
 	Image pulumi.StringPtrInput
+	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+	LocalImage pulumi.StringPtrInput
 	// Who may pull; the same as calling `grantPull` for each.
 	PullPrincipals PullPrincipalArrayInput
 	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.

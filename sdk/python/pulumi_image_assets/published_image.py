@@ -47,6 +47,7 @@ class PublishedImageArgs:
                  image: pulumi.Input[Optional[_builtins.str]] = None,
                  invalidation: pulumi.Input[Optional['InvalidationArgs']] = None,
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
+                 local_image: pulumi.Input[Optional[_builtins.str]] = None,
                  network_mode: pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]] = None,
                  own_repository: pulumi.Input[Optional['OwnRepositoryArgs']] = None,
                  pin_base_images: pulumi.Input[Optional[_builtins.bool]] = None,
@@ -90,6 +91,7 @@ class PublishedImageArgs:
         :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest; needed if it holds several.
         :param pulumi.Input['InvalidationArgs'] invalidation: Which inputs count for the fingerprint. All do unless set to false.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
+        :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
         :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps.
         :param pulumi.Input['OwnRepositoryArgs'] own_repository: The repository that the asset made for itself.
         :param pulumi.Input[_builtins.bool] pin_base_images: Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
@@ -156,6 +158,8 @@ class PublishedImageArgs:
             pulumi.set(__self__, "invalidation", invalidation)
         if labels is not None:
             pulumi.set(__self__, "labels", labels)
+        if local_image is not None:
+            pulumi.set(__self__, "local_image", local_image)
         if network_mode is not None:
             pulumi.set(__self__, "network_mode", network_mode)
         if own_repository is not None:
@@ -498,6 +502,18 @@ class PublishedImageArgs:
         pulumi.set(self, "labels", value)
 
     @_builtins.property
+    @pulumi.getter(name="localImage")
+    def local_image(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+        """
+        return pulumi.get(self, "local_image")
+
+    @local_image.setter
+    def local_image(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "local_image", value)
+
+    @_builtins.property
     @pulumi.getter(name="networkMode")
     def network_mode(self) -> pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]]:
         """
@@ -697,6 +713,7 @@ class PublishedImage(pulumi.CustomResource):
                  image: pulumi.Input[Optional[_builtins.str]] = None,
                  invalidation: pulumi.Input[Optional[Union['InvalidationArgs', 'InvalidationArgsDict']]] = None,
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
+                 local_image: pulumi.Input[Optional[_builtins.str]] = None,
                  network_mode: pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]] = None,
                  own_repository: pulumi.Input[Optional[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']]] = None,
                  pin_base_images: pulumi.Input[Optional[_builtins.bool]] = None,
@@ -743,6 +760,7 @@ class PublishedImage(pulumi.CustomResource):
         :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest; needed if it holds several.
         :param pulumi.Input[Union['InvalidationArgs', 'InvalidationArgsDict']] invalidation: Which inputs count for the fingerprint. All do unless set to false.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
+        :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
         :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps.
         :param pulumi.Input[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']] own_repository: The repository that the asset made for itself.
         :param pulumi.Input[_builtins.bool] pin_base_images: Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
@@ -808,6 +826,7 @@ class PublishedImage(pulumi.CustomResource):
                  image: pulumi.Input[Optional[_builtins.str]] = None,
                  invalidation: pulumi.Input[Optional[Union['InvalidationArgs', 'InvalidationArgsDict']]] = None,
                  labels: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
+                 local_image: pulumi.Input[Optional[_builtins.str]] = None,
                  network_mode: pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]] = None,
                  own_repository: pulumi.Input[Optional[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']]] = None,
                  pin_base_images: pulumi.Input[Optional[_builtins.bool]] = None,
@@ -857,6 +876,7 @@ class PublishedImage(pulumi.CustomResource):
             __props__.__dict__["image"] = image
             __props__.__dict__["invalidation"] = invalidation
             __props__.__dict__["labels"] = labels
+            __props__.__dict__["local_image"] = local_image
             __props__.__dict__["network_mode"] = network_mode
             __props__.__dict__["own_repository"] = own_repository
             __props__.__dict__["pin_base_images"] = pin_base_images

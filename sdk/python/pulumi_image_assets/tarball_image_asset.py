@@ -25,6 +25,7 @@ class TarballImageAssetArgs:
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  image: pulumi.Input[Optional[_builtins.str]] = None,
+                 local_image: pulumi.Input[Optional[_builtins.str]] = None,
                  pull_principals: pulumi.Input[Optional[Sequence[pulumi.Input['PullPrincipalArgs']]]] = None,
                  registry_auth: pulumi.Input[Optional['RegistryAuthArgs']] = None,
                  repository: pulumi.Input[Optional[_builtins.str]] = None,
@@ -40,6 +41,7 @@ class TarballImageAssetArgs:
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
         :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest; needed if it holds several.
+        :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
         :param pulumi.Input[Sequence[pulumi.Input['PullPrincipalArgs']]] pull_principals: Who may pull; the same as calling `grantPull` for each.
         :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
@@ -58,6 +60,8 @@ class TarballImageAssetArgs:
             pulumi.set(__self__, "force_delete", force_delete)
         if image is not None:
             pulumi.set(__self__, "image", image)
+        if local_image is not None:
+            pulumi.set(__self__, "local_image", local_image)
         if pull_principals is not None:
             pulumi.set(__self__, "pull_principals", pull_principals)
         if registry_auth is not None:
@@ -132,6 +136,18 @@ class TarballImageAssetArgs:
     @image.setter
     def image(self, value: pulumi.Input[Optional[_builtins.str]]):
         pulumi.set(self, "image", value)
+
+    @_builtins.property
+    @pulumi.getter(name="localImage")
+    def local_image(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+        """
+        return pulumi.get(self, "local_image")
+
+    @local_image.setter
+    def local_image(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "local_image", value)
 
     @_builtins.property
     @pulumi.getter(name="pullPrincipals")
@@ -229,6 +245,7 @@ class TarballImageAsset(pulumi.ComponentResource):
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  image: pulumi.Input[Optional[_builtins.str]] = None,
+                 local_image: pulumi.Input[Optional[_builtins.str]] = None,
                  pull_principals: pulumi.Input[Optional[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]]] = None,
                  registry_auth: pulumi.Input[Optional[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']]] = None,
                  repository: pulumi.Input[Optional[_builtins.str]] = None,
@@ -247,6 +264,7 @@ class TarballImageAsset(pulumi.ComponentResource):
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
         :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest; needed if it holds several.
+        :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
         :param pulumi.Input[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]] pull_principals: Who may pull; the same as calling `grantPull` for each.
         :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
@@ -284,6 +302,7 @@ class TarballImageAsset(pulumi.ComponentResource):
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
                  force_delete: pulumi.Input[Optional[_builtins.bool]] = None,
                  image: pulumi.Input[Optional[_builtins.str]] = None,
+                 local_image: pulumi.Input[Optional[_builtins.str]] = None,
                  pull_principals: pulumi.Input[Optional[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]]] = None,
                  registry_auth: pulumi.Input[Optional[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']]] = None,
                  repository: pulumi.Input[Optional[_builtins.str]] = None,
@@ -307,6 +326,7 @@ class TarballImageAsset(pulumi.ComponentResource):
             __props__.__dict__["extra_tags"] = extra_tags
             __props__.__dict__["force_delete"] = force_delete
             __props__.__dict__["image"] = image
+            __props__.__dict__["local_image"] = local_image
             __props__.__dict__["pull_principals"] = pull_principals
             __props__.__dict__["registry_auth"] = None if registry_auth is None else pulumi.Output.secret(registry_auth)
             __props__.__dict__["repository"] = repository

@@ -1,0 +1,57 @@
+"""An image that the engine of this machine has already: asked for, never built or pulled."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from image_assets import platforms
+from image_assets.command import Command, CommandMissingError, CommandTimeoutError, LocalRunner
+from image_assets.errors import InputError
+from image_assets.task import Task
+
+PROPERTY: Final = "localImage"
+_TIMEOUT: Final = 60.0
+"""Seconds for a question that an engine answers from its own store."""
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """An image in an engine's store.
+
+    Attributes:
+        identity: What the engine calls it: the digest of its config, or with the containerd store of its manifest.
+        platform: `os/architecture[/variant]`, None if it does not say.
+    """
+
+    identity: str
+    platform: str | None
+
+
+def inspect(executable: str, name: str, task: Task) -> LocalImage:
+    """Ask the engine for an image.
+
+    Raises:
+        InputError: The engine has no such image, or does not answer.
+        CancelledByUserError: The user cancelled.
+    """
+    command = Command((executable, "image", "inspect", name), timeout=_TIMEOUT)
+    try:
+        finished = LocalRunner().run(command, task.cancelled)
+    except (CommandMissingError, CommandTimeoutError) as error:
+        raise InputError.single(PROPERTY, f"the engine cannot be asked for {name}: {error}") from error
+    if finished.code:
+        said = finished.errors.decode(errors="replace").strip()
+        raise InputError.single(
+            PROPERTY, f"the engine cannot show the image {name}; build or pull it first ({executable}: {said})"
+        )
+    try:
+        return _read(json.loads(finished.output))
+    except (ValueError, LookupError, TypeError) as error:
+        raise InputError.single(PROPERTY, f"`{executable} image inspect {name}` tells no image: {error}") from error
+
+
+def _read(told: Any) -> LocalImage:
+    facts = told[0]
+    identity = str(facts["Id"]).removeprefix("sha256:")
+    names = (str(facts.get(key) or "") for key in ("Os", "Architecture", "Variant"))
+    return LocalImage(f"sha256:{identity}", platforms.joined(*names))
