@@ -237,6 +237,16 @@ def test_a_refusal_in_the_middle_stops_and_tells_what_was_done(gc: Gc, strict: N
     assert str(status) in ran.report["error"]
 
 
+def test_parts_that_a_stop_leaves_without_a_tag_are_named(gc: Gc, strict: NewStrict) -> None:
+    there = strict()
+    children = {one: there.seeds.image(seed=one, created=days_ago(9)) for one in ("amd64", "arm64")}
+    index = there.seeds.index(children, "index")
+    there.registry.fail("DELETE", "sha256:", answer(403, "DENIED"), skip=1, times=99)
+    ran = gc(there.seeds.name, "--keep-last", "0", "--yes", code=1)
+    assert index not in there.manifests
+    assert set(ran.report["notes"][0].split(": ", 1)[1].split(", ")) == set(children.values())
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_failure_that_lasts_stops_with_what_was_done_taken_down(strict: NewStrict, status: int) -> None:
     there = strict(deletes="digests")

@@ -17,7 +17,7 @@ from image_assets.errors import AssetError, CancelledByUserError
 from image_assets.reference import Repository
 from image_assets.retention.ecr import EcrRepository
 from image_assets.retention.in_use import Named, Names
-from image_assets.retention.model import Held, Progress, Verdict
+from image_assets.retention.model import Done, Held, Progress, Verdict
 from image_assets.retention.oci import Repository as OciRepository
 from image_assets.retention.order import in_order, sizes
 from image_assets.retention.rules import Rules, decide
@@ -117,6 +117,8 @@ def command(  # noqa: PLR0913, PLR0917 - an argument an option
                 look.remove(verdicts, progress)
             except AssetError as error:
                 stopped = error
+    if left := _left_without_tag(verdicts, progress) if stopped else ():
+        progress.note(f"no tag leads any more to what else was to go: {', '.join(left)}")
     if not verdicts:
         progress.note(f"there is no {repository}, or nothing is in it")
     report = _report(repository, named, verdicts, progress, carried_out=yes)
@@ -142,6 +144,14 @@ def _look(repository: Repository, access: RegistryAccess, named: Sequence[Named]
 def _settled(held: Held, named: Sequence[Named], rules: Rules) -> frozenset[str]:
     """Return the keys of what stays, whatever is in it."""
     return frozenset(one.stored.key for one in decide(held, named, rules, datetime.now(UTC)) if one.stays)
+
+
+def _left_without_tag(verdicts: Sequence[Verdict], progress: Progress) -> list[str]:
+    """Return the digests of parts that are still there, of indexes that are not."""
+    done = {key for key, (what, _) in progress.done.items() if what is not Done.KEPT}
+    lost = {child for one in verdicts if one.stored.key in done for child in one.stored.children}
+    going = [one.stored for one in verdicts if not one.stays and one.stored.key not in progress.done]
+    return [one.digest for one in going if one.digest in lost and not one.tags]
 
 
 def _report(
