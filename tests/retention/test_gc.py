@@ -125,6 +125,7 @@ def test_what_a_real_stack_names_stays(gc: Gc, deployed: Project, seeds: Seeds, 
     ran = gc(seeds.name, *arguments, environ=deployed.isolated_environ, folder=deployed.folder)
     assert (ran.all_that("keep"), ran.all_that("deleted")) == ({tag}, {"other"})
     assert str(value) in ran.why(tag)
+    assert [(one["tags"], one["digests"]) for one in ran.report["inUse"]] == [(1, 1)]
     assert seeds.registry.tags(seeds.path) == [tag]
     assert "swordfish" not in json.dumps(ran.report) + ran.errors
 

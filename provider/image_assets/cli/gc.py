@@ -172,10 +172,17 @@ def _report(
         "deleted" if carried_out else "deletable": sum(row["action"] == "deleted" or not carried_out for row in gone),
         "kept": sum(row["action"] == "keep" for row in images),
         "bytes": sum(row["bytes"] for row in gone if row["action"] == "deleted" or not carried_out),
-        "inUse": [{"source": one.source, "tags": len(one.tags), "digests": len(one.digests)} for one in named],
+        "inUse": [_source(one, verdicts) for one in named],
         "images": images,
         "notes": progress.notes,
     }
+
+
+def _source(named: Named, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return how many tags and digests of the repository a source names."""
+    tags = {tag for one in verdicts for tag in one.stored.tags} & (named.tags | named.words)
+    digests = {one.stored.digest for one in verdicts} & named.digests
+    return {"source": named.source, "tags": len(tags), "digests": len(digests)}
 
 
 def _row(verdict: Verdict, count: int, progress: Progress, *, carried_out: bool) -> dict[str, Any]:
@@ -200,7 +207,7 @@ def _show(report: dict[str, Any]) -> None:
     count = report.get("deletable", report.get("deleted"))
     click.echo(f"{done}{count} of {len(report['images'])} manifests, {size(report['bytes'])}", err=True)
     for one in report["inUse"]:
-        click.echo(f"{one['source']} names {one['tags']} tags of it, and {one['digests']} digests", err=True)
+        click.echo(f"{one['source']} names {one['tags']} tags and {one['digests']} digests that are there", err=True)
     for note in report["notes"]:
         click.echo(f"note: {note}", err=True)
     if report["dryRun"]:
