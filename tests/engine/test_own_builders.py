@@ -1,7 +1,9 @@
 """Programs whose images are built by BuildKits of their own: caches, and what two of them make of the same."""
 
 import gzip
+import hashlib
 import io
+import json
 import os
 import subprocess
 import tarfile
@@ -120,7 +122,7 @@ def test_a_fresh_builder_finds_every_unchanged_step_in_the_cache(
 
 
 def test_outside_of_github_actions_its_cache_is_nothing_and_no_fault(project: Project, write: Write) -> None:
-    write("one", "cache: gha")
+    write("one", "cache: gha\n      provenance: false\n      sbom: 'false'")
     assert project.up().messages("warning") == ""
 
 
@@ -198,6 +200,48 @@ def test_a_base_that_moves_makes_another_image_and_is_named(
             assert bases.manifest("base", "1")["layers"][0]["digest"] in layers
         first = second
     project.preview(expect_no_changes=True)
+
+
+def test_each_base_is_asked_for_once_with_the_logins_there_are(
+    project: Project, registry_with_auth: Registry, registry: Registry, repository_name: str
+) -> None:
+    """A program of ten images on two bases, in a registry that wants a login."""
+    bases = registry_with_auth
+    login = [{"address": bases.address, "username": bases.username, "password": bases.password}]
+    names = [f"{repository_name}/{number}" for number in range(2)]
+    for name in names:
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        manifest = {"schemaVersion": 2, "mediaType": kind, "config": put_blob(bases, name, b"{}"), "layers": []}
+        bases.put_manifest(name, "1", json.dumps(manifest).encode(), kind)
+    resources = {}
+    for number in range(10):
+        folder = project.folder.parent / f"app{number}"
+        write_files(folder, {"Dockerfile": f"FROM {bases.address}/{names[number % 2]}:1\nLABEL a={number}\n"})
+        properties = {
+            "directory": str(folder),
+            "repository": f"{registry.address}/{repository_name}",
+            "pinBaseImages": True,
+        }
+        resources[f"app{number}"] = {"type": "image-assets:DockerImageAsset", "properties": properties}
+    project.write(f"resources: {json.dumps(resources)}\n")
+    refused = project.preview(check=False)
+    assert f"the base image {bases.address}/{names[0]}:1 could not be looked up" in refused.text
+    project.set_config("image-assets:registries", json.dumps(login), secret=True)
+    before = [len(bases.requests(name)) for name in names]
+    project.preview()
+    for name, count in zip(names, before, strict=True):
+        asked = [request for request in bases.requests(name)[count:] if request.status == 200]
+        assert [request.method for request in asked] == ["HEAD"]
+
+
+def put_blob(registry: Registry, repository: str, content: bytes) -> dict[str, object]:
+    """Store a blob and return its descriptor, as a config."""
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    where = registry.ask("POST", f"/v2/{repository}/blobs/uploads/").headers["Location"]
+    path = where.removeprefix(f"http://{registry.address}")
+    headers = {"Content-Type": "application/octet-stream"}
+    assert registry.ask("PUT", f"{path}&digest={digest}", content, headers).status == 201
+    return {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": len(content)}
 
 
 def test_a_registry_of_bases_that_does_not_answer_leaves_them_as_they_were(

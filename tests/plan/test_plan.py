@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from image_assets.errors import InputError
 from image_assets.inputs.image import parse
 from image_assets.inputs.settings import Settings
+from image_assets.plan.bases import bases_are_known, bases_of, is_pinned
 from image_assets.plan.locations import location_problems
 from image_assets.plan.plan import counted_options, fingerprint_is_known, locate, make_plan, platforms_of
 from image_assets.values import UNKNOWN
@@ -225,3 +227,43 @@ def test_another_spelling_is_the_same_platform(platform: str, name: str) -> None
     by_default = platforms_of(parse(values), Settings(default_platform=platform))
     assert platforms_of(one, SETTINGS) == platforms_of(both, SETTINGS) == by_default == (name,)
     assert make_plan(one, SETTINGS) == make_plan(named, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, True),
+        ({"buildArgs": {"A": UNKNOWN}, "invalidation": {"buildArgs": False}}, True),
+        ({"pinBaseImages": True}, True),
+        ({"pinBaseImages": UNKNOWN}, False),
+        ({"pinBaseImages": True, "buildArgs": {"A": UNKNOWN}, "invalidation": {"buildArgs": False}}, False),
+        ({"pinBaseImages": True, "target": UNKNOWN}, False),
+        ({"pinBaseImages": True, "labels": {"A": UNKNOWN}}, True),
+        ({"pinBaseImages": False, "target": UNKNOWN}, True),
+    ],
+)
+def test_pinned_bases_are_known_once_all_is_that_decides_on_them(more: dict[str, Any], expected: bool) -> None:  # noqa: FBT001 - a case
+    inputs = parse({"directory": "app", "repository": "localhost:5000/app", **more})
+    assert bases_are_known(inputs, SETTINGS) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "setting", "expected"),
+    [(None, False, False), (None, True, True), (False, True, False), (True, False, True)],
+)
+def test_an_asset_may_say_otherwise_than_the_provider(own: bool | None, setting: bool, expected: bool) -> None:  # noqa: FBT001 - a case
+    inputs = parse({"directory": "app", "repository": "localhost:5000/app", "pinBaseImages": own})
+    assert is_pinned(inputs, Settings(pin_base_images=setting)) == expected
+
+
+def test_the_bases_are_those_that_named_contexts_leave(tmp_path: Path) -> None:
+    dockerfile = "ARG V\nFROM python:$V\nCOPY --from=docker.io/library/tool:latest / /\nCOPY --from=a@sha256:{} / /\n"
+    (tmp_path / "Dockerfile").write_text(dockerfile.format("0" * 64))
+    values: dict[str, Any] = {"directory": str(tmp_path), "repository": "localhost:5000/app", "buildArgs": {"V": "3"}}
+    assert [base.name for base in bases_of(parse(values), SETTINGS)] == ["docker.io/library/tool:latest", "python:3"]
+    for contexts, left in (({"tool": "lib"}, ["python:3"]), ({"python:3": "docker-image://b:1"}, ["b:1"])):
+        found = bases_of(parse({**values, "buildContexts": contexts}), SETTINGS)
+        assert set(left) <= {base.image for base in found}
+        assert len(found) == len(left) + ("tool" not in contexts)
+    with pytest.raises(InputError, match="--target among the `buildFlags`"):
+        bases_of(parse({**values, "buildFlags": ["--target", "x"]}), SETTINGS)

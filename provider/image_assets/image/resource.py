@@ -63,7 +63,7 @@ class PublishedImage:
         self.settings = settings
         self.base = base
         self.base_digests = BaseDigests(lambda: self.publisher.registries)
-        self.fingerprints = Fingerprints(settings, self.base_digests.resolve)
+        self.fingerprints = Fingerprints(settings, self.base_digests)
         self.handover = Handover()
         self.copies = Copies()
         self.ledger = Ledger()

@@ -2,13 +2,15 @@
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from image_assets.context import DigestCache, Fingerprint, fingerprint
+from image_assets.errors import AssetError
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.plan.bases import Base, bases_are_known, bases_of, is_pinned
@@ -23,8 +25,15 @@ _TICK = 0.1
 _SHORT = 12
 """How many digits of a base image's digest are shown, as docker shows them."""
 
-Resolve = Callable[[Inputs, Sequence[Base], Task, Mapping[str, str]], Mapping[str, str]]
-"""Returns the digests of base images by image, given those that were last known."""
+
+class BaseLookup(Protocol):
+    """Asks registries what base images are now."""
+
+    def begin(self, inputs: Inputs, bases: Sequence[Base], task: Task) -> None:
+        """Begin to ask, and do not wait."""
+
+    def resolve(self, inputs: Inputs, bases: Sequence[Base], task: Task, last: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the digests by image, given those that were last known."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +75,9 @@ class Fingerprints:
     Construct begins, the Check that follows only waits for.
     """
 
-    def __init__(self, settings: Settings, resolve: Resolve) -> None:
+    def __init__(self, settings: Settings, bases: BaseLookup) -> None:
         self.settings = settings
-        self.resolve = resolve
+        self.bases = bases
         self.cache = digest_cache(settings)
         self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "fingerprint")
         self.begun: dict[str, Future[Taken]] = {}
@@ -79,6 +88,10 @@ class Fingerprints:
         if not self.is_known(inputs):
             return None
         plan = make_plan(inputs, self.settings)
+        if is_pinned(inputs, self.settings):
+            # All that a program builds on is asked for at once; what is wrong is told by who needs the answer.
+            with suppress(AssetError):
+                self.bases.begin(inputs, bases_of(inputs, self.settings), task)
         with self.lock:
             begun = self.begun[repr(plan)] = self.pool.submit(self.take, inputs, task)
         return begun
@@ -91,7 +104,7 @@ class Fingerprints:
         """Find out what the base images are now, where that counts, and take the fingerprint."""
         bases: Mapping[str, str] = {}
         if is_pinned(inputs, self.settings):
-            bases = self.resolve(inputs, bases_of(inputs, self.settings), task, last_bases or {})
+            bases = self.bases.resolve(inputs, bases_of(inputs, self.settings), task, last_bases or {})
         taken = take(make_plan(replace(inputs, base_images=bases), self.settings), task, self.cache)
         return replace(taken, bases=bases)
 

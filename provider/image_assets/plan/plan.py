@@ -8,6 +8,7 @@ from typing import cast
 from image_assets import platforms
 from image_assets.context.habits import dockerfile_in, habits_of
 from image_assets.context.spec import ContextSpec, FollowSymlinks, IgnoreMode, ScopeMode
+from image_assets.errors import InputError
 from image_assets.inputs.field import Counts
 from image_assets.inputs.image import IMAGE_FIELDS, Inputs, attribute, default_of, top_level
 from image_assets.inputs.settings import Settings
@@ -70,7 +71,11 @@ def path_counts(inputs: Inputs, path: str) -> bool:
 
 
 def locate(inputs: Inputs, program: Path) -> Inputs:
-    """Make every path absolute that is relative to the program's directory, and the time of a commit a number."""
+    """Make every path absolute that is relative to the program's directory, and the time of a commit a number.
+
+    Raises:
+        InputError: There is no commit any more.
+    """
 
     def absolute(path: str) -> str:
         return str(program / path)
@@ -78,6 +83,8 @@ def locate(inputs: Inputs, program: Path) -> Inputs:
     epoch = inputs.source_date_epoch
     if epoch == COMMIT and inputs.directory is not None:
         epoch = commit_time(Path(absolute(inputs.directory)))
+        if epoch is None:
+            raise InputError.single("sourceDateEpoch", f"{inputs.directory} is in no git repository with a commit")
 
     return replace(
         inputs,

@@ -37,6 +37,11 @@ class BaseDigests:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(_AT_ONCE, "base-images")
 
+    def begin(self, inputs: Inputs, bases: Sequence[Base], task: Task) -> None:
+        """Begin to ask, and do not wait."""
+        for base in bases:
+            self._ask(inputs, base.reference, task)
+
     def resolve(self, inputs: Inputs, bases: Sequence[Base], task: Task, last: Mapping[str, str]) -> Mapping[str, str]:
         """Return the digests of base images, by image.
 
