@@ -33,12 +33,15 @@ from tests.support.builders import FLEET, Flavour, add_fleet, node, wait_until
 from tests.support.registry import Registry
 
 _ALWAYS = {
-    **dict.fromkeys(("buildx", "remote", "fleet"), frozenset(ABILITIES)),
-    **dict.fromkeys(("container", "podman"), frozenset({"build", "secrets", "cancel"})),
-    "nerdctl": frozenset({"build"}),
-    "embedded": frozenset({"contexts", "platforms"}),
+    "embedded": {"contexts", "caches", "platforms"},
+    "buildx": {"build", "ssh", "contexts", "caches", "platforms", "two"},
+    "remote": {"build", "ssh", "two", "private"},
+    "container": {"build", "secrets", "platforms", "cancel"},
+    "fleet": {*ABILITIES},
+    "podman": {"ssh", "two"},
+    "nerdctl": {"build", "failure", "cancel"},
 }
-"""What runs in `make test`; the rest is slow, or other tests of this folder say it."""
+"""What runs in `make test`; of the rest, other tests of this folder say much for four of the builders."""
 
 
 @dataclass(frozen=True)
@@ -255,8 +258,11 @@ def cases() -> list[Any]:
     found = []
     for builder in BUILDERS:
         for ability in (one for one in ABILITIES if is_meant_for(builder, one)):
-            slow = ability not in _ALWAYS[builder]
-            found.append(pytest.param(builder, ability, marks=[pytest.mark.slow] if slow else []))
+            # One process for each builder: some start an engine of their own.
+            marks = [pytest.mark.xdist_group(builder)]
+            if ability not in _ALWAYS[builder]:
+                marks.append(pytest.mark.slow)
+            found.append(pytest.param(builder, ability, marks=marks))
     return found
 
 
