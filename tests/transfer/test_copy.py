@@ -260,7 +260,7 @@ def test_what_refers_to_an_image_comes_along(tmp_path: Path, from_list: bool, to
         for _ in range(2):
             copy_referrers(source, digests, client(ours.host), "c/d", Task(), BlobMemory(tmp_path / "memory"))
         listed = [client(ours.host).list_referrers("c/d", one) for one in (source.digest, signature)]
-        assert [[entry["digest"] for entry in one] for one in listed] == [[signature], [about]]
+        assert listed == [[signature], [about]]
         assert is_whole(ours, about)
 
 

@@ -35,8 +35,6 @@ _BLOB_CODES: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 _DELETED: Final = frozenset({200, _CREATED, 202, 204})
 _CANNOT_DELETE: Final = frozenset({405, 501})
 _CANNOT_DELETE_CODES: Final = frozenset({"UNSUPPORTED", "DIGEST_INVALID", "TAG_INVALID"})
-#: How registries that keep no list of referrers answer; 404 is what the spec has for it.
-_NO_REFERRERS: Final = frozenset({400, 403, 405, 501})
 _PAGE: Final = 1000
 _MOST_PAGES: Final = 1000
 _NEXT: Final = re.compile(r'<([^>]*)>[^,]*;\s*rel="?next"?')
@@ -187,36 +185,6 @@ class RegistryClient:
             return self.head_manifest(repository_path, reference) is None
         return answer.status not in _CANNOT_DELETE
 
-    def list_referrers(self, repository_path: str, digest: str) -> list[Mapping[str, Any]]:
-        """Return the descriptors of what refers to a manifest (spec, "Listing Referrers").
-
-        Where the registry keeps no such list, it is the one under a tag ("Referrers Tag Schema").
-        """
-        url: str | None = f"{repository_path}/referrers/{digest}"
-        found: list[Mapping[str, Any]] = []
-        for _ in range(_MOST_PAGES):
-            if url is None:
-                return found
-            try:
-                answer = self._get(url, Access.pull(repository_path))
-            except ExchangeError as error:
-                if error.status not in _NO_REFERRERS:
-                    raise
-                return self._referrers_by_tag(repository_path, digest)
-            listed = None if answer.status == _MISSING else referrers.entries_of(answer.content)
-            if listed is None:
-                return self._referrers_by_tag(repository_path, digest)
-            found += listed
-            following = _NEXT.search(answer.headers.get("link", ""))
-            url = endpoint.resolve(answer.url, following[1]) if following else None
-        raise RegistryError(f"{repository_path}@{digest} has more than {_MOST_PAGES} pages of referrers")
-
-    def _referrers_by_tag(self, repository_path: str, digest: str) -> list[Mapping[str, Any]]:
-        tag = referrers.tag_of(digest)
-        if self.head_manifest(repository_path, tag) is None:
-            return []
-        return referrers.entries_of(self.get_manifest(repository_path, tag).content) or []
-
     def list_tags(self, repository_path: str) -> list[str]:
         """Return all tags; none if the repository does not exist (spec, "Listing Tags")."""
         url = f"{repository_path}/tags/list?n={_PAGE}"
@@ -249,12 +217,25 @@ class RegistryClient:
                 raise
             if answer.status == _MISSING:
                 return None
-            found += _digests(answer)
+            found += referrers.digests_in(judging.manifest_of(answer, "").content)
             following = _NEXT.search(answer.headers.get("link", ""))
             if not following:
                 return found
             url = endpoint.resolve(answer.url, following[1])
         raise judging.failed(answer, f"more than {_MOST_PAGES} pages of referrers")
+
+    def list_referrers(self, repository_path: str, digest: str) -> list[str]:
+        """Return the digests of what refers to a manifest; without a list of the registry's, of the one under a tag.
+
+        Spec: "Listing Referrers", "Referrers Tag Schema".
+        """
+        known = self.known_referrers(repository_path, digest)
+        if known is not None:
+            return known
+        tag = referrers.tag_of(digest)
+        if self.head_manifest(repository_path, tag) is None:
+            return []
+        return referrers.digests_in(self.get_manifest(repository_path, tag).content)
 
     def head_blob(self, repository_path: str, digest: str, *, to_push: bool = False) -> int | None:
         """Return a blob's length, or None if the repository does not have it."""
@@ -384,9 +365,3 @@ def _tags(answer: Answer) -> list[str]:
         raise judging.failed(answer, "the list of tags is not JSON") from error
     tags = body.get("tags") if isinstance(body, dict) else None
     return [tag for tag in tags or () if isinstance(tag, str)]
-
-
-def _digests(answer: Answer) -> list[str]:
-    """Return the digests in a list of referrers, which is an index."""
-    listed = json.loads(judging.manifest_of(answer, "").content).get("manifests")
-    return [str(one["digest"]) for one in listed or () if isinstance(one, dict) and "digest" in one]

@@ -35,14 +35,10 @@ def entry(referrer: Descriptor, content: bytes) -> Mapping[str, Any]:
     return named | ({"annotations": document["annotations"]} if document.get("annotations") else {})
 
 
-def entries_of(content: bytes) -> list[Mapping[str, Any]] | None:
-    """Return the descriptors in a list of referrers; None if it is none, as from a server that answers everything."""
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    entries = document.get("manifests") if isinstance(document, dict) else None
-    return [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else None
+def digests_in(content: bytes) -> list[str]:
+    """Return the digests in a list of referrers, which is an index."""
+    listed = json.loads(content).get("manifests")
+    return [str(one["digest"]) for one in listed or () if isinstance(one, dict) and "digest" in one]
 
 
 def index_with(listed: Manifest | None, added: Mapping[str, Any]) -> bytes | None:

@@ -99,8 +99,7 @@ def copy_referrers(  # noqa: PLR0913, PLR0917 - as above
     while waiting:
         task.check()
         subject = waiting.pop(0)
-        for entry in source.client.list_referrers(source.path, subject):
-            digest = str(entry.get("digest"))
+        for digest in source.client.list_referrers(source.path, subject):
             if digest not in seen:
                 seen.add(digest)
                 waiting.append(digest)
