@@ -1,0 +1,88 @@
+"""How long an image takes from one registry to another, beside `skopeo copy`: new, again, and within one registry.
+
+python -m tests.bench.replicas [--megabytes 900]
+
+The image is made of real files of this machine, and so are both registries. Prints seconds, ratios and peaks of memory.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from image_assets.oci import NoKeychain, RegistryClient
+from image_assets.task import Task
+from image_assets.transfer import BlobMemory, Source, copy, move_tag
+from tests.bench.publish import make_archive, publish, row, timed
+from tools.kit import registry as local_registry
+
+
+def replicate(source: str, target: str, repository: str, memory: Path) -> float:
+    """Copy `image:1` with the provider's code, and return the seconds of it."""
+    task = Task()
+    origin, client = (RegistryClient(host, NoKeychain(), task) for host in (source, target))
+    started = time.monotonic()
+    found = origin.head_manifest("image", "1")
+    assert found
+    sent = copy(Source(origin, "image", found.digest), client, repository, task, BlobMemory(memory))
+    move_tag(client, repository, "1", sent, task, lambda there: there.digest == found.digest)
+    return time.monotonic() - started
+
+
+def in_child(*arguments: str) -> tuple[float, int]:
+    """Copy in a process of its own; return its seconds and its peak of memory in megabytes."""
+    command = [sys.executable, "-m", "tests.bench.replicas", "--child", *arguments]
+    seconds, memory = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    return float(seconds), int(memory)
+
+
+def skopeo(source: str, target: str, repository: str) -> float:
+    """Copy with skopeo."""
+    flags = ("-q", "--src-tls-verify=false", "--dest-tls-verify=false")
+    return timed("skopeo", "copy", *flags, f"docker://{source}/image:1", f"docker://{target}/{repository}:1")
+
+
+def compare(folder: Path, source: str, target: str, megabytes: int) -> None:
+    """Print the table."""
+    archive = make_archive(folder, megabytes)
+    publish(archive, source, "image", folder / "published")
+    archive.unlink()
+    memory = str(folder / "memory")
+    for what, host, ours, theirs in (
+        (f"{megabytes} MB of layers, to another registry", target, "ours", "skopeo"),
+        ("again, everything there", target, "ours", "skopeo"),
+        ("within a registry", source, "ours", "skopeo"),
+    ):
+        other = skopeo(source, host, theirs)
+        seconds, peak = in_child(source, host, ours, memory)
+        row(f"skopeo, {what}", other)
+        row(f"provider, {what}", seconds, other, peak)
+
+
+def main() -> None:
+    """Measure what the options ask for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabytes", type=int, default=900)
+    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        source, target, repository, memory = options.child
+        seconds = replicate(source, target, repository, Path(memory))
+        print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+        return
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        for one in ("from", "to"):
+            (folder / one).mkdir()
+        with (
+            local_registry.running(folder / "from") as source,
+            local_registry.running(folder / "to") as target,
+        ):
+            compare(folder, source.address, target.address, options.megabytes)
+
+
+if __name__ == "__main__":
+    main()
