@@ -75,6 +75,11 @@ OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
     "builder": st.fixed_dictionaries({}, optional={"executable": some("docker", "podman"), "name": some("far")}),
     "buildFlags": st.lists(some("--pull", "--quiet"), max_size=2),
     "labels": maps(("l",), some("1", "2")),
+    "dockerfileInline": some("FROM scratch\nCOPY a.txt /\n", "FROM scratch AS one\n"),
+    "provenance": some(False, "min", "max"),
+    "sbom": some(False, True, "r.example/generator:1"),
+    "sourceDateEpoch": some(1_700_000_000, "1700000001"),
+    "cache": some("registry", "gha", "local"),
     "tagPrefix": some("", "v-"),
     "extraTags": st.lists(some("latest", "stable"), max_size=2),
     "registryAuth": some({"username": "u", "password": "p"}),
@@ -84,8 +89,8 @@ OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
 REQUIRED = {"directory": some("app", "lib"), "repository": some("localhost:1/app", "r.example/x", "r.example/y")}
 #: Inputs that mean something together.
 TOGETHER = ((), (), ("scope", "target", "invalidation"), ("scope", "buildArgs", "invalidation"), ("file", "builder"))
-#: What has no part in these programs: an archive, an own repository, what builds in a preview (tested by itself).
-LEFT_OUT = {"tarballFile", "image", "buildOnPreview", "ownRepository"}
+#: What has no part in these programs: archives, an own repository, what a preview builds or asks registries for.
+LEFT_OUT = {"tarballFile", "image", "command", "localImage", "buildOnPreview", "pinBaseImages", "ownRepository"}
 
 Pair = tuple[Any, Any]
 
