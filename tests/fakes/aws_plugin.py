@@ -10,9 +10,11 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import botocore.session
@@ -31,6 +33,18 @@ VERSION = "7.51.1"
 PULLS = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 
 
+#: Threads may share clients, but not make them at the same time (botocore's session reads its data once).
+_CLIENTS = threading.Lock()
+_SESSION = botocore.session.Session()
+
+
+@cache
+def _client(service: str, region: str, endpoint: str | None) -> Any:
+    return _SESSION.create_client(
+        service, region, endpoint_url=endpoint, aws_access_key_id=PLUGIN_KEY, aws_secret_access_key="secret"
+    )
+
+
 @dataclass
 class Cloud:
     """The AWS that the provider's configuration means."""
@@ -39,14 +53,9 @@ class Cloud:
     endpoint: str | None = None
 
     def client(self, service: str) -> Any:
-        """Return a client; each call makes one, so that threads share none."""
-        return botocore.session.Session().create_client(
-            service,
-            self.region,
-            endpoint_url=self.endpoint,
-            aws_access_key_id=PLUGIN_KEY,
-            aws_secret_access_key="secret",
-        )
+        """Return a client."""
+        with _CLIENTS:
+            return _client(service, self.region, self.endpoint)
 
     @property
     def account(self) -> str:

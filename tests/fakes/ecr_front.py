@@ -340,6 +340,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _record_image(self, manifest: re.Match[str], body: bytes) -> None:
         is_digest = manifest["reference"].startswith("sha256:")
+        repository = _repository(self.front, manifest["name"]) or {}
+        if is_digest and repository.get("imageTagMutabilityExclusionFilters"):
+            # moto looks for the tag among the filters, and fails without one.
+            return
         tag = {} if is_digest else {"imageTag": manifest["reference"]}
         with suppress(ClientError):  # it has the image under that tag
             self.front.client("ecr").put_image(

@@ -102,6 +102,7 @@ class StandIn:
         condemned: Replaced resources that could not be deleted yet.
         project: The project's name.
         stack: The stack's name.
+        aws: The stand-in for pulumi-aws, which lives in this process.
     """
 
     nursery: Nursery
@@ -111,6 +112,7 @@ class StandIn:
     condemned: list[Resource] = field(default_factory=list)
     project: str = "proj"
     stack: str = "dev"
+    aws: AwsPlugin = field(default_factory=AwsPlugin)
 
     def preview(self, program: Program, *, replace: Collection[str] = (), target: Collection[str] = ()) -> Outcome:
         """Say what `up` would do."""
@@ -151,6 +153,9 @@ class StandIn:
             run.plugin.Handshake(pb.ProviderHandshakeRequest(engine_address=run.address))
             run.plugin.Configure(pb.ConfigureRequest(urn=run.provider_urn, id="7", args=wire.encode(self.config)))
             yield run
+            # As the engine's snapshots are: what was looked at in this order, then the rest.
+            seen = {urn: self.state[urn] for urn in run.made if urn in self.state}
+            self.state = {**seen, **{urn: one for urn, one in self.state.items() if urn not in seen}}
 
 
 @dataclass
@@ -181,7 +186,6 @@ class _Deployment(resource_pb2_grpc.ResourceMonitorServicer):
     address: str = ""
     plugin: Any = None
     outcome: Outcome = field(default_factory=Outcome)
-    aws: AwsPlugin = field(default_factory=AwsPlugin)
     #: What the program has registered; in a preview, as far as it is known.
     made: dict[str, Resource] = field(default_factory=dict)
     answers: dict[str, Values] = field(default_factory=dict)
@@ -286,7 +290,7 @@ class _Deployment(resource_pb2_grpc.ResourceMonitorServicer):
     def Invoke(self, request: resource_pb2.ResourceInvokeRequest, context: Any) -> Any:
         response = resource_pb2.ResourceInvokeResponse()
         try:
-            answer = self.aws.Invoke(pb.InvokeRequest(tok=request.tok, args=request.args), _Aborting())
+            answer = self.stack.aws.Invoke(pb.InvokeRequest(tok=request.tok, args=request.args), _Aborting())
         except _FailedError as error:
             context.abort(grpc.StatusCode.UNKNOWN, f"invocation of {request.tok} returned an error: {error}")
         getattr(response, "return").CopyFrom(getattr(answer, "return"))
@@ -450,7 +454,7 @@ class _Deployment(resource_pb2_grpc.ResourceMonitorServicer):
         self.made[made.urn] = made
         if not self.preview:
             former = self.former.get(made.urn)
-            if former and former != made.urn:
+            if former:
                 self.stack.state.pop(former, None)
             self.stack.state[made.urn] = made
 
@@ -465,7 +469,7 @@ class _Deployment(resource_pb2_grpc.ResourceMonitorServicer):
         """Call a plugin: this package's, or the stand-in for pulumi-aws, which lives here."""
         if token.startswith(PACKAGE):
             return getattr(self.plugin, method)(request, timeout=120)
-        return getattr(self.aws, method)(request, _Aborting())
+        return getattr(self.stack.aws, method)(request, _Aborting())
 
 
 def _full_token(token: str) -> str:

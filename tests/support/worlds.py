@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from image_assets.values import UNKNOWN, has_unknown, reveal
+from tests.fakes.ecr_front import EcrFront
 from tests.fakes.images import MadeImage, an_image, docker_save, oci_layout
 from tests.fakes.stand_in import Outcome, Program, Resource, Step
 from tests.support import events
@@ -15,6 +16,9 @@ from tests.support.registry import Registry
 
 IMAGE = "image-assets:index:PublishedImage"
 TOLD = ("imageUri", "imageTag", "assetHash", "imageDigest", "imageDigestUri", "repositoryUrl", "repositoryName")
+STATEMENT = "image-assets:index:RepositoryPolicyStatement"
+#: Which of the registries, and which places of an asset, are ECR's.
+ECR, OWN, SHARED = 2, 4, 5
 WRONG_PASSWORD = "wrong-secret-77"
 BROKEN = "broken"
 _INDEX = "application/vnd.oci.image.index.v1+json"
@@ -128,6 +132,8 @@ class Asset:
         extra: More tags.
         retain: Whether the tags stay.
         login: "none", "right" or "wrong".
+        grant: Whether another account may pull, where that can be said.
+        late: The role whose id is one of the tags, if any: nobody knows it before the role is made.
         aliases: Its former names.
     """
 
@@ -137,6 +143,8 @@ class Asset:
     extra: tuple[str, ...]
     retain: bool
     login: str
+    grant: bool
+    late: int
     aliases: tuple[str, ...] = ()
 
 
@@ -155,7 +163,8 @@ class World:
 
     Attributes:
         engine: The stack.
-        registries: An open registry, and one that wants a login.
+        registries: An open registry, one that wants a login, and the one behind ECR.
+        aws: The AWS with that ECR.
         folder: The program's folder.
         prefix: What the names of this world's repositories begin with.
         contents: What each archive holds; `BROKEN` is no image.
@@ -165,6 +174,7 @@ class World:
 
     engine: Engine
     registries: tuple[Registry, ...]
+    aws: EcrFront
     folder: Path
     prefix: str
     contents: dict[int, str] = field(default_factory=dict)
@@ -182,21 +192,24 @@ class World:
 
     def program(self, assets: Mapping[str, Asset]) -> Program:
         """Write a program."""
-        return {name: self.declaration(asset) for name, asset in assets.items()}
+        made: dict[str, Any] = {}
+        for late in sorted({asset.late for asset in assets.values() if asset.late}):
+            role = {"name": f"late{late}-{self.prefix}", "assumeRolePolicy": "{}"}
+            made[f"late{late}"] = {"type": "aws:iam/role:Role", "properties": role}
+        if any(asset.place == SHARED for asset in assets.values()):
+            shared = {"repositoryName": f"{self.prefix}/shared", "forceDelete": True}
+            made["shared"] = {"type": "image-assets:ImageRepository", "properties": shared}
+        return made | {name: self.declaration(asset) for name, asset in assets.items()}
 
     def declaration(self, asset: Asset) -> dict[str, Any]:
         """Write one asset."""
-        registry, path = self.place(asset.place)
-        given = self.registries[registry]
-        password = {"right": given.password, "wrong": WRONG_PASSWORD}.get(asset.login)
-        login = {"username": given.username or "u", "password": {"fn::secret": password}}
+        extra = [*asset.extra, *([f"${{late{asset.late}.uniqueId}}"] if asset.late else [])]
         properties = {
             "tarballFile": f"{asset.file}.tar",
-            "repository": f"{given.address}/{path}",
             "tagPrefix": asset.prefix,
-            "extraTags": list(asset.extra),
+            "extraTags": extra,
             "retainOnDelete": asset.retain,
-            "registryAuth": login if password else None,
+            **(self.in_ecr(asset) if asset.place >= OWN else self.elsewhere(asset)),
         }
         return {
             "type": "image-assets:TarballImageAsset",
@@ -204,8 +217,22 @@ class World:
             **({"options": {"aliases": [{"name": one} for one in asset.aliases]}} if asset.aliases else {}),
         }
 
+    def elsewhere(self, asset: Asset) -> dict[str, Any]:
+        """Write where an asset goes that does not go to ECR."""
+        registry, path = self.place(asset.place)
+        given = self.registries[registry]
+        password = {"right": given.password, "wrong": WRONG_PASSWORD}.get(asset.login)
+        login = {"username": given.username or "u", "password": {"fn::secret": password}}
+        return {"repository": f"{given.address}/{path}", "registryAuth": login if password else None}
+
+    def in_ecr(self, asset: Asset) -> dict[str, Any]:
+        """Write where an asset goes that goes to ECR: its own repository, or a shared one."""
+        place = {"forceDelete": True} if asset.place == OWN else {"repository": "${shared.repositoryUrl}"}
+        grants = [{"name": "sister", "accountId": "210987654321"}] if asset.grant else []
+        return {**place, "pullPrincipals": grants}
+
     def place(self, number: int) -> tuple[int, str]:
-        """Return registry and repository."""
+        """Return registry and repository of what is not in ECR."""
         return number // 2, f"{self.prefix}/{'xy'[number % 2]}"
 
     def may_fail(self, assets: Mapping[str, Asset]) -> bool:
@@ -223,7 +250,8 @@ class World:
     def tag_of(self, image: Resource) -> Tag:
         """Return the tag that a stored image says it has."""
         host, _, rest = image.outputs["imageUri"].partition("/")
-        (registry,) = [at for at, one in enumerate(self.registries) if one.address == host]
+        hosts = [*(one.address for one in self.registries[:ECR]), self.aws.address]
+        registry = hosts.index(host)
         return Tag(registry, *rest.rsplit(":", 1))
 
     def digest(self, tag: Tag) -> str | None:
@@ -243,7 +271,7 @@ class World:
     def chosen(self, at: int) -> Tag | None:
         """Return one of the tags that the stack has."""
         found = sorted({self.tag_of(image) for image in self.images()})
-        present = [tag for tag in found if self.digest(tag)]
+        present = [tag for tag in found if tag.registry != ECR and self.digest(tag)]
         return present[at % len(present)] if present else None
 
     def delete(self, tag: Tag) -> None:
@@ -352,12 +380,22 @@ class World:
         """Check that each asset is published, with its content."""
         images = {image.name: image for image in self.images()}
         assert set(images) == set(assets)
+        self.check_grants(assets)
         for name, asset in assets.items():
             tag = self.tag_of(images[name])
-            assert (tag.registry, tag.repository) == self.place(asset.place)
+            assert asset.place >= OWN or (tag.registry, tag.repository) == self.place(asset.place)
+            assert asset.place < OWN or tag.registry == ECR
             if tag not in self.taken | self.foreign.keys():
                 manifest = self.registries[tag.registry].manifest(tag.repository, tag.tag)
                 assert manifest["config"]["digest"] == an_image(self.contents[asset.file]).digest
+
+    def check_grants(self, assets: Mapping[str, Asset]) -> None:
+        """Check that each policy has the statements that the program wants, and no others."""
+        stored = [one for one in self.engine.state.values() if one.type == STATEMENT]
+        assert len(stored) == sum(one.grant and one.place >= OWN for one in assets.values())
+        for one in stored:
+            url = one.inputs["repositoryUrl"].partition("/")[2]
+            assert one.inputs["sid"] in [statement["Sid"] for statement in self.aws.statements(url)]
 
     def check_secrets(self, *outcomes: Outcome) -> None:
         """Check that no secret was kept or shown."""
