@@ -118,7 +118,8 @@ def outcome(run: Run, program: Program) -> Outcome:
         }
         for name in program
     }
-    return Outcome([run.text] if run.code else [], steps, outputs, [run.text])
+    # A component is told twice, once with its outputs.
+    return Outcome([run.text] if run.code else [], list(dict.fromkeys(steps)), outputs, [run.text])
 
 
 @dataclass(frozen=True)
@@ -325,14 +326,14 @@ class World:
         self.settle(done)
         if not done.errors:
             assert not foretold.errors, foretold.errors
-            assert sorted(foretold.steps) == sorted(done.steps)
+            assert sorted(foretold.steps) == sorted(done.steps), (foretold.steps, done.steps)
             self.check_told(foretold, done)
         self.check_secrets(foretold, done)
         self.check_registries()
         if not done.errors and not how.get("target"):
             self.check_contents(assets)
             again = self.engine.preview(program)
-            assert (again.errors, again.steps) == ([], [])
+            assert (again.errors, again.steps) == ([], []), (again.errors, again.steps, again.log)
             self.check_told(again, done)
         return done
 
@@ -365,7 +366,8 @@ class World:
         for name, outputs in foretold.outputs.items():
             for key, value in outputs.items():
                 if not has_unknown(value):
-                    assert reveal(value) == reveal(done.outputs[name].get(key)), (name, key)
+                    became = reveal(done.outputs[name].get(key))
+                    assert reveal(value) == became, (name, key, reveal(value), became)
 
     def check_registries(self) -> None:
         """Check that every reference is served as the state says, and that what others wrote is there."""
