@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final
 
+from image_assets.inputs.source_fields import CACHE_TAGS
 from image_assets.retention.in_use import Named
 from image_assets.retention.model import Held, Stored, Verdict
 from image_assets.retention.order import referrers_by_subject
 
-#: Tags of layer caches: whose they are, no manifest says.
-CACHE: Final = "cache-*"
 #: OCI distribution spec, "Referrers Tag Schema", and cosign's tags (`.sig`, `.att`, `.sbom`) after it.
 _ABOUT: Final = re.compile(r"(sha256)-([0-9a-f]{64})(?:\..+)?|(sha512)-([0-9a-f]{64,128})(?:\..+)?")
 #: Builders that want the same bytes every time write the epoch, that of zip files (1980), or Go's year 1.
@@ -88,7 +87,7 @@ def _staying(
         lambda one: f"cannot be read: {one.fault}" if one.fault else None,
         used,
         lambda one: _protected(one, rules.protect),
-        lambda one: next((f"a cache: {tag}" for tag in one.tags if fnmatchcase(tag, CACHE)), None),
+        lambda one: next((f"a cache: {tag}" for tag in one.tags if fnmatchcase(tag, CACHE_TAGS)), None),
         lambda one: newest.get(one.key),
         lambda one: _young(one, rules.min_age, now) if _is_image(one) else None,
         lambda one: None if one.digest in inside else _on_its_way(one, held, rules, now),
@@ -127,7 +126,7 @@ def _newest(held: Held, count: int | None) -> Mapping[str, str]:
     """
     if count is None:
         return {}
-    images = [one for one in held.values() if _is_image(one) and not any(fnmatchcase(t, CACHE) for t in one.tags)]
+    images = [one for one in held.values() if _is_image(one) and not any(fnmatchcase(t, CACHE_TAGS) for t in one.tags)]
     dated = [(one.created, one.tags, one) for one in images if one.created]
     dated.sort(key=lambda row: row[:2], reverse=True)
     found = {one.key: f"among the newest {count}" for *_, one in dated[:count]}
