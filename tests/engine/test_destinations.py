@@ -85,8 +85,9 @@ def test_a_place_that_fails_leaves_the_others_and_is_tried_again(
     assert builds(calls) == 1
 
 
-def tarball(repository: str, *places: dict[str, Any]) -> str:
-    properties = json.dumps({"tarballFile": "app.tar", "repository": repository, "destinations": list(places)})
+def tarball(repository: str, *places: dict[str, Any], **more: Any) -> str:
+    given = {"tarballFile": "app.tar", "repository": repository, "destinations": list(places), **more}
+    properties = json.dumps(given)
     return f"resources:\n  app: {{type: 'image-assets:TarballImageAsset', properties: {properties}}}\n"
 
 
@@ -104,6 +105,18 @@ def test_an_archive_goes_everywhere_too_and_nothing_is_overwritten(
     failed = project.up(check=False)
     assert "exists and holds" in failed.text
     assert registry.digest(f"{repository_name}/c", tag) == other
+
+
+def test_what_may_not_stay_goes_from_every_place(
+    new_project: NewProject, registry: Registry, repository_name: str
+) -> None:
+    place = f"{registry.address}/{repository_name}"
+    project = new_project(tarball(f"{place}/a", {"repository": f"{place}/b"}, retainOnDelete=False))
+    (project.folder / "app.tar").write_bytes(docker_save(an_image()))
+    project.up()
+    assert len(registry.tags(f"{repository_name}/b")) == 1
+    project.destroy()
+    assert registry.tags(f"{repository_name}/a") == registry.tags(f"{repository_name}/b") == []
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,8 @@ async def make_asset(new: Component, given: Mapping[str, Output], *, is_sound: b
         # An emulator's host does not tell the ARN, but whoever made the repository knows it.
         outputs["repositoryArn"] = own.outputs["repositoryArn"]
     if token == IMAGE:
-        outputs["destinationUris"] = await make_copies(asset, image, destinations)
+        for_all = {"retainOnDelete": inputs.get("retainOnDelete", Output()), "stackAws": asset.deployment.aws_input}
+        outputs["destinationUris"] = await make_copies(asset, image, destinations, for_all)
     asset, _ = await asyncio.gather(asset.finished(outputs), declared_grants(asset, outputs["repositoryUrl"], twins))
     return asset
 
@@ -101,32 +102,37 @@ def _listed(found: tuple[Sequence[str] | None, str | None]) -> list[str] | None:
     return [*(extra or ()), *((moving,) if moving else ())] or None
 
 
-async def make_copies(asset: Component, image: Resource, destinations: Output) -> Output:
+async def make_copies(asset: Component, image: Resource, destinations: Output, for_all: Mapping[str, Output]) -> Output:
     """Copy an asset's image to its further repositories, side by side, and return the address in each.
 
     Each is a resource of its own: one that fails leaves the others as they are, and is made by the next `up`.
     """
     listed = items_of(destinations)
-    made = await asyncio.gather(*(make_copy(asset, image, at, one) for at, one in enumerate(listed, 1)))
+    made = await asyncio.gather(
+        *(make_copy(asset, at, {**for_all, **copy_inputs(asset, image, one)}) for at, one in enumerate(listed, 1))
+    )
     uris = all_of(*(copy.output("imageUri") for copy in made))
     known = isinstance(reveal(destinations.value), list | None)
     return uris if known else Output(UNKNOWN, destinations.dependencies)
 
 
-async def make_copy(asset: Component, image: Resource, at: int, destination: Output) -> Resource:
-    """Copy an asset's image to one more repository."""
+async def make_copy(asset: Component, at: int, inputs: Mapping[str, Output]) -> Resource:
+    """Register the copy in one more repository."""
+    return await asset.make(asset.child(COPY, f"{asset.name}-{at}", {}), inputs)
+
+
+def copy_inputs(asset: Component, image: Resource, destination: Output) -> dict[str, Output]:
+    """Return what a destination says, as the inputs of a copy."""
     given = {name: member_of(destination, name) for name in ("repository", "extraTags", "registryAuth", "aws")}
     prefix = member_of(destination, "tagPrefix")
     tag = all_of(prefix, image.output("assetHash")).map(lambda known: f"{known[0] or ''}{known[1][:TAG_DIGITS]}")
-    given["repository"] = asset.deployment.behind(given["repository"])
-    inputs = {
+    return {
         **given,
+        "repository": asset.deployment.behind(given["repository"]),
         "tag": tag,
         "source": image.output("imageDigestUri"),
         "namesContent": Output(value=True),
-        "stackAws": asset.deployment.aws_input,
     }
-    return await asset.make(asset.child(COPY, f"{asset.name}-{at}", {}), inputs)
 
 
 def member_of(destination: Output, name: str) -> Output:
