@@ -18,6 +18,7 @@ from image_assets.docker.definition import ENVIRONMENT, UndefinableError, define
 from image_assets.docker.dialect import BUILDX, Feature
 from image_assets.docker.failure import Failure, NodeLostError, by_hand, is_connection_lost
 from image_assets.docker.folders import HandedOver, folders_of, hand_over
+from image_assets.docker.frugal import frugal
 from image_assets.docker.log import BuildLog, BuildReport
 from image_assets.docker.overlay import Overlay, overlay
 from image_assets.docker.probe import Engine
@@ -149,9 +150,11 @@ class BuildRun:
         return build_argv(program.build, program.dialect, spec, arguments, output)
 
     def _environment(self, placed: Placed) -> dict[str, str]:
+        dialect, environ = self._engine.program.dialect, self._engine.environment
         return {
-            **self._engine.environment,
-            **dict(self._engine.program.dialect.environment),
+            **environ,
+            **dict(dialect.environment),
+            **(frugal(self._spec, environ) if dialect is BUILDX else {}),
             **self._overlay.environment,
             **self._node,
             **placed.environment,
