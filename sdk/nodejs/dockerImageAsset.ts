@@ -269,7 +269,7 @@ export interface DockerImageAssetArgs {
      */
     destinations?: pulumi.Input<pulumi.Input<inputs.DestinationArgs>[] | undefined>;
     /**
-     * The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not.
+     * The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built.
      */
     directory: pulumi.Input<string>;
     /**

@@ -193,3 +193,61 @@ def test_an_image_that_the_engine_has(
         assert "contradicts `tarballFile`" in project.preview(check=False).messages("error")
     finally:
         subprocess.run(["docker", "image", "rm", "-f", name], check=True, capture_output=True)
+
+
+GIT = """
+resources:
+  app:
+    type: image-assets:DockerImageAsset
+    properties: {{repository: "{repository}", directory: "{url}"}}
+outputs: {{imageUri: "${{app.imageUri}}"}}
+"""
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "init.defaultBranch=main")
+    return subprocess.run(
+        ["git", *identity, "-C", str(folder), *words], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.mark.usefixtures("docker_engine")
+def test_a_git_repository(new_project: NewProject, registry: Registry, repository_name: str, tmp_path: Path) -> None:
+    """The commit that the preview finds counts, and is what is built."""
+    repository = tmp_path / "it.git"
+    write_files(repository, {"app/Dockerfile": "FROM scratch\nCOPY a /\n", "app/a": "1", "other": "1"})
+    git(repository, "init", "-q")
+
+    def commit(files: dict[str, str]) -> str:
+        write_files(repository, files)
+        git(repository, "add", "-A")
+        git(repository, "commit", "-q", "--allow-empty", "-m", "x")
+        return git(repository, "rev-parse", "HEAD")
+
+    def program(ref: str) -> str:
+        url = f"git+file://{repository}#{ref}"
+        return GIT.format(repository=f"{registry.address}/{repository_name}", url=url)
+
+    first_commit = commit({})
+    git(repository, "tag", "-a", "v1", "-m", "x")
+    project = new_project(program("main:app"))
+    first = project.preview()
+    uri = first.outputs["imageUri"]
+    assert project.up().outputs["imageUri"] == uri
+    project.up(expect_no_changes=True)
+    commit({"app/a": "2"})
+    edited = project.preview()
+    assert 'files["directory"]' in edited.step("PublishedImage", "app").detailed_diff
+    assert project.up().outputs["imageUri"] == edited.outputs["imageUri"] != uri
+    for same in ("v1:app", f"{first_commit}:app"):
+        project.write(program(same))
+        assert project.preview().outputs["imageUri"] == uri
+    project.write(program("main:app").replace("{repository:", "{assetHash: own, repository:"))
+    assert project.up().outputs["imageUri"] != uri
+    project.write(program("nowhere"))
+    assert "has no branch or tag nowhere" in project.preview(check=False).messages("error")
+    sealed = GIT.format(repository="r.example/x", url="https://user:sesame-open@host.example/it.git")
+    project.write(sealed)
+    refused = project.preview(check=False)
+    assert "a login in a URL" in refused.messages("error")
+    assert "sesame-open" not in refused.text

@@ -9,6 +9,7 @@ from image_assets.errors import InputError
 from image_assets.inputs.image import parse
 from image_assets.inputs.settings import Settings
 from image_assets.plan.bases import bases_are_known, bases_of, is_pinned
+from image_assets.plan.git_source import GitSource, git_source
 from image_assets.plan.locations import location_problems
 from image_assets.plan.plan import counted_options, fingerprint_is_known, locate, make_plan, platforms_of
 from image_assets.values import UNKNOWN
@@ -150,10 +151,15 @@ def test_places_that_do_not_exist_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "part"),
     [
-        ({"directory": "https://github.com/a/b.git#main:docker"}, "is a git repository, not a path: clone it first"),
-        ({"directory": "git@github.com:a/b"}, "is a git repository"),
-        ({"directory": "ssh://git@host/a/b.git"}, "is a git repository"),
-        ({"directory": "github.com/a/b"}, "is a git repository"),
+        ({"directory": "github.com/a/b"}, "is a git repository, not a path"),
+        ({"directory": "https://me:word@host/b.git"}, "a login in a URL"),
+        ({"directory": "https://word@host/b.git#main"}, "a login in a URL"),
+        ({"directory": "git+https://me:word@host/b"}, "a login in a URL"),
+        ({"directory": "ssh://me:word@host/b.git"}, "a login in a URL"),
+        ({"directory": "https://host/b.git#--upload-pack=x"}, "a branch, tag or commit"),
+        ({"directory": "https://host/b.git#main:a/../.."}, "must not lead out"),
+        ({"directory": "https://host/b.git", "sourceDateEpoch": "commit"}, "write seconds since 1970"),
+        ({"directory": "https://host/b.git", "pinBaseImages": True}, "set it to false"),
         ({"directory": "https://example.com/context.tar.gz"}, "is a URL, not a path: download it first"),
         ({"tarballFile": "s3://bucket/image.tar"}, "is a URL, not a path"),
         ({"tarballFile": "empty"}, "is a directory without index.json"),
@@ -170,6 +176,25 @@ def test_a_place_that_is_something_else_says_what_to_write(tmp_path: Path, value
     (tmp_path / "empty").mkdir()
     (problem,) = location_problems(values, SETTINGS, tmp_path)
     assert part in problem.reason
+
+
+@pytest.mark.parametrize(
+    ("directory", "source"),
+    [
+        ("https://github.com/a/b.git#main:docker/x", GitSource("https://github.com/a/b.git", "main", "docker/x")),
+        ("https://github.com/a/b.git", GitSource("https://github.com/a/b.git", "", "")),
+        ("git@github.com:a/b", GitSource("git@github.com:a/b", "", "")),
+        ("ssh://git@host/a/b.git#:x", GitSource("ssh://git@host/a/b.git", "", "x")),
+        ("git+https://host/a#v1.2", GitSource("https://host/a", "v1.2", "")),
+        ("app", None),
+        ("a@b", None),
+    ],
+)
+def test_a_directory_may_be_a_place_in_a_git_repository(
+    tmp_path: Path, directory: str, source: GitSource | None
+) -> None:
+    assert git_source(directory) == source
+    assert source is None or list(location_problems({"directory": directory}, SETTINGS, tmp_path)) == []
 
 
 @pytest.mark.parametrize(

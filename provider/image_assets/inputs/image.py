@@ -37,9 +37,11 @@ ASSET_FIELDS: Mapping[str, tuple[Field, ...]] = {
 
 #: The digests of pinned base images, by image.
 BASE_IMAGES = "baseImages"
+#: The commit that is built, where `directory` is a git repository.
+GIT_COMMIT = "gitCommit"
 #: What Check adds to the program's inputs: the fingerprint and the outline of what it was taken from, and what else the
 #: source told.
-COMPUTED = ("fingerprint", "files", "archivePlatforms", BASE_IMAGES)
+COMPUTED = ("fingerprint", "files", "archivePlatforms", BASE_IMAGES, GIT_COMMIT)
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Inputs(BuildOptions):
     scope: str = "context"
     pin_base_images: bool | None = None
     base_images: Mapping[str, str] = field(default_factory=empty)
+    git_commit: str | None = None
     build_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=empty, repr=False)
     platform: str | None = None
     extra_hash: str | None = None
@@ -120,6 +123,8 @@ def parse_stored(values: Mapping[str, Any]) -> Inputs:
     """Turn values that were checked before, as the state holds them, into frozen inputs."""
     known, unknown = frozen_rows(fields_of(values), values)
     bases = reveal(values.get(BASE_IMAGES))
+    commit = plain(values.get(GIT_COMMIT))
+    known["git_commit"] = commit if isinstance(commit, str) else None
     return Inputs(unknown=unknown, base_images=bases if isinstance(bases, dict) else {}, **known)
 
 

@@ -139,7 +139,8 @@ BUILD_FIELDS = (
         "directory",
         Text(),
         "The build context: a directory with a Dockerfile, relative to the program. "
-        "What reaches the builder counts for the fingerprint, the path does not.",
+        "What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as "
+        "`https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
         required=True,

@@ -11,12 +11,13 @@ from typing import Any, Protocol
 
 from image_assets.context import DigestCache, Fingerprint, fingerprint
 from image_assets.errors import AssetError
-from image_assets.inputs.image import Inputs
+from image_assets.inputs.image import GIT_COMMIT, Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.plan.bases import Base, bases_are_known, bases_of, is_pinned
+from image_assets.plan.git_source import commit_of
 from image_assets.plan.local_image import PROPERTY as LOCAL_IMAGE
 from image_assets.plan.local_image import inspect
-from image_assets.plan.plan import Plan, fingerprint_is_known, make_plan
+from image_assets.plan.plan import Plan, fingerprint_is_known, make_plan, source_in_git
 from image_assets.plan.rows import as_stored
 from image_assets.task import Task
 
@@ -45,18 +46,21 @@ class Taken:
         outline: The rows that say what changed.
         platforms: An archive's platforms; None for a directory.
         bases: The digests of the pinned base images, by image.
+        commit: The commit of the git repository.
     """
 
     fingerprint: Fingerprint
     outline: Mapping[str, str]
     platforms: tuple[str, ...] | None = None
     bases: Mapping[str, str] = field(default_factory=dict)
+    commit: str | None = None
 
     def as_inputs(self) -> dict[str, Any]:
         """Return what Check stores of it."""
         bases = {"baseImages": dict(self.bases)} if self.bases else {}
+        commit = {GIT_COMMIT: self.commit} if self.commit else {}
         archive = {} if self.platforms is None else {"archivePlatforms": list(self.platforms)}
-        return {"fingerprint": self.fingerprint.digest, "files": as_stored(self.outline), **archive, **bases}
+        return {"fingerprint": self.fingerprint.digest, "files": as_stored(self.outline), **archive, **bases, **commit}
 
     def report(self, task: Task) -> None:
         """Tell what was read, and warn of what the user may not have meant to include."""
@@ -103,10 +107,14 @@ class Fingerprints:
     def take(self, inputs: Inputs, task: Task, last_bases: Mapping[str, str] | None = None) -> Taken:
         """Find out what the base images are now, where that counts, and take the fingerprint."""
         bases: Mapping[str, str] = {}
+        source = source_in_git(inputs)
+        commit = commit_of(source, task) if source and inputs.asset_hash is None else None
+        inputs = replace(inputs, git_commit=commit)
         if is_pinned(inputs, self.settings):
             bases = self.bases.resolve(inputs, bases_of(inputs, self.settings), task, last_bases or {})
         taken = take(make_plan(replace(inputs, base_images=bases), self.settings), task, self.cache)
-        return replace(taken, bases=bases)
+        outline = {"directory": commit[:_SHORT], **taken.outline} if commit else taken.outline
+        return replace(taken, bases=bases, commit=commit, outline=outline)
 
     def of(self, inputs: Inputs, task: Task, last_bases: Mapping[str, str] | None = None) -> Taken | None:
         """Return the fingerprint of inputs, None while something that counts is unknown.

@@ -12,6 +12,7 @@ from image_assets.inputs.source_fields import COMMIT
 from image_assets.inputs.types import plain
 from image_assets.plan.archive_command import missing_inputs
 from image_assets.plan.commit import commit_time
+from image_assets.plan.git_source import GitSource, git_source, wrong_with
 from image_assets.values import has_unknown
 
 #: What docker takes for a git repository (Docker's "Build context", "Git repositories").
@@ -25,6 +26,9 @@ _LISTS = ("index.json", "manifest.json")
 def location_problems(values: Mapping[str, Any], settings: Settings, base: Path) -> Iterator[Problem]:
     """Yield what is wrong with the places that the inputs name, whatever else is wrong with them."""
     directory, tarball = text_of(values, "directory"), text_of(values, "tarballFile")
+    if source := git_source(directory or ""):
+        yield from git_problems(source, values, settings)
+        directory = None
     is_inline = values.get("dockerfileInline") is not None
     if directory and (is_inline or has_unknown([values.get("file"), values.get("builder")])):
         yield from context_problems(directory, base)
@@ -37,6 +41,19 @@ def location_problems(values: Mapping[str, Any], settings: Settings, base: Path)
         yield from missing_inputs(list(map(plain, found)), base)
     if tarball:
         yield from archive_problems(tarball, base)
+
+
+def git_problems(source: GitSource, values: Mapping[str, Any], settings: Settings) -> Iterator[Problem]:
+    """Yield what is wrong with a place in a git repository, and with what looks at its files before it is there."""
+    if wrong := wrong_with(source):
+        yield Problem("directory", wrong, is_shown=False)
+    if text_of(values, "sourceDateEpoch") == COMMIT:
+        yield Problem("sourceDateEpoch", f"the time of a commit in another repository is not looked up: {NUMBER}")
+    given = plain(values.get("pinBaseImages"))
+    if given is True or (given is None and settings.pin_base_images):
+        yield Problem(
+            "pinBaseImages", "the Dockerfile in a git repository is not read before the build: set it to false"
+        )
 
 
 def commit_problems(root: Path) -> Iterator[Problem]:
@@ -100,7 +117,9 @@ def archive_problems(tarball: str, base: Path) -> Iterator[Problem]:
 def remote(place: str) -> str | None:
     """Say that a place is not on this machine; None if it may be."""
     if _GIT.match(place):
-        return f'"{place}" is a git repository, not a path: clone it first, and give the directory of the clone'
+        return (
+            f'"{place}" is a git repository, not a path: write its URL, as in https://host/it.git#branch:subdirectory'
+        )
     if _URL.match(place):
         return f'"{place}" is a URL, not a path: download it first, and give the path on this machine'
     return None

@@ -16,6 +16,7 @@ from image_assets.inputs.source_fields import COMMIT, SOURCE_FIELDS, is_local
 from image_assets.inputs.types import join, parts
 from image_assets.plan.archive_command import read_by
 from image_assets.plan.commit import commit_time
+from image_assets.plan.git_source import GitSource, git_source
 
 #: The options that may count; some have parts that count as text beside those that count by their content.
 OPTION_FIELDS = tuple(row for row in SOURCE_FIELDS if row.counts is Counts.OPTION or row.parts)
@@ -89,7 +90,7 @@ def locate(inputs: Inputs, program: Path) -> Inputs:
     return replace(
         inputs,
         source_date_epoch=epoch,
-        directory=None if inputs.directory is None else absolute(inputs.directory),
+        directory=inputs.directory if source_in_git(inputs) else inputs.directory and absolute(inputs.directory),
         tarball_file=None if inputs.tarball_file is None else absolute(inputs.tarball_file),
         command=inputs.command
         and replace(inputs.command, output=absolute(inputs.command.output), directory=str(program)),
@@ -103,6 +104,21 @@ def locate(inputs: Inputs, program: Path) -> Inputs:
     )
 
 
+def source_in_git(inputs: Inputs) -> GitSource | None:
+    """Return the place in a git repository that is built, None if it is a directory here."""
+    return git_source(inputs.directory) if inputs.directory else None
+
+
+def git_options(source: GitSource, inputs: Inputs) -> Iterator[tuple[str, str]]:
+    """Yield what counts of a place in a git repository: the commit, and as text what else picks files of it."""
+    yield ("directory", f"{inputs.git_commit}:{source.path}")
+    for row in SOURCE_FIELDS:
+        value = getattr(inputs, attribute(row.name))
+        is_picking = row.counts is Counts.CONTENT and row.name not in ("directory", "buildContexts", "invalidation")
+        if is_picking and inputs.counts(row.switch) and value != default_of(row):
+            yield from ((join(row.name, key) if key else row.name, text) for key, text in parts(row.shape, value))
+
+
 def make_plan(inputs: Inputs, settings: Settings) -> Plan:
     """Say what is read for the fingerprint of located inputs."""
     if inputs.asset_hash is not None:
@@ -114,11 +130,13 @@ def make_plan(inputs: Inputs, settings: Settings) -> Plan:
         return Plan((("command.run", inputs.command.run), *image), {"": read_by(inputs.command)})
     if inputs.local_image is not None:
         return Plan((), {}, local_image=(executable(inputs, settings), inputs.local_image))
-    contexts = {"": main_context(inputs, settings)}
+    source = source_in_git(inputs)
+    contexts = {} if source else {"": main_context(inputs, settings)}
     if inputs.counts("buildContexts"):
         contexts |= named_contexts(inputs)
     bases = {BASE + image: digest for image, digest in inputs.base_images.items()}
-    return Plan((*counted_options(inputs, settings), *bases.items()), contexts, bases=bases)
+    in_git = tuple(git_options(source, inputs)) if source else ()
+    return Plan((*counted_options(inputs, settings), *in_git, *bases.items()), contexts, bases=bases)
 
 
 def executable(inputs: Inputs, settings: Settings) -> str:

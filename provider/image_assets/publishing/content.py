@@ -17,8 +17,9 @@ from image_assets.inputs.settings import Settings
 from image_assets.logins.registries import Registries
 from image_assets.oci import RegistryClient
 from image_assets.own_folder import own_folder
+from image_assets.plan.git_source import check_out, commit_of
 from image_assets.plan.local_image import inspect
-from image_assets.plan.plan import dockerfile_of, executable, main_context, named_contexts
+from image_assets.plan.plan import dockerfile_of, executable, main_context, named_contexts, source_in_git
 from image_assets.publishing.archive_command import make_archive
 from image_assets.publishing.build import PushedByDigest, PushedParts, StoredImage, build, try_build
 from image_assets.publishing.build_spec import build_spec, builder_of, images_of, texts_of
@@ -121,7 +122,7 @@ class ContentSender:
     def from_build(self, request: PublishRequest, client: RegistryClient) -> Iterator[ReadyForTag]:
         """Build an image and send it; some builders have done so themselves."""
         path, task = request.target.repository.full_path, request.job.task
-        with self.spec(request, client) as spec:
+        with checked_out(request) as here, self.spec(here, client) as spec:
             built = build(spec, request.target.repository, task, slots=self.building)
         if self.settings.build_output == "full":
             task.info(built.report.output)
@@ -140,7 +141,7 @@ class ContentSender:
     def try_build(self, request: PublishRequest) -> None:
         """Build and push nothing."""
         client = self.registries.client(request.target.repository, request.job.task, request.login)
-        with self.spec(request, client) as spec:
+        with checked_out(request) as here, self.spec(here, client) as spec:
             try_build(spec, request.job.task, slots=self.building)
 
     @contextmanager
@@ -187,6 +188,20 @@ def named_in_time(request: PublishRequest) -> Iterator[PublishRequest]:
             name: str(stack.enter_context(staged(spec)).directory) for name, spec in named_contexts(inputs).items()
         }
         yield replace(request, inputs=replace(inputs, build_contexts={**inputs.build_contexts, **places}))
+
+
+@contextmanager
+def checked_out(request: PublishRequest) -> Iterator[PublishRequest]:
+    """Let the directory be the files of the commit, while they are needed, where it is a git repository."""
+    source, task = source_in_git(request.inputs), request.job.task
+    if source is None:
+        yield request
+        return
+    # With a hash of the user's own no commit counts.
+    commit = request.inputs.git_commit or commit_of(source, task)
+    with own_folder() as folder:
+        directory = check_out(source, commit, folder / "repository", task)
+        yield replace(request, inputs=replace(request.inputs, directory=str(directory)))
 
 
 def open_archive(request: PublishRequest) -> "AbstractContextManager[Archive]":

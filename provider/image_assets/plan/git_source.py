@@ -1,0 +1,123 @@
+"""A git repository as build context: which commit is meant, and its files.
+
+Form: `URL#ref:subdirectory` (Docker's "Build context", "Git repositories"); both parts behind `#` may be missing.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from image_assets.command import Command, CommandMissingError, CommandTimeoutError, LocalRunner
+from image_assets.errors import InputError
+from image_assets.task import Task
+
+PROPERTY: Final = "directory"
+_URL = re.compile(r"git://|ssh://|[\w.-]+@[\w.-]+:|https?://[^#]+\.git(?:#.*)?$|git\+\w+://")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_LOGIN = re.compile(r"https?://[^/@]*@|://[^/@]*:[^/@]*@")
+_PLAIN_REF = re.compile(r"(?!-)[\w./+@-]*", re.ASCII)
+_TIMEOUT: Final = 60.0
+"""Seconds for one question to a git server."""
+
+
+@dataclass(frozen=True)
+class GitSource:
+    """A place in a git repository.
+
+    Attributes:
+        url: The repository, as git takes it.
+        ref: A branch, tag or commit; empty for the default branch.
+        path: The directory in it, empty for its root.
+    """
+
+    url: str
+    ref: str
+    path: str
+
+
+def git_source(directory: str) -> GitSource | None:
+    """Return the place that a `directory` means, None if it is a path."""
+    if not _URL.match(directory):
+        return None
+    url, _, rest = directory.partition("#")
+    ref, _, path = rest.partition(":")
+    return GitSource(url.removeprefix("git+"), ref, path.strip("/"))
+
+
+def wrong_with(source: GitSource) -> str | None:
+    """Return what is wrong with a place, without a word of the login that may be in it; None if nothing is."""
+    if _LOGIN.search(source.url):
+        return (
+            "a login in a URL would be kept in the state and shown by other programs: take it out, and give it to git "
+            "by a credential helper, or by an ssh key"
+        )
+    if not _PLAIN_REF.fullmatch(source.ref):
+        return "behind `#` there must be a branch, tag or commit"
+    return "the directory must not lead out of the repository" if ".." in source.path.split("/") else None
+
+
+def commit_of(source: GitSource, task: Task) -> str:
+    """Ask the repository for the commit that is meant.
+
+    Raises:
+        InputError: It has none, or cannot be asked.
+        CancelledByUserError: The user cancelled.
+    """
+    if _COMMIT.fullmatch(source.ref):
+        return source.ref
+    names = [source.ref, f"{source.ref}^{{}}"] if source.ref else ["HEAD"]
+    lines = _git(("ls-remote", "--", source.url, *names), None, task).splitlines()
+    found = {name: commit for commit, _, name in (line.partition("\t") for line in lines)}
+    # Of an annotated tag the commit counts, and a branch before a tag.
+    places = [f"refs/heads/{source.ref}", f"refs/tags/{source.ref}^{{}}", f"refs/tags/{source.ref}", source.ref, "HEAD"]
+    commit = next((found[place] for place in places if place in found), None)
+    if commit is None:
+        raise InputError.single(PROPERTY, f"{source.url} has no branch or tag {source.ref or 'HEAD'}")
+    return commit
+
+
+def check_out(source: GitSource, commit: str, folder: Path, task: Task) -> Path:
+    """Write the files of a commit to a folder, without git's own; return the directory that is meant.
+
+    Raises:
+        InputError: The repository does not give it, or it has no such directory.
+        CancelledByUserError: The user cancelled.
+    """
+    task.status(f"fetching {commit[:12]} of {source.url}")
+    _git(("init", "-q", str(folder)), None, task)
+    try:
+        _git(("fetch", "-q", "--depth=1", "--", source.url, commit), folder, task)
+    except InputError:
+        # Some servers give by name only.
+        _git(("fetch", "-q", "--", source.url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"), folder, task)
+    _git(("-c", "advice.detachedHead=false", "checkout", "-q", commit), folder, task)
+    _git(("submodule", "-q", "update", "--init", "--recursive", "--depth=1"), folder, task)
+    # BuildKit, too, leaves them out of a context from git: they differ between two clones.
+    shutil.rmtree(folder / ".git")
+    for file in folder.rglob(".git"):
+        file.unlink()
+    directory = folder / source.path
+    if not directory.is_dir():
+        raise InputError.single(PROPERTY, f"commit {commit[:12]} of {source.url} has no directory {source.path}")
+    return directory
+
+
+def _git(words: tuple[str, ...], folder: Path | None, task: Task) -> str:
+    where = () if folder is None else ("-C", str(folder))
+    command = Command(("git", *where, *words), environment=_environment(), timeout=_TIMEOUT if folder is None else None)
+    try:
+        finished = LocalRunner().run(command, task.cancelled)
+    except (CommandMissingError, CommandTimeoutError) as error:
+        raise InputError.single(PROPERTY, f"the git repository cannot be read: {error}") from error
+    if finished.code:
+        raise InputError.single(PROPERTY, f"the git repository cannot be read: {finished.text}")
+    return finished.output.decode(errors="replace")
+
+
+def _environment() -> Mapping[str, str]:
+    """Return an environment in which git asks nobody."""
+    return {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes", **os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
