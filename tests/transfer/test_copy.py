@@ -264,6 +264,16 @@ def test_what_refers_to_an_image_comes_along(tmp_path: Path, from_list: bool, to
         assert is_whole(ours, about)
 
 
+def test_signatures_that_cosign_names_by_tags_come_along(tmp_path: Path) -> None:
+    with FakeRegistry() as theirs, FakeRegistry() as ours:
+        source, signature = fill(theirs.host), manifest(note="signature")
+        tag = f"{source.digest.replace(':', '-')}.sig"
+        client(theirs.host).put_manifest("a/b", tag, signature, OCI_MANIFEST)
+        replicate(source, ours.host, tmp_path / "memory")
+        copy_referrers(source, [source.digest], client(ours.host), "c/d", Task(), BlobMemory(tmp_path / "memory"))
+        assert client(ours.host).get_manifest("c/d", tag).content == signature
+
+
 def refer(host: str, subject: str, note: str) -> str:
     """Push something about a manifest."""
     target, blob = client(host), BytesSource(note.encode())
