@@ -46,6 +46,7 @@ from image_assets.task import Task
 from image_assets.values import UNKNOWN, reveal
 
 if TYPE_CHECKING:
+    from image_assets.logins.registries import Registries
     from image_assets.publishing.publisher import Publisher
 
 
@@ -62,7 +63,7 @@ class PublishedImage:
     def __init__(self, settings: Settings, base: Path) -> None:
         self.settings = settings
         self.base = base
-        self.base_digests = BaseDigests(lambda: self.publisher.registries)
+        self.base_digests = BaseDigests(lambda: self.registries)
         self.fingerprints = Fingerprints(settings, self.base_digests)
         self.handover = Handover()
         self.copies = Copies()
@@ -75,7 +76,8 @@ class PublishedImage:
         self.repositories: set[str] = set()
         self.given = GivenLogins()
         self._publisher: Publisher | None = None
-        self._lock = threading.Lock()
+        self._registries: Registries | None = None
+        self._lock = threading.RLock()
 
     @property
     def publisher(self) -> "Publisher":
@@ -86,8 +88,19 @@ class PublishedImage:
         from image_assets.publishing.publisher import Publisher  # noqa: PLC0415 - see above
 
         with self._lock:
-            self._publisher = self._publisher or Publisher(self.settings, self.given, self.fingerprints, self.copies)
+            self._publisher = self._publisher or Publisher(
+                self.settings, self.registries, self.fingerprints, self.copies
+            )
             return self._publisher
+
+    @property
+    def registries(self) -> "Registries":
+        """What talks to registries alone, which is all that a preview with pinned base images needs of it."""
+        from image_assets.logins.registries import Registries  # noqa: PLC0415 - see `publisher`
+
+        with self._lock:
+            self._registries = self._registries or Registries(self.settings, self.given)
+            return self._registries
 
     def inputs_of(self, values: Values) -> Inputs:
         """Return checked inputs, their paths absolute."""

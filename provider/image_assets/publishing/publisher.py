@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from image_assets.context import describe_change
 from image_assets.errors import ChangedDuringBuildError
 from image_assets.inputs.settings import Settings
-from image_assets.logins.given import GivenLogins, Login
+from image_assets.logins.given import Login
 from image_assets.logins.registries import Registries
 from image_assets.oci import Descriptor, RegistryClient
 from image_assets.plan.fingerprints import Fingerprints
@@ -57,9 +57,9 @@ class Published:
 class Publisher:
     """Publishes images: each reference once at a time."""
 
-    def __init__(self, settings: Settings, given: GivenLogins, fingerprints: Fingerprints, copies: Copies) -> None:
+    def __init__(self, settings: Settings, registries: Registries, fingerprints: Fingerprints, copies: Copies) -> None:
         self.settings = settings
-        self.registries = Registries(settings, given)
+        self.registries = registries
         self.fingerprints = fingerprints
         self.copies = copies
         self.content = ContentSender(settings, self.registries, copies)
