@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import shutil
 import tarfile
 from dataclasses import replace
@@ -505,3 +506,18 @@ def test_attestations_come_only_when_asked_for(
     assert image.media_type in INDEXES
     platforms = [entry["platform"]["os"] for entry in registry.manifest(destination.path, image.digest)["manifests"]]
     assert sorted(platforms) == ["linux", "unknown"]
+
+
+def test_git_is_asked_only_by_who_wants_it(new_flavour: NewFlavour, tmp_path: Path) -> None:
+    flavour, calls = new_flavour("buildx"), tmp_path / "calls"
+    (tmp_path / "bin").mkdir()
+    git = tmp_path / "bin" / "git"
+    git.write_text(f'#!/bin/sh\necho "$*" >> {calls}\nexit 1\n')
+    git.chmod(0o755)
+    environ = {**flavour.environ, "PATH": f"{git.parent}{os.pathsep}{flavour.environ['PATH']}"}
+    context = make_context(tmp_path / "app", dockerfile=BASE)
+    spec = spec_for(flavour, context)
+    try_build(spec, Task(), environ)
+    assert not calls.exists()
+    try_build(spec, Task(), {**environ, "BUILDX_GIT_INFO": "true"})
+    assert calls.exists()
