@@ -109,15 +109,17 @@ def test_a_log_has_a_line_for_each_step(project: Project, busybox_context: NewCo
 
 
 def test_each_of_twenty_assets_has_its_own_row(
-    new_project: NewProject, registry: Registry, repository_name: str
+    new_project: NewProject, busybox_context: NewContext, registry: Registry, repository_name: str
 ) -> None:
     """R24, R33: none hides another, and each says what it does."""
     names = [f"app{number:02}" for number in range(20)]
     assets = [ASSET.partition("resources:")[2].replace("app", name) for name in names]
     text = "\nresources:" + "".join(assets).format(repository=f"{registry.address}/{repository_name}")
     project = new_project(text)
+    # Long enough to be seen on the fastest machine.
+    step = 'FROM scratch\nCOPY . /\nRUN ["/busybox", "sleep", "2"]\n'
     for name in names:
-        write_files(project.folder / name, {"Dockerfile": "FROM scratch\nCOPY . /\n", "u.txt": name + repository_name})
+        busybox_context({"u.txt": name + repository_name}, dockerfile=step, folder=project.folder / name)
     with terminal.running(project, ["up", "--yes", "--skip-preview"], columns=100, lines=60) as screen:
         told = {
             name for lines in screen.watch(90) for name in names if re.search(r"ing \(\d+s\)\.* +\w", rows(lines, name))
