@@ -59,7 +59,7 @@ def test_a_root_of_odd_names_is_published_and_a_platform_has_one_name(
     [
         ("buildFlags: [--push]", "app", "`--push` is not possible here"),
         ("platform: linux/amd46", "app", "did you mean linux/amd64?"),
-        ("", "https://github.com/a/b.git#main", "is a git repository, not a path"),
+        ("", "https://example.com/context.tar", "is a URL, not a path"),
         ("cacheFrom: [null]", "app", "must be an object, not null"),
         ("buildArgs: {'a\"=b': x}", "app", 'buildArgs["a\\"=b"]'),
     ],

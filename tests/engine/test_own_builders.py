@@ -83,14 +83,15 @@ def write(project: Project, registry: Registry, repository_name: str, tmp_path: 
 
 
 def cached(run: Run) -> set[str]:
-    """Return the steps of a build that came from a cache."""
+    """Return the steps of a build that came from a cache; a layer that a later step needs is fetched, not made anew."""
     lines = run.messages("info").splitlines()
     names = {
         line.split(" ", 1)[0]: line.split(" ", 1)[1]
         for line in reversed(lines)
         if line.startswith("#") and "] " in line
     }
-    return {names[line.removesuffix(" CACHED")].partition("] ")[2] for line in lines if line.endswith(" CACHED")}
+    found = {line.split(" ", 1)[0] for line in lines if line.endswith(" CACHED") or " extracting sha256:" in line}
+    return {names[step].partition("] ")[2] for step in found & names.keys()}
 
 
 @pytest.mark.parametrize("kind", ["registry", "local"])
