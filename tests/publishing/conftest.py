@@ -167,3 +167,11 @@ def destination(registry: "object", repository_name: str) -> Repository:
 def built(flavour: Flavour, spec: BuildSpec, destination: Repository, task: Task) -> Built:
     """Build in the flavour's environment."""
     return build(spec, destination, task, flavour.environ)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run all that builds with podman: its store is the user's, and two builds disturb each other."""
+    for item in items:
+        if "podman" in item.nodeid and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group("podman"))

@@ -93,7 +93,12 @@ def opened(
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     # The leader of a session gets the hangup when its terminal goes.
     process = subprocess.Popen(
-        ["setsid", "--ctty", "--wait", *command], cwd=folder, env=environ, stdin=theirs, stdout=theirs, stderr=theirs
+        ["setsid", "--ctty", "--wait", "env", "--default-signal", *command],
+        cwd=folder,
+        env=environ,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
     )
     os.close(theirs)
     terminal = Terminal(process, pyte.Screen(columns, lines), ours)

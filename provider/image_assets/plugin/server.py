@@ -44,8 +44,8 @@ async def serve(address: str) -> None:
             stopped.set_result(seconds)
 
     for number, seconds in SIGNALS.items():
-        # What nohup(1) ignores stays ignored.
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        # What nohup(1) ignores stays ignored. A shell's background jobs ignore the interrupt, which the engine sends.
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, stop, seconds)
     await server.start()
     # The first line of the output is how the engine learns the port.
