@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, TypeGuard
 
+#: The key that marks an object as something else than one, and its value for a secret (Pulumi's property encoding).
+SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
+SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - Pulumi's mark of a secret, not one
+
 
 class _Unknown(Enum):
     """The type of the one value that stands for "known only after the update"."""

@@ -13,7 +13,7 @@ from pulumi_aws import ecr, iam
 
 from image_assets.components.repository import AUTHORIZATION_TOKEN, LIFECYCLE_POLICY, REPOSITORY
 from image_assets.protocol import wire
-from image_assets.values import UNKNOWN, Secret
+from image_assets.values import SIGNATURE, UNKNOWN, Secret
 from tests.fakes import monitor as monitors
 from tests.fakes.monitor import HOST, Monitor, urn
 from tests.support import plugin as plugins
@@ -64,7 +64,7 @@ def construct(
 
 
 def call(plugin: Plugin, monitor: Monitor, method: str, args: dict[str, Any], self_urn: str) -> pb.CallResponse:
-    reference = {wire.SIGNATURE: "5cf8f73096256a8f31e491e813e4eb8e", "urn": self_urn}
+    reference = {SIGNATURE: "5cf8f73096256a8f31e491e813e4eb8e", "urn": self_urn}
     request = pb.CallRequest(
         project="proj",
         stack="dev",
@@ -173,7 +173,7 @@ def test_an_output_value_is_taken_apart(plugin: Plugin, monitor: Monitor) -> Non
     """The engine sends unknown and secret values with their dependencies, nested ones too."""
     request = pb.ConstructRequest(monitorEndpoint=monitor.address, project="proj", stack="dev", type=ASSET, name="api")
     request.inputs.CopyFrom(wire.encode(GOOD))
-    nested = {wire.SIGNATURE: OUTPUT, "value": "v", "secret": True, "dependencies": ["urn:a"]}
+    nested = {SIGNATURE: OUTPUT, "value": "v", "secret": True, "dependencies": ["urn:a"]}
     request.inputs.fields["buildArgs"].struct_value.CopyFrom(wire.encode({"A": nested}))
     plugin.call("Construct", request)
     assert monitor.inputs(IMAGE)["buildArgs"] == {"A": Secret("v")}

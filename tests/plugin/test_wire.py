@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_assets.protocol import wire
-from image_assets.values import UNKNOWN, Secret
+from image_assets.values import SIGNATURE, UNKNOWN, Secret
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), max_size=12)
-KEYS = TEXT.filter(lambda key: key != wire.SIGNATURE)
+KEYS = TEXT.filter(lambda key: key != SIGNATURE)
 LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**50), 2**50), st.floats(allow_nan=False, allow_infinity=False), TEXT
 )
@@ -34,7 +34,7 @@ def test_every_value_survives_both_ways(values: dict[str, Any]) -> None:
 
 def output_value(**fields: Any) -> struct_pb2.Struct:
     struct = struct_pb2.Struct()
-    struct.update({"p": {wire.SIGNATURE: wire.OUTPUT_SIGNATURE, **fields}})
+    struct.update({"p": {SIGNATURE: wire.OUTPUT_SIGNATURE, **fields}})
     return struct
 
 

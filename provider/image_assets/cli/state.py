@@ -8,11 +8,9 @@ from typing import IO, Any, Final
 import click
 
 from image_assets.inputs.settings import Settings, parse_settings
-from image_assets.values import UNKNOWN
+from image_assets.values import SECRET_SIGNATURE, SIGNATURE, UNKNOWN
 
 _IMAGE: Final = "image-assets:index:PublishedImage"
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - Pulumi's mark of a secret, not one
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def plain_values(value: Any) -> Any:
         return [plain_values(item) for item in value]
     if not isinstance(value, dict):
         return value
-    if value.get(_SIGNATURE) == _SECRET:
+    if value.get(SIGNATURE) == SECRET_SIGNATURE:
         return json.loads(value["plaintext"]) if "plaintext" in value else UNKNOWN
     return {key: plain_values(item) for key, item in value.items()}
 

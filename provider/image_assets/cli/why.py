@@ -15,6 +15,7 @@ from image_assets.plan.fingerprints import digest_cache, take
 from image_assets.plan.locations import location_problems
 from image_assets.plan.plan import fingerprint_is_known, locate, make_plan
 from image_assets.plan.rows import rows_of
+from image_assets.reference import TAG_DIGITS
 from image_assets.task import Task
 
 
@@ -81,8 +82,8 @@ def compare(image: StoredImage, program: Path, task: Task) -> dict[str, Any]:
     prefix = inputs.tag_prefix
     return {
         "changed": old != new,
-        "oldTag": prefix + old[:32],
-        "newTag": prefix + new[:32],
+        "oldTag": prefix + old[:TAG_DIGITS],
+        "newTag": prefix + new[:TAG_DIGITS],
         "edited": list(change.changed),
         "added": list(change.added),
         "removed": list(change.removed),

@@ -13,6 +13,7 @@ from typing import Any
 from image_assets.aws.names import RepositoryArn, arn_of
 from image_assets.components.component import OWN_PACKAGE, Component
 from image_assets.components.grant_checks import GRANTEES, TWINS, account_text, grant_problems, refuse
+from image_assets.inputs.grant_fields import CHAINED
 from image_assets.inputs.types import plain
 from image_assets.protocol.monitor import Resource
 from image_assets.protocol.outputs import Output, all_of
@@ -29,9 +30,6 @@ ACTIONS = {
     "grantPush": rules.PUSH_ACTIONS,
     "grantPullPush": rules.PULL_PUSH_ACTIONS,
 }
-
-#: The outputs of a component that a method returns again, so that what needs the grant can be given them.
-CHAINED = ("imageUri", "repositoryUrl")
 
 #: A child of a grant has none of the component's properties.
 _NO_PROPERTIES: Mapping[str, str] = {}

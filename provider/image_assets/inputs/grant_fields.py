@@ -40,6 +40,9 @@ GRANTS_FIELDS = (
     ),
 )
 
+#: The outputs of a component that a method returns again, so that what needs the grant can be given them.
+CHAINED = ("imageUri", "repositoryUrl")
+
 #: The methods of assets and repositories: documentation and arguments.
 GRANT_METHODS: Mapping[str, tuple[str, tuple[Field, ...]]] = {
     "grantPull": ("Let somebody pull.", (GRANT_NAME, *GRANTEE)),

@@ -11,7 +11,7 @@ from typing import Any
 from image_assets import HOME, __version__
 from image_assets.inputs.field import Field
 from image_assets.inputs.function_fields import FUNCTION_FIELDS, FUNCTIONS, Function
-from image_assets.inputs.grant_fields import GRANT_METHODS, GRANTS_FIELDS, POLICY_STATEMENT_FIELDS
+from image_assets.inputs.grant_fields import CHAINED, GRANT_METHODS, GRANTS_FIELDS, POLICY_STATEMENT_FIELDS
 from image_assets.inputs.image import ASSET_FIELDS, IMAGE_FIELDS
 from image_assets.inputs.replica_fields import COPY_FIELDS, DESTINATIONS_FIELDS, REPLICA_FIELDS
 from image_assets.inputs.repository_fields import IMAGE_REPOSITORY_FIELDS
@@ -51,9 +51,6 @@ REPOSITORY_PROPERTIES: Mapping[str, str] = {
     "repositoryName": "The repository's name.",
     "repositoryArn": "The repository's ARN.",
 }
-
-#: The outputs that a method returns again.
-CHAINED = ("imageUri", "repositoryUrl")
 
 #: Outputs that a resource may lack.
 OPTIONAL_PROPERTIES = frozenset({"repositoryArn"})

@@ -11,6 +11,7 @@ from typing import Any, Final
 from image_assets.aws.names import parse_host
 from image_assets.errors import InputError
 from image_assets.reference import HUB, Repository
+from image_assets.values import SECRET_SIGNATURE, SIGNATURE
 
 _TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _DIGEST: Final = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}"
@@ -24,8 +25,6 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _HUB_HOSTS: Final = (HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
 
 # The marks of Pulumi's own formats ("Stack import/export"; property values, `sig`).
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - Pulumi's mark of a secret, not one
 _UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _VERSIONS: Final = (1, 2, 3, 4)
 _IMAGES: Final = "image-assets:index:"
@@ -215,7 +214,7 @@ def _texts(key: str, value: Any, source: str) -> Iterator[tuple[str, str]]:
         for item in value:
             yield from _texts(key, item, source)
     elif isinstance(value, dict):
-        if value.get(_SIGNATURE) == _SECRET:
+        if value.get(SIGNATURE) == SECRET_SIGNATURE:
             if "plaintext" not in value:
                 raise _unreadable(source, "values in it are encrypted")
             yield from _texts(key, _plaintext(value["plaintext"], source), source)
