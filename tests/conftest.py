@@ -67,6 +67,14 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EcrFront]:
         yield front
 
 
+@pytest.fixture(autouse=True)
+def calm_aws(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let no test, failed or not, leave its disturbances to the next one that uses the same AWS."""
+    yield
+    if "aws" in request.fixturenames:
+        request.getfixturevalue("aws").calm()
+
+
 @pytest.fixture(scope="session")
 def remote_buildkit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildKit]:
     """A BuildKit that speaks TLS, and to whom it knows only."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NewContext, NewProject
+from tests.fakes.ecr_front import EcrFront
 from tests.support.project import CommandFailedError
 from tests.support.registry import Registry
 
@@ -66,3 +67,16 @@ def test_an_interrupted_up_ends_soon(new_project: NewProject, tmp_path: Path) ->
     run = project.interrupt_up(started.exists)
     assert run.code != 0
     assert run.seconds < 10
+
+
+@pytest.fixture(scope="module")
+def left_over(aws: EcrFront) -> EcrFront:
+    aws.allowed, aws.refuse_tokens, aws.token_seconds = set(), True, 1.0
+    aws.throttle["ecr:PutImage"] = 3
+    return aws
+
+
+@pytest.mark.parametrize("disturbed", [True, False], ids=["first", "second"])
+def test_no_test_leaves_a_disturbed_aws_to_the_next(left_over: EcrFront, aws: EcrFront, *, disturbed: bool) -> None:
+    assert left_over is aws
+    assert (aws.allowed == set(), aws.refuse_tokens, aws.token_seconds == 1.0, bool(aws.throttle)) == (disturbed,) * 4

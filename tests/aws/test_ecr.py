@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -21,17 +20,13 @@ HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 
 
 @pytest.fixture
-def user(aws: EcrFront, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+def user(aws: EcrFront, monkeypatch: pytest.MonkeyPatch) -> Aws:
     """A user of the emulated AWS, told by the environment as the AWS CLI is."""
     for name, value in aws.environ.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-    aws.seen.clear()
-    yield Aws(AwsSettings())
-    aws.throttle.clear()
-    aws.allowed = None
-    aws.token_seconds = 12 * 3600
+    return Aws(AwsSettings())
 
 
 @pytest.fixture

@@ -104,7 +104,6 @@ def test_a_shared_repository_with_grants_by_methods_needs_only_the_documented_ac
     ecr_project.up(expect_no_changes=True)
     aws.allowed = documented("destroy")
     ecr_project.destroy()
-    aws.allowed = None
     assert no_token(aws, json.dumps(state))
 
 

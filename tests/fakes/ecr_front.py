@@ -53,6 +53,20 @@ _REGISTRY_ACTIONS = (
 )
 
 
+#: What tests set at an `EcrFront`, and what it records for them.
+_DISTURBANCES = (
+    "seen",
+    "assumed",
+    "allowed",
+    "throttle",
+    "refused_policies",
+    "unknown_principals",
+    "token_seconds",
+    "end_tokens",
+    "refuse_tokens",
+)
+
+
 @dataclass(frozen=True)
 class Seen:
     """One action that somebody did.
@@ -104,6 +118,12 @@ class EcrFront:
     tokens: dict[str, float] = field(default_factory=dict)
     clients: dict[str, Any] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def calm(self) -> None:
+        """Forget what was done, and end every disturbance."""
+        new = EcrFront(self.moto, self.upstream, self.storage)
+        for name in _DISTURBANCES:
+            setattr(self, name, getattr(new, name))
 
     @property
     def endpoint(self) -> str:

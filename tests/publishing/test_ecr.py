@@ -1,6 +1,5 @@
 """Images into an ECR that has ECR's rules, without an engine and without docker."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,13 @@ JOB = Job("urn:pulumi:dev::proj::image-assets:index:PublishedImage::api")
 
 
 @pytest.fixture
-def url(aws: EcrFront, repository_name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url(aws: EcrFront, repository_name: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A new repository with immutable tags, and this process as a user of its AWS."""
     for name, value in aws.environ.items():
         monkeypatch.setenv(name, value)
     aws.client("ecr").create_repository(repositoryName=repository_name, imageTagMutability="IMMUTABLE")
     aws.seen.clear()
-    yield f"{aws.address}/{repository_name}"
-    aws.allowed = None
+    return f"{aws.address}/{repository_name}"
 
 
 @pytest.fixture
@@ -96,11 +94,8 @@ def test_a_registry_that_refuses_every_token_is_asked_with_two_of_them(
     aws: EcrFront, images: PublishedImage, tmp_path: Path, url: str
 ) -> None:
     aws.refuse_tokens = True
-    try:
-        with pytest.raises(AssetError, match="token has expired"):
-            images.create(JOB, _inputs(images, tmp_path, url, "b"))
-    finally:
-        aws.refuse_tokens = False
+    with pytest.raises(AssetError, match="token has expired"):
+        images.create(JOB, _inputs(images, tmp_path, url, "b"))
     assert aws.actions().count("ecr:GetAuthorizationToken") == 2
 
 

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import permutations
@@ -31,14 +31,13 @@ FOREIGN = {"Sid": "by hand", "Effect": "Deny", "Principal": "*", "Action": "ecr:
 
 
 @pytest.fixture
-def url(aws: EcrFront, repository_name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url(aws: EcrFront, repository_name: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A new repository, and this process as a user of its AWS."""
     for name, value in aws.environ.items():
         monkeypatch.setenv(name, value)
     aws.client("ecr").create_repository(repositoryName=repository_name)
     aws.seen.clear()
-    yield f"{aws.address}/{repository_name}"
-    aws.allowed = None
+    return f"{aws.address}/{repository_name}"
 
 
 @cache

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -64,15 +63,12 @@ class Ecr:
 
 
 @pytest.fixture
-def ecr(aws: EcrFront, repository_name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ecr]:
+def ecr(aws: EcrFront, repository_name: str, monkeypatch: pytest.MonkeyPatch) -> Ecr:
     """A new repository."""
     made = Ecr(aws, repository_name)
     for name, value in made.environ.items():
         monkeypatch.setenv(name, value)
-    aws.seen.clear()
-    yield made
-    aws.allowed = None
-    aws.throttle.clear()
+    return made
 
 
 def settle(held: Held) -> frozenset[str]:
