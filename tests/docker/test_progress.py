@@ -71,6 +71,48 @@ def test_a_build_that_succeeds_has_no_failed_step() -> None:
     assert progress.warnings() == []
 
 
+OLD: Final = "executor failed running [/bin/sh -c busybox false]: exit code: 1\n"
+NEW: Final = 'ERROR: failed to solve: process "/bin/sh -c busybox false" did not complete successfully: exit code: 1\n'
+BEGUN: Final = (
+    "#4 [1/2] COPY a b\n#4 DONE 0.1s\n#5 [2/2] RUN busybox false\n#5 0.1 oh\n#6 [x 1/1] RUN sleep 9\n#6 0.1 no\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("log", "name", "output"),
+    [
+        (BEGUN + OLD, "[2/2] RUN busybox false", ["oh"]),
+        (BEGUN + NEW, "[2/2] RUN busybox false", ["oh"]),
+        (BEGUN + "#6 CANCELED\n#6 ERROR: context canceled\n------\n" + OLD, "[2/2] RUN busybox false", ["oh"]),
+        ("#4 [1/2] COPY a b\n#4 DONE 0.1s\n" + OLD, "RUN busybox false", []),
+        (OLD, "RUN busybox false", []),
+        (NEW, "RUN busybox false", []),
+        ("#3 [1/1] RUN busybox false\n#3 DONE 0.1s\n" + OLD, "RUN busybox false", []),
+        ("#3 [1/2] RUN false\n#4 [2/2] RUN busybox   false\n" + OLD, "[2/2] RUN busybox   false", []),
+        ('#3 [1/1] RUN ["/bin/sh", "-c", "busybox false"]\n' + OLD, '[1/1] RUN ["/bin/sh", "-c", "busybox false"]', []),
+        ("#3 [1/1] RUN --mount=type=tmpfs busybox false\n" + NEW, "[1/1] RUN --mount=type=tmpfs busybox false", []),
+        ('#3 [1/1] RUN echo "a"\nprocess "/bin/bash -euxc echo \\"a\\"" did not complete successfully: x\n',
+         '[1/1] RUN echo "a"', []),
+        ('ERROR: process "/bin/bash -c a b" did not complete successfully: exit code: 1\n', "RUN a b", []),
+    ],
+)  # fmt: skip
+def test_a_step_that_was_not_marked_as_failed_is_found_by_its_command(log: str, name: str, output: list[str]) -> None:
+    """BuildKit 0.8 (docker 20.10) at times ends before it has printed the step's own error."""
+    progress = BuildKitProgress()
+    fed(progress, log)
+    step = progress.failed_step()
+    assert step is not None
+    assert (step.name, list(step.output)) == (name, output)
+    assert "exit code: 1" in step.error or step.error.endswith("x")
+
+
+@pytest.mark.parametrize("log", ["ERROR: failed to solve: no such host\n", "executor failed\n", BEGUN])
+def test_a_message_that_quotes_no_command_blames_no_step(log: str) -> None:
+    progress = BuildKitProgress()
+    fed(progress, log)
+    assert progress.failed_step() is None
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
@@ -105,6 +147,7 @@ def test_podmans_steps_are_followed_through_stages() -> None:
         ("[1/3] RUN echo one", 3),
         ("[build 2/3] RUN echo two && echo three", 5),
         ("[stage-1 3/3] COPY --from=build /a.v2 /b", 9),
+        ("RUN echo one", 3),
         ("[3/3] RUN something else", None),
     ],
 )

@@ -8,8 +8,10 @@ the step's own lines, `Error: ...`.
 
 import re
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
+
+from image_assets.docker.quoted import quoted_command, running, step_name
 
 _KEPT_LINES: Final = 200
 """Lines of a step's own output that are kept; of more, the last ones."""
@@ -51,12 +53,14 @@ class Step:
         output: The last lines that it wrote.
         error: Why it failed; empty if it did not.
         cached: Whether it did not have to run.
+        done: Whether it has ended well.
     """
 
     name: str
     output: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
     error: str = ""
     cached: bool = False
+    done: bool = False
 
     @property
     def beginning(self) -> Activity:
@@ -130,7 +134,18 @@ class BuildKitProgress:
         """See `BuildProgress.failed_step`: of several the first that is not merely a consequence."""
         failed = [step for step in self._steps.values() if step.error and not _is_import(step)]
         causes = [step for step in failed if "cancel" not in step.error.lower()]
-        return next(iter(causes or failed), None)
+        return next(iter(causes), None) or self._quoted_step() or next(iter(failed), None)
+
+    def _quoted_step(self) -> Step | None:
+        """Return the step whose command the last message quotes, made up if the output never named it."""
+        message = self.message()
+        command = quoted_command(message)
+        if not command:
+            return None
+        begun = {step.name: step for step in self._steps.values() if not step.done}
+        name = running(begun, command)
+        step = begun[name] if name else Step(step_name(command))
+        return replace(step, error=message)
 
     def location(self) -> tuple[str, int] | None:
         """See `BuildProgress.location`."""
@@ -173,11 +188,13 @@ def _advance(step: Step, text: str) -> Activity | None:
     if text.startswith("ERROR: "):
         step.error = text.removeprefix("ERROR: ")
     elif text == "CACHED":
-        step.cached = True
+        step.cached = step.done = True
+    elif text.startswith("DONE "):
+        step.done = True
     elif match := _LOG.fullmatch(text):
         step.output.append(match[1])
         return step.telling(match[1])
-    elif text != step.name and not text.startswith(("DONE ", "...", "CANCELED")):
+    elif text != step.name and not text.startswith(("...", "CANCELED")):
         return step.telling(_TIME.sub("", _BLOB.sub("", text)))
     return None
 
