@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from image_assets.context import ContextSpec, staged
+from image_assets.context.habits import NERDCTL
 from image_assets.errors import InputError
 from tests.context.buildkit import COPY_ALL, BuildKit
 from tests.context.looking import content_of, counted, fingerprint_of
@@ -46,6 +47,8 @@ SPECS: dict[str, dict[str, object]] = {
     "all links followed": {"follow_symlinks": "always"},
     "external links followed": {"follow_symlinks": "external", "exclude": ("src",)},
     "git mode with links followed": {"ignore_mode": "git", "follow_symlinks": "always"},
+    "docker mode for a builder with one copy": {"habits": NERDCTL},
+    "git mode for a builder with one copy": {"habits": NERDCTL, "ignore_mode": "git"},
 }
 
 
@@ -194,3 +197,16 @@ def test_a_dockerfile_that_is_no_file_is_built_under_the_contexts_own_ignore_fil
     assert fingerprint_of(spec).digest == fingerprint_of(ContextSpec(root, file)).digest
     other = replace(spec, dockerfile_text=COPY_ALL + "USER 1\n")
     assert fingerprint_of(other).digest != fingerprint_of(spec).digest
+
+
+def test_a_builder_with_one_copy_never_sees_a_time_twice(context: Path) -> None:
+    """But the times of the image are those of the context: layers have whole seconds."""
+    spec = ContextSpec(context, context / "Dockerfile", habits=NERDCTL)
+    seen = set[int]()
+    for _ in range(3):
+        with staged(spec) as given:
+            copies = [given.directory / "run.sh", given.directory / "link", given.dockerfile]
+            assert len({copy.lstat().st_mtime_ns % 10**9 for copy in copies[:2]}) == 1
+            assert int(copies[0].stat().st_mtime) == int((context / "run.sh").stat().st_mtime)
+            assert not any(copy.lstat().st_mtime_ns in seen for copy in copies)
+            seen.update(copy.lstat().st_mtime_ns for copy in copies)

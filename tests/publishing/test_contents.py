@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from image_assets.context import ContextSpec, staged
+from image_assets.context.habits import NERDCTL
 from image_assets.errors import BuildError
 from image_assets.publishing.build import PushedByDigest, StoredImage
 from image_assets.reference import Repository
@@ -109,6 +110,23 @@ def test_a_named_context_that_changes_with_the_same_size_and_times_is_read_anew(
         write(tmp_path / "lib" / "data", text)
         found = files_of(flavour, context, build_contexts={"lib": str(tmp_path / "lib")})
         assert found["data"] == text.encode()
+
+
+def test_nerdctl_reads_everything_anew(new_flavour: NewFlavour, context: Path, files_of: Build, tmp_path: Path) -> None:
+    """It gives BuildKit no name for a context: all folders share one copy."""
+    flavour = new_flavour("nerdctl")
+
+    def files(folder: Path) -> dict[str, bytes]:
+        with staged(ContextSpec(folder, folder / "Dockerfile", habits=NERDCTL)) as given:
+            return files_of(flavour, given.directory, dockerfile=given.dockerfile)
+
+    other = tmp_path / "other"
+    for folder, text in ((context, "one"), (other, "two")):
+        write(folder / "src" / "data", text)
+        write(folder / "Dockerfile", f"FROM scratch\nCOPY src /in-{text}\n")
+        write(folder / ".dockerignore", f"*\n!src/data\n# {text}\n")
+        write(folder / "src" / "ignored", text)
+        assert files(folder) == {f"in-{text}/data": text.encode()}
 
 
 @pytest.mark.parametrize("mode", ["git", "glob"])

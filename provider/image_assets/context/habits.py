@@ -15,22 +15,27 @@ class Habits:
         lower_case: Whether `dockerfile` is taken where `Dockerfile` is missing.
         own_ignore_files: What is appended to the Dockerfile's name for an ignore file that holds for it alone.
         ignore_files: The names of ignore files in the context's root; the first that is there counts.
+        keeps_one_copy: Whether its builder keeps one copy of all contexts, and asks again only for files whose size,
+            mode or mtime differ. Docker's has one for each name of a context, Podman's none.
     """
 
     dockerfiles: tuple[str, ...]
     lower_case: bool
     own_ignore_files: tuple[str, ...]
     ignore_files: tuple[str, ...]
+    keeps_one_copy: bool = False
 
 
 #: BuildKit's frontend (moby/buildkit, `dockerui`): both spellings since moby 10858.
 DOCKER = Habits(("Dockerfile",), lower_case=True, own_ignore_files=(".dockerignore",), ignore_files=(".dockerignore",))
-#: nerdctl's `build`: a Containerfile in place of a missing Dockerfile.
+#: nerdctl's `build`: a Containerfile in place of a missing Dockerfile. It calls `buildctl`, whose sessions have no name
+#: (moby/buildkit, `source/local`: the shared key).
 NERDCTL = Habits(
     ("Dockerfile", "Containerfile"),
     lower_case=False,
     own_ignore_files=(".dockerignore",),
     ignore_files=(".dockerignore",),
+    keeps_one_copy=True,
 )
 #: buildah's `DiscoverContainerfile` and `ContainerIgnoreFile`, containerignore(5).
 PODMAN = Habits(

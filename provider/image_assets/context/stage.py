@@ -1,6 +1,7 @@
-"""A copy of the entries that count, made of hard links where the file system allows it."""
+"""A copy of the entries that count, made of hard links where the file system and the times allow it."""
 
 import os
+import random
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -10,15 +11,38 @@ from image_assets.context.place import NO_FOLLOW
 from image_assets.context.tree import Listing
 
 _OWNER_MAY_ALL = 0o700
+_SECOND = 10**9
+
+NewTime = Callable[[int], int]
+"""What gives an entry a new time of modification; both in nanoseconds since 1970."""
 
 
-def fill(directory: Path, listings: Iterable[Listing], *, epoch: int | None = None) -> None:
+def new_times(*, epoch: int | None = None, unique: bool = False) -> NewTime | None:
+    """Return what gives entries the times that they need, or None if they keep theirs.
+
+    Args:
+        epoch: The time that all of them get, in seconds since 1970; None leaves each its own.
+        unique: Whether their fractions of a second are to be others than those of any other copy. No image shows them:
+            its layers have whole seconds (containerd, `archive`).
+    """
+    if epoch is None and not unique:
+        return None
+    # Never 0, which is what a time that was cut to seconds has.
+    fraction = random.SystemRandom().randrange(1, _SECOND) if unique else 0
+
+    def new_time(old: int) -> int:
+        return (old // _SECOND if epoch is None else epoch) * _SECOND + fraction
+
+    return new_time
+
+
+def fill(directory: Path, listings: Iterable[Listing], new_time: NewTime | None = None) -> None:
     """Make the directory, and in it all entries of the listings.
 
     Args:
         directory: It must not exist yet.
         listings: The entries.
-        epoch: The time that all of them get, in seconds since 1970; None leaves each its own.
+        new_time: What gives them other times; None leaves each its own.
 
     Raises:
         OSError: An entry cannot be read, or the copy cannot be written.
@@ -29,9 +53,9 @@ def fill(directory: Path, listings: Iterable[Listing], *, epoch: int | None = No
     for listing in listings:
         for path in reversed(listing.directories):
             _make_directory(root + path)
-        _fill_one(root + listing.path, listing, _link if epoch is None else _copy)
-    if epoch is not None:
-        _set_times(directory, epoch)
+        _fill_one(root + listing.path, listing, _copy if new_time else _link)
+    if new_time:
+        _set_times(directory, new_time)
 
 
 def statuses(root: Path, listing: Listing) -> Iterator[os.stat_result]:
@@ -42,11 +66,17 @@ def statuses(root: Path, listing: Listing) -> Iterator[os.stat_result]:
     yield from (os.lstat(root / path) for path in listing.directories)
 
 
-def _set_times(directory: Path, epoch: int) -> None:
-    """Give everything in a directory, and the directory itself, the same time."""
-    for folder, directories, files in os.walk(directory):
-        for name in (*directories, *files, "."):
-            os.utime(os.path.join(folder, name), (epoch, epoch), follow_symlinks=False)  # noqa: PTH118 - any bytes
+def _set_times(directory: Path, new_time: NewTime) -> None:
+    """Give everything in a directory, and the directory itself, another time."""
+    for folder, _, files in os.walk(directory):
+        for name in (*files, "."):
+            set_time(os.path.join(folder, name), new_time)  # noqa: PTH118 - any bytes
+
+
+def set_time(path: str | Path, new_time: NewTime) -> None:
+    """Give an entry another time of modification."""
+    time = new_time(os.lstat(path).st_mtime_ns)
+    os.utime(path, ns=(time, time), follow_symlinks=False)
 
 
 def _make_directory(path: str) -> None:

@@ -3,7 +3,8 @@
 In docker mode the context is used in place, and nothing is ever written into it. Additional patterns travel in
 `<Dockerfile>.dockerignore` beside a copy of the Dockerfile in a temporary directory: BuildKit reads that file instead
 of the context's own. The other modes, and followed links, get a tree of their own (`stage.py`), with an ignore file
-that ignores nothing, so that the builder does not apply the context's a second time.
+that ignores nothing, so that the builder does not apply the context's a second time. So does what goes to a builder
+that takes a file of one size and time for that of an earlier build: there no two copies have the same times.
 
 `scope: dockerfile` needs nothing here: BuildKit itself asks only for what `COPY` and `ADD` name.
 """
@@ -20,7 +21,7 @@ from image_assets.context.place import Places
 from image_assets.context.rules import has_empty_ignore_file, ignore_file
 from image_assets.context.selection import select
 from image_assets.context.spec import ContextSpec
-from image_assets.context.stage import fill, statuses
+from image_assets.context.stage import fill, new_times, set_time, statuses
 from image_assets.context.temporary import folder_outside
 from image_assets.own_folder import own_folder
 from image_assets.task import Task
@@ -79,13 +80,15 @@ def _needs_copy(spec: ContextSpec) -> bool:
 
 
 def _is_used_in_place(spec: ContextSpec) -> bool:
-    """Say whether BuildKit itself would send what the fingerprint counts."""
-    return spec.ignore_mode == "docker" and spec.follow_symlinks in ("never", "internal-only")
+    """Say whether the builder itself would take what the fingerprint counts, and nothing old in its place."""
+    follows = spec.follow_symlinks not in ("never", "internal-only")
+    return spec.ignore_mode == "docker" and not follows and not spec.habits.keeps_one_copy
 
 
 def _tree(spec: ContextSpec, directory: Path, task: Task) -> Path:
     with Places() as places:
-        fill(directory, select(spec).tree(places, task).listings(), epoch=spec.epoch)
+        times = new_times(epoch=spec.epoch, unique=spec.habits.keeps_one_copy)
+        fill(directory, select(spec).tree(places, task).listings(), times)
     return directory
 
 
@@ -103,7 +106,11 @@ def _dockerfile(spec: ContextSpec, directory: Path, *, in_place: bool) -> Path:
     dockerfile = directory / (spec.dockerfile.name if _PLAIN_NAME.fullmatch(spec.dockerfile.name) else "Dockerfile")
     dockerfile.write_bytes(dockerfile_content(spec))
     ignored = _with_exclude(spec) if in_place else _IGNORES_NOTHING
-    dockerfile.with_name(dockerfile.name + ".dockerignore").write_bytes(ignored)
+    ignore = dockerfile.with_name(dockerfile.name + ".dockerignore")
+    ignore.write_bytes(ignored)
+    if times := new_times(unique=spec.habits.keeps_one_copy):
+        set_time(dockerfile, times)
+        set_time(ignore, times)
     return dockerfile
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_assets.context import Staged, staged
+from image_assets.context.habits import habits_of
 from image_assets.docker import BuildSpec
 from image_assets.docker.nodes import Slots
 from image_assets.docker.probe import node_keys
@@ -149,7 +150,7 @@ class ContentSender:
         """Prepare all that a build needs."""
         with (
             self.context(request) as context,
-            named_in_time(request) as named,
+            handed_contexts(request, self.settings) as named,
             kept_cache(request, client, self.settings) as cache,
         ):
             yield replace(build_spec(named, context, self.settings, self.registries), kept_cache=cache)
@@ -177,16 +178,16 @@ class ContentSender:
 
 
 @contextmanager
-def named_in_time(request: PublishRequest) -> Iterator[PublishRequest]:
+def handed_contexts(request: PublishRequest, settings: Settings) -> Iterator[PublishRequest]:
     """Prepare the named contexts where the times of files matter."""
     inputs = request.inputs
-    if inputs.source_date_epoch is None:
+    habits = habits_of(executable(inputs, settings))
+    if inputs.source_date_epoch is None and not habits.keeps_one_copy:
         yield request
         return
     with ExitStack() as stack:
-        places = {
-            name: str(stack.enter_context(staged(spec)).directory) for name, spec in named_contexts(inputs).items()
-        }
+        specs = {name: replace(spec, habits=habits) for name, spec in named_contexts(inputs).items()}
+        places = {name: str(stack.enter_context(staged(spec)).directory) for name, spec in specs.items()}
         yield replace(request, inputs=replace(inputs, build_contexts={**inputs.build_contexts, **places}))
 
 
