@@ -30,6 +30,12 @@ def api_host(registry: str) -> str:
     return _API_HOSTS.get(registry, registry)
 
 
+def familiar(name: str) -> str:
+    """Return the form in which BuildKit compares names of contexts and images (distribution/reference, "familiar")."""
+    bare = name.removeprefix(f"{HUB}/").removeprefix("library/")
+    return bare.removesuffix(":latest").lower()
+
+
 def check_tag(text: str) -> None:
     """Refuse what is not a tag.
 

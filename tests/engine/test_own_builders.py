@@ -1,7 +1,6 @@
 """Programs whose images are built by BuildKits of their own: caches, and what two of them make of the same."""
 
 import gzip
-import hashlib
 import io
 import json
 import os
@@ -212,9 +211,7 @@ def test_each_base_is_asked_for_once_with_the_logins_there_are(
     login = [{"address": bases.address, "username": bases.username, "password": bases.password}]
     names = [f"{repository_name}/{number}" for number in range(2)]
     for name in names:
-        kind = "application/vnd.oci.image.manifest.v1+json"
-        manifest = {"schemaVersion": 2, "mediaType": kind, "config": put_blob(bases, name, b"{}"), "layers": []}
-        bases.put_manifest(name, "1", json.dumps(manifest).encode(), kind)
+        bases.put_image(name, "1", {})
     resources = {}
     for number in range(10):
         folder = project.folder.parent / f"app{number}"
@@ -236,16 +233,6 @@ def test_each_base_is_asked_for_once_with_the_logins_there_are(
         assert [request.method for request in asked] == ["HEAD"]
 
 
-def put_blob(registry: Registry, repository: str, content: bytes) -> dict[str, object]:
-    """Store a blob and return its descriptor, as a config."""
-    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    where = registry.ask("POST", f"/v2/{repository}/blobs/uploads/").headers["Location"]
-    path = where.removeprefix(f"http://{registry.address}")
-    headers = {"Content-Type": "application/octet-stream"}
-    assert registry.ask("PUT", f"{path}&digest={digest}", content, headers).status == 201
-    return {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": len(content)}
-
-
 def test_a_registry_of_bases_that_does_not_answer_leaves_them_as_they_were(
     project: Project, write: Write, tmp_path: Path
 ) -> None:
@@ -265,6 +252,44 @@ def test_a_registry_of_bases_that_does_not_answer_leaves_them_as_they_were(
     refused = project.preview(check=False)
     assert refused.code
     assert f"the base image {local.address}/other:1 could not be looked up" in refused.text
+
+
+def test_the_onbuild_of_a_pinned_base_counts_and_is_asked_for_once(
+    project: Project, write: Write, tmp_path: Path
+) -> None:
+    """Also while the registry of the bases does not answer."""
+    (tmp_path / "bases").mkdir()
+    app = tmp_path / "app"
+    with local_registry.running(tmp_path / "bases") as local:
+        bases = Registry(local)
+        for name, triggers in (("base", ["COPY last /last"]), ("other", ["COPY $X /"])):
+            config = {"architecture": "amd64", "os": "linux", "config": {"OnBuild": triggers}}
+            children = [
+                {
+                    **bases.put_image(name, architecture, config),
+                    "platform": {"os": "linux", "architecture": architecture},
+                }
+                for architecture in ("amd64", "arm64")
+            ]
+            kind = "application/vnd.oci.image.index.v1+json"
+            index = {"schemaVersion": 2, "mediaType": kind, "manifests": children}
+            bases.put_manifest(name, "1", json.dumps(index).encode(), kind)
+        write_files(app, {"Dockerfile": f"FROM {bases.address}/base:1\n", "README.md": ""})
+        write("one", "scope: dockerfile\n      pinBaseImages: true")
+        first = project.up().outputs["imageUri"]
+        asked = len(bases.requests("base"))
+        write_files(app, {"README.md": "changed"})
+        assert project.preview(expect_no_changes=True).messages("warning") == ""
+        assert [request.method for request in bases.requests("base")[asked:]] == ["HEAD"]
+        write_files(app, {"Dockerfile": f"FROM {bases.address}/other:1\n"})
+        fallen_back = f"line 1 (COPY by ONBUILD of {bases.address}/other:1)"
+        assert fallen_back in project.preview().messages("warning")
+        write_files(app, {"Dockerfile": f"FROM {bases.address}/base:1\n"})
+    write_files(app, {"README.md": "changed again"})
+    assert "taken as it last was" in project.preview(expect_no_changes=True).messages("warning")
+    write_files(app, {"last": "2"})
+    assert "last" in project.preview().text
+    assert first
 
 
 EPOCH = """

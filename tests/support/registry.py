@@ -1,5 +1,6 @@
 """A registry's contents as a test looks at them: over plain HTTP, without the code under test."""
 
+import hashlib
 import json
 import re
 import ssl
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any
+from urllib.parse import urlsplit
 
 from tools.kit.registry import LocalRegistry
 
@@ -94,6 +96,22 @@ class Registry:
         answer = self.ask("PUT", f"/v2/{repository}/manifests/{reference}", content, {"Content-Type": media_type})
         assert answer.status == 201, answer
         return str(answer.headers["Docker-Content-Digest"])
+
+    def put_config(self, repository: str, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Store an image's config and return its descriptor."""
+        content = json.dumps(config).encode()
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        upload = urlsplit(self.ask("POST", f"/v2/{repository}/blobs/uploads/").headers["Location"])
+        path = f"{upload.path}?{upload.query}&digest={digest}"
+        assert self.ask("PUT", path, content, {"Content-Type": "application/octet-stream"}).status == 201
+        return {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": len(content)}
+
+    def put_image(self, repository: str, tag: str, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Push an image without layers and return its descriptor."""
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        described = self.put_config(repository, {"rootfs": {"type": "layers", "diff_ids": []}, **config})
+        content = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": described, "layers": []}).encode()
+        return {"mediaType": kind, "digest": self.put_manifest(repository, tag, content, kind), "size": len(content)}
 
     def delete_tag(self, repository: str, tag: str) -> None:
         """Delete the manifest that a tag names, and with it every tag of that manifest (all this registry offers)."""

@@ -63,6 +63,15 @@ def base_images(content: bytes, target: str | None, build_args: Mapping[str, str
     return images
 
 
+def names_platforms(content: bytes) -> bool:
+    """Say whether a stage may start from an image of another platform than the one that is built for.
+
+    Raises:
+        UnjudgeableError: The Dockerfile cannot be read.
+    """
+    return any(name == "platform" for one in parse(content) if one.name == "FROM" for name, _ in one.flags)
+
+
 def _target(stages: Sequence[_Stage], target: str | None) -> int:
     found = _named(stages, target, by_number=True) if target is not None else [*range(len(stages))][-1:]
     if not found:

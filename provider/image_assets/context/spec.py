@@ -32,6 +32,8 @@ class ContextSpec:
         platforms: What is built for, in their one spelling; matter to `scope` only.
         epoch: No entry is to have an earlier time when it is built, in seconds since 1970; None if times do not matter.
         named_contexts: The names of the other contexts; matter to `scope` only.
+        onbuild: The ONBUILD triggers of base images, by the form of their names that `familiar` gives; matter to
+            `scope` only.
     """
 
     root: Path
@@ -49,3 +51,4 @@ class ContextSpec:
     named_contexts: tuple[str, ...] = ()
     dockerfile_text: str | None = None
     epoch: int | None = None
+    onbuild: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -157,7 +157,7 @@ class PublishedImage:
         self.handover.keep(job.urn, inputs)
         self.given.enter(job.urn, inputs.destination, inputs.registry_auth)
         self.repositories.add(str(inputs.repository))
-        taken = self.fingerprints.of(inputs, job.task, parse_stored(olds).base_images)
+        taken = self.fingerprints.of(inputs, job.task, parse_stored(olds))
         if taken is None:
             return {**without_secrets(IMAGE_FIELDS, news), "fingerprint": UNKNOWN, "files": UNKNOWN}
         taken.report(job.task)

@@ -1,7 +1,7 @@
 """From wire values to frozen inputs: every problem at once, unknown values kept apart."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,11 +37,13 @@ ASSET_FIELDS: Mapping[str, tuple[Field, ...]] = {
 
 #: The digests of pinned base images, by image.
 BASE_IMAGES = "baseImages"
+#: The ONBUILD triggers of pinned base images, by image and platform.
+BASE_TRIGGERS = "baseTriggers"
 #: The commit that is built, where `directory` is a git repository.
 GIT_COMMIT = "gitCommit"
 #: What Check adds to the program's inputs: the fingerprint and the outline of what it was taken from, and what else the
 #: source told.
-COMPUTED = ("fingerprint", "files", "archivePlatforms", BASE_IMAGES, GIT_COMMIT)
+COMPUTED = ("fingerprint", "files", "archivePlatforms", BASE_IMAGES, BASE_TRIGGERS, GIT_COMMIT)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Inputs(BuildOptions):
     scope: str = "context"
     pin_base_images: bool | None = None
     base_images: Mapping[str, str] = field(default_factory=empty)
+    base_triggers: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=empty)
     git_commit: str | None = None
     build_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=empty, repr=False)
     platform: str | None = None
@@ -122,10 +125,15 @@ def parse(values: Mapping[str, Any]) -> Inputs:
 def parse_stored(values: Mapping[str, Any]) -> Inputs:
     """Turn values that were checked before, as the state holds them, into frozen inputs."""
     known, unknown = frozen_rows(fields_of(values), values)
-    bases = reveal(values.get(BASE_IMAGES))
+    computed = {name: _object(reveal(values.get(name))) for name in (BASE_IMAGES, BASE_TRIGGERS)}
     commit = plain(values.get(GIT_COMMIT))
     known["git_commit"] = commit if isinstance(commit, str) else None
-    return Inputs(unknown=unknown, base_images=bases if isinstance(bases, dict) else {}, **known)
+    known |= {attribute(name): value for name, value in computed.items()}
+    return Inputs(unknown=unknown, **known)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def frozen_rows(rows: tuple[Field, ...], values: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:

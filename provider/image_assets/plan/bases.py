@@ -1,18 +1,18 @@
 """`pinBaseImages`: which base images an image is built on, and how their digests count and reach the builder."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from image_assets.context.bases import base_images
+from image_assets.context.bases import base_images, names_platforms
 from image_assets.context.dockerfile_content import dockerfile_content
 from image_assets.context.scope.words import UnjudgeableError
 from image_assets.errors import InputError
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
-from image_assets.plan.plan import main_context, platforms_of
-from image_assets.reference import HUB, Reference
+from image_assets.plan.plan import IMAGE, main_context, platforms_of
+from image_assets.reference import Reference, familiar
 
 PROPERTY: Final = "pinBaseImages"
 #: What decides which images are built on.
@@ -27,8 +27,13 @@ _DECISIVE: Final = (
     "file",
     "dockerfileInline",
 )
-_IMAGE: Final = "docker-image://"
+#: Stands for every platform that an image has.
+ALL_PLATFORMS: Final = "all"
 _DECISIVE_FLAG = re.compile("--(target|build-arg|build-context|file|platform)(=|$)|-[A-Za-z]*f")
+
+
+#: ONBUILD triggers of base images: by image, by platform.
+Triggers = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True)
@@ -59,17 +64,36 @@ def bases_are_known(inputs: Inputs, settings: Settings) -> bool:
     return not (may_be_pinned and inputs.unknown_in(*_DECISIVE))
 
 
+def triggers_count(inputs: Inputs, settings: Settings) -> bool:
+    """Say whether the ONBUILD triggers of an image's bases count."""
+    return inputs.scope == "dockerfile" and is_pinned(inputs, settings)
+
+
 def bases_of(inputs: Inputs, settings: Settings) -> tuple[Base, ...]:
-    """Return the images that located inputs build on; one that is named by its digest is none, as it cannot move.
+    """Return the images that located inputs build on, and that can move: those that no digest names.
+
+    Raises:
+        InputError: They cannot be told before the build.
+    """
+    return tuple(base for base in all_bases(inputs, settings) if not base.reference.digest)
+
+
+def all_bases(inputs: Inputs, settings: Settings) -> tuple[Base, ...]:
+    """Return all images that located inputs build on.
 
     Raises:
         InputError: They cannot be told before the build.
     """
     try:
-        found = [Base(name, image, Reference.parse(image)) for name, image in sorted(set(_names(inputs, settings)))]
+        return tuple(Base(name, image, Reference.parse(image)) for name, image in sorted(set(_names(inputs, settings))))
     except ValueError as error:
         raise InputError.single(PROPERTY, f"the base images cannot be told: {error}; or set it to false") from error
-    return tuple(base for base in found if not base.reference.digest)
+
+
+def platforms_of_bases(inputs: Inputs, settings: Settings) -> tuple[str, ...]:
+    """Return the platforms of the base images that a build takes, or what stands for all that there are."""
+    content = dockerfile_content(main_context(inputs, settings))
+    return (ALL_PLATFORMS,) if names_platforms(content) else platforms_of(inputs, settings)
 
 
 def _names(inputs: Inputs, settings: Settings) -> Iterator[tuple[str, str]]:
@@ -81,23 +105,17 @@ def _names(inputs: Inputs, settings: Settings) -> Iterator[tuple[str, str]]:
     if flag := next(filter(_DECISIVE_FLAG.match, inputs.build_flags), None):
         raise UnjudgeableError(f"{flag.partition('=')[0]} among the `buildFlags` can change them; use the input for it")
     content = dockerfile_content(main_context(inputs, settings))
-    replaced = {_context_name(name) for name in inputs.build_contexts}
+    replaced = {familiar(name) for name in inputs.build_contexts}
     for platform in platforms_of(inputs, settings):
         images = base_images(content, inputs.target, inputs.build_args, platform)
-        yield from ((name, name) for name in images if _context_name(name) not in replaced)
+        yield from ((name, name) for name in images if familiar(name) not in replaced)
     for name, value in inputs.build_contexts.items():
-        if value.startswith(_IMAGE):
-            yield name, value.removeprefix(_IMAGE)
-
-
-def _context_name(name: str) -> str:
-    """Return the form in which BuildKit compares names of contexts and images (distribution/reference, "familiar")."""
-    bare = name.removeprefix(f"{HUB}/").removeprefix("library/")
-    return bare.removesuffix(":latest").lower()
+        if value.startswith(IMAGE):
+            yield name, value.removeprefix(IMAGE)
 
 
 def pinned_contexts(inputs: Inputs, settings: Settings) -> dict[str, str]:
     """Return the named contexts that make the builder use exactly the digests that count."""
     digests = inputs.base_images
     bases = bases_of(inputs, settings) if digests else ()
-    return {base.name: f"{_IMAGE}{base.reference}@{digests[base.image]}" for base in bases if base.image in digests}
+    return {base.name: f"{IMAGE}{base.reference}@{digests[base.image]}" for base in bases if base.image in digests}

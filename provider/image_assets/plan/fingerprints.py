@@ -11,9 +11,18 @@ from typing import Any, Protocol
 
 from image_assets.context import DigestCache, Fingerprint, fingerprint
 from image_assets.errors import AssetError
-from image_assets.inputs.image import GIT_COMMIT, Inputs
+from image_assets.inputs.image import BASE_IMAGES, BASE_TRIGGERS, GIT_COMMIT, Inputs
 from image_assets.inputs.settings import Settings
-from image_assets.plan.bases import Base, bases_are_known, bases_of, is_pinned
+from image_assets.plan.bases import (
+    Base,
+    Triggers,
+    all_bases,
+    bases_are_known,
+    bases_of,
+    is_pinned,
+    platforms_of_bases,
+    triggers_count,
+)
 from image_assets.plan.git_source import commit_of
 from image_assets.plan.local_image import PROPERTY as LOCAL_IMAGE
 from image_assets.plan.local_image import inspect
@@ -36,6 +45,11 @@ class BaseLookup(Protocol):
     def resolve(self, inputs: Inputs, bases: Sequence[Base], task: Task, last: Mapping[str, str]) -> Mapping[str, str]:
         """Return the digests by image, given those that were last known."""
 
+    def triggers(
+        self, inputs: Inputs, bases: Sequence[Base], platforms: Sequence[str], task: Task, last: Inputs
+    ) -> Triggers:
+        """Return the ONBUILD triggers by image, given the inputs with the digests, and those that were last known."""
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -46,6 +60,7 @@ class Taken:
         outline: The rows that say what changed.
         platforms: An archive's platforms; None for a directory.
         bases: The digests of the pinned base images, by image.
+        triggers: The ONBUILD triggers of the pinned base images, by image and platform.
         commit: The commit of the git repository.
     """
 
@@ -53,11 +68,17 @@ class Taken:
     outline: Mapping[str, str]
     platforms: tuple[str, ...] | None = None
     bases: Mapping[str, str] = field(default_factory=dict)
+    triggers: Triggers = field(default_factory=dict)
     commit: str | None = None
 
     def as_inputs(self) -> dict[str, Any]:
         """Return what Check stores of it."""
-        bases = {"baseImages": dict(self.bases)} if self.bases else {}
+        bases: dict[str, Any] = {BASE_IMAGES: dict(self.bases)} if self.bases else {}
+        if self.triggers:
+            bases[BASE_TRIGGERS] = {
+                image: {platform: list(texts) for platform, texts in found.items()}
+                for image, found in self.triggers.items()
+            }
         commit = {GIT_COMMIT: self.commit} if self.commit else {}
         archive = {} if self.platforms is None else {"archivePlatforms": list(self.platforms)}
         return {"fingerprint": self.fingerprint.digest, "files": as_stored(self.outline), **archive, **bases, **commit}
@@ -96,6 +117,9 @@ class Fingerprints:
             # All that a program builds on is asked for at once; what is wrong is told by who needs the answer.
             with suppress(AssetError):
                 self.bases.begin(inputs, bases_of(inputs, self.settings), task)
+        if triggers_count(inputs, self.settings):
+            # Check knows what the bases were, and need not ask what triggers they have.
+            return None
         with self.lock:
             begun = self.begun[repr(plan)] = self.pool.submit(self.take, inputs, task)
         return begun
@@ -104,25 +128,23 @@ class Fingerprints:
         """Say whether everything that counts is known."""
         return fingerprint_is_known(inputs) and bases_are_known(inputs, self.settings)
 
-    def take(self, inputs: Inputs, task: Task, last_bases: Mapping[str, str] | None = None) -> Taken:
+    def take(self, inputs: Inputs, task: Task, last: Inputs | None = None) -> Taken:
         """Find out what the base images are now, where that counts, and take the fingerprint."""
-        bases: Mapping[str, str] = {}
         source = source_in_git(inputs)
         commit = commit_of(source, task) if source and inputs.asset_hash is None else None
-        inputs = replace(inputs, git_commit=commit)
-        if is_pinned(inputs, self.settings):
-            bases = self.bases.resolve(inputs, bases_of(inputs, self.settings), task, last_bases or {})
-        taken = take(make_plan(replace(inputs, base_images=bases), self.settings), task, self.cache)
+        inputs = with_bases(replace(inputs, git_commit=commit), self.settings, self.bases, task, last or Inputs())
+        taken = take(make_plan(inputs, self.settings), task, self.cache)
         outline = {"directory": commit[:_SHORT], **taken.outline} if commit else taken.outline
-        return replace(taken, bases=bases, commit=commit, outline=outline)
+        bases, triggers = inputs.base_images, inputs.base_triggers
+        return replace(taken, bases=bases, triggers=triggers, commit=commit, outline=outline)
 
-    def of(self, inputs: Inputs, task: Task, last_bases: Mapping[str, str] | None = None) -> Taken | None:
+    def of(self, inputs: Inputs, task: Task, last: Inputs | None = None) -> Taken | None:
         """Return the fingerprint of inputs, None while something that counts is unknown.
 
         Args:
             inputs: The inputs.
             task: Can cancel.
-            last_bases: The digests of base images by image, as they were last known.
+            last: The inputs as they were last stored, with what was then known of base images.
 
         Raises:
             AssetError: Something that counts cannot be read.
@@ -139,11 +161,27 @@ class Fingerprints:
             if begun.exception() is None:
                 return begun.result()
         # What could not be read ahead of time may be repaired by now.
-        return self.take(inputs, task, last_bases)
+        return self.take(inputs, task, last)
 
     def again(self, inputs: Inputs, task: Task) -> Taken:
         """Take the fingerprint anew, whatever was read before; the base images stay what they were."""
         return take(make_plan(inputs, self.settings), task, self.cache)
+
+
+def with_bases(inputs: Inputs, settings: Settings, lookup: BaseLookup, task: Task, last: Inputs) -> Inputs:
+    """Return located inputs with what their base images are now, where that counts, given the inputs as last stored.
+
+    Raises:
+        InputError: One cannot be told, or its registry does not have it or does not answer.
+    """
+    if not is_pinned(inputs, settings):
+        return replace(inputs, base_images={}, base_triggers={})
+    digests = lookup.resolve(inputs, bases_of(inputs, settings), task, last.base_images)
+    inputs = replace(inputs, base_images=digests, base_triggers={})
+    if not triggers_count(inputs, settings):
+        return inputs
+    bases, platforms = all_bases(inputs, settings), platforms_of_bases(inputs, settings)
+    return replace(inputs, base_triggers=lookup.triggers(inputs, bases, platforms, task, last))
 
 
 def _short(digest: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +18,7 @@ from image_assets.inputs.types import join, parts
 from image_assets.plan.archive_command import read_by
 from image_assets.plan.commit import commit_time
 from image_assets.plan.git_source import GitSource, git_source
+from image_assets.reference import familiar
 
 #: The options that may count; some have parts that count as text beside those that count by their content.
 OPTION_FIELDS = tuple(row for row in SOURCE_FIELDS if row.counts is Counts.OPTION or row.parts)
@@ -26,6 +28,8 @@ STAGES = ("target", "buildArgs", "buildFlags", "platform", "platforms", "buildCo
 INLINE = "dockerfileInline"
 #: What the names of pinned base images begin with, among options and rows.
 BASE = "base://"
+#: What the value of a named context begins with that is an image.
+IMAGE = "docker-image://"
 ROWS = {row.name: row for row in IMAGE_FIELDS}
 
 
@@ -169,7 +173,17 @@ def main_context(inputs: Inputs, settings: Settings) -> ContextSpec:
         platforms=platforms_of(inputs, settings),
         epoch=None if inputs.source_date_epoch is None else int(inputs.source_date_epoch),
         named_contexts=tuple(sorted(inputs.build_contexts)),
+        onbuild=dict(onbuild_of(inputs)),
     )
+
+
+def onbuild_of(inputs: Inputs) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the ONBUILD triggers of base images by the names that the builder looks for, those of all platforms."""
+    contexts = {name: value.removeprefix(IMAGE) for name, value in inputs.build_contexts.items()}
+    for image, by_platform in inputs.base_triggers.items():
+        triggers = tuple(chain.from_iterable(dict.fromkeys(map(tuple, by_platform.values()))))
+        names = (image, *(name for name, value in contexts.items() if value == image))
+        yield from ((familiar(name), triggers) for name in names if triggers)
 
 
 def named_contexts(inputs: Inputs) -> dict[str, ContextSpec]:

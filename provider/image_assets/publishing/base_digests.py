@@ -1,24 +1,29 @@
-"""What base images are now: their digests, asked for side by side and once in a program.
+"""What base images are now: their digests and triggers, asked for side by side and once in a program.
 
 Only GET and HEAD are sent, with the logins there are.
 """
 
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from image_assets.errors import AssetError, CancelledByUserError, InputError, Problem
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.logins.given import GivenLogins, Login
-from image_assets.plan.bases import PROPERTY, Base, bases_of, is_pinned
+from image_assets.plan.bases import ALL_PLATFORMS, PROPERTY, Base, Triggers, is_pinned
+from image_assets.plan.fingerprints import with_bases
 from image_assets.reference import Reference
 from image_assets.task import Task
 
 if TYPE_CHECKING:
     from image_assets.logins.registries import Registries
+
+Answer = TypeVar("Answer")
 
 _AT_ONCE: Final = 32
 _TICK: Final = 0.1
@@ -33,7 +38,7 @@ class BaseDigests:
 
     def __init__(self, registries: Callable[[], "Registries"]) -> None:
         self._registries = registries
-        self._asked: dict[Hashable, Future[str | None]] = {}
+        self._asked: dict[Hashable, Future[Any]] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(_AT_ONCE, "base-images")
 
@@ -56,28 +61,59 @@ class BaseDigests:
                 known.
         """
         asked = {base.image: self._ask(inputs, base.reference, task) for base in bases}
-        while wait(asked.values(), _TICK).not_done:
-            task.check()
         found: dict[str, str] = {}
         problems: list[Problem] = []
-        for image, future in asked.items():
-            try:
-                digest = future.result()
-            except CancelledByUserError:
-                raise
-            except AssetError as error:
-                digest = last.get(image)
-                if digest is None:
-                    problems.append(Problem(PROPERTY, f"the base image {image} could not be looked up: {error}"))
-                else:
-                    task.warn(
-                        f"the base image {image} is taken as it last was, {digest}: looking it up failed: {error}"
-                    )
-            else:
-                if digest is None:
-                    problems.append(Problem(PROPERTY, f"there is no base image {image} in its registry"))
+        for image, answer in _answers(asked, task):
+            digest = last.get(image) if isinstance(answer, AssetError) else answer
             if digest:
                 found[image] = digest
+                if isinstance(answer, AssetError):
+                    task.warn(
+                        f"the base image {image} is taken as it last was, {digest}: looking it up failed: {answer}"
+                    )
+            elif isinstance(answer, AssetError):
+                problems.append(_not_looked_up(image, answer))
+            else:
+                problems.append(Problem(PROPERTY, f"there is no base image {image} in its registry"))
+        if problems:
+            raise InputError(problems)
+        return found
+
+    def triggers(
+        self, inputs: Inputs, bases: Sequence[Base], platforms: Sequence[str], task: Task, last: Inputs
+    ) -> Triggers:
+        """Return the ONBUILD triggers of base images, by image and platform.
+
+        Args:
+            inputs: Say how the registries are reached, and the digests.
+            bases: The images.
+            platforms: The platforms whose triggers count.
+            task: Can cancel.
+            last: The inputs as they were last stored: what has the same digest has the same triggers.
+
+        Raises:
+            InputError: With every image that could not be asked for.
+        """
+        digests = {base.image: inputs.base_images.get(base.image) or base.reference.digest or "" for base in bases}
+        known = {
+            image: found
+            for image, found in last.base_triggers.items()
+            if last.base_images.get(image, digests.get(image)) == digests.get(image) and set(platforms) <= found.keys()
+        }
+        asked = {
+            base.image: self._ask_triggers(inputs, replace(base.reference, digest=digests[base.image]), platforms, task)
+            for base in bases
+            if base.image not in known
+        }
+        found = {
+            image: {platform: known[image][platform] for platform in platforms} for image in known.keys() & digests
+        }
+        problems: list[Problem] = []
+        for image, answer in _answers(asked, task):
+            if isinstance(answer, AssetError):
+                problems.append(_not_looked_up(image, answer))
+            else:
+                found[image] = dict(answer)
         if problems:
             raise InputError(problems)
         return found
@@ -85,16 +121,38 @@ class BaseDigests:
     def _ask(self, inputs: Inputs, reference: Reference, task: Task) -> "Future[str | None]":
         """Begin to ask, unless somebody has."""
         login = _login(inputs, reference)
-        key = (reference, *(repr(sorted(given.items())) for given in (login.auth, login.aws)))
+        return self._once((reference, *_key(login)), partial(self._digest, reference, task.of_deployment(), login))
+
+    def _ask_triggers(
+        self, inputs: Inputs, reference: Reference, platforms: Sequence[str], task: Task
+    ) -> "Future[Mapping[str, Sequence[str]]]":
+        login = _login(inputs, reference)
+        call = partial(self._triggers, reference, platforms, task.of_deployment(), login)
+        return self._once((reference, tuple(platforms), *_key(login)), call)
+
+    def _once(self, key: Hashable, call: "Callable[[], Answer]") -> "Future[Answer]":
         with self._lock:
             if key not in self._asked:
-                self._asked[key] = self._pool.submit(self._digest, reference, task.of_deployment(), login)
+                self._asked[key] = self._pool.submit(call)
             return self._asked[key]
 
     def _digest(self, reference: Reference, task: Task, login: Login) -> str | None:
         client = self._registries().client(reference.repository, task, login)
         found = client.head_manifest(reference.repository.full_path, reference.identifier)
         return found.digest if found else None
+
+    def _triggers(
+        self, reference: Reference, platforms: Sequence[str], task: Task, login: Login
+    ) -> Mapping[str, Sequence[str]]:
+        from image_assets.publishing.description import configs, onbuild  # noqa: PLC0415 - few programs ask
+
+        client = self._registries().client(reference.repository, task, login)
+        wanted = None if ALL_PLATFORMS in platforms else platforms
+        found = configs(client, reference, wanted)
+        triggers = {platform: tuple(onbuild(config)) for platform, config in found.items()}
+        # In turn: what one of them sets, those after it use.
+        of_any = tuple(chain.from_iterable(dict.fromkeys(triggers.values())))
+        return {platform: triggers.get(platform, of_any) for platform in platforms}
 
 
 def with_digests(inputs: Inputs, settings: Settings, task: Task) -> Inputs:
@@ -108,7 +166,32 @@ def with_digests(inputs: Inputs, settings: Settings, task: Task) -> Inputs:
     from image_assets.logins.registries import Registries  # noqa: PLC0415 - few ask, every start would pay for it
 
     digests = BaseDigests(lambda: Registries(settings, GivenLogins()))
-    return replace(inputs, base_images=digests.resolve(inputs, bases_of(inputs, settings), task, {}))
+    return with_bases(inputs, settings, digests, task, Inputs())
+
+
+def _answers(asked: Mapping[str, Future[Answer]], task: Task) -> Iterator[tuple[str, Answer | AssetError]]:
+    """Wait for all answers, and yield them by image.
+
+    Raises:
+        CancelledByUserError: The user cancelled.
+    """
+    while wait(asked.values(), _TICK).not_done:
+        task.check()
+    for image, future in asked.items():
+        try:
+            yield image, future.result()
+        except CancelledByUserError:
+            raise
+        except AssetError as error:
+            yield image, error
+
+
+def _not_looked_up(image: str, error: AssetError) -> Problem:
+    return Problem(PROPERTY, f"the base image {image} could not be looked up: {error}")
+
+
+def _key(login: Login) -> tuple[str, ...]:
+    return tuple(repr(sorted(given.items())) for given in (login.auth, login.aws))
 
 
 def _login(inputs: Inputs, reference: Reference) -> Login:

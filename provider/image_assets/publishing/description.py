@@ -1,7 +1,7 @@
 """What a registry tells of an image without its layers being read."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -67,6 +67,36 @@ def describe(client: RegistryClient, reference: Reference, preferred: str | None
         labels=_labels(config),
         created=str(config.get("created") or ""),
     )
+
+
+def configs(
+    client: RegistryClient, reference: Reference, preferred: Sequence[str] | None
+) -> Mapping[str, Mapping[str, Any]]:
+    """Return the configs of an image by platform.
+
+    Args:
+        client: Its registry.
+        reference: The image, by its digest.
+        preferred: The platforms that matter; None for all. If the image has not each of them under its name, the
+            configs are those of all its platforms.
+
+    Raises:
+        RegistryError: The registry could not be asked, or the image is not what it should be.
+    """
+    path = reference.repository.full_path
+    top = client.get_manifest(path, reference.identifier)
+    children = dict(_children(top))
+    if not children:
+        config = _config(client, path, top)
+        return {_platform(config) or "": config}
+    chosen = preferred if preferred is not None and children.keys() >= set(preferred) else children
+    return {platform: _config(client, path, client.get_manifest(path, children[platform])) for platform in chosen}
+
+
+def onbuild(config: Mapping[str, Any]) -> Sequence[str]:
+    """Return the instructions that an image's config has for images built on it (Docker's `OnBuild`)."""
+    found = _object(config.get("config")).get("OnBuild")
+    return [str(text) for text in found] if isinstance(found, list) else []
 
 
 def _children(manifest: Manifest) -> Iterator[tuple[str, str]]:

@@ -3,8 +3,8 @@
 The judgement errs on the wide side: a wildcard takes all names it could match, `--exclude` takes nothing away, and what
 is built for several platforms, or on a builder of unknown platform, takes what any of them does. A Dockerfile is read
 only as far as it is plain; where escapes or values that are not known could change what it means, the whole context
-counts, and a notice says why. One thing cannot be seen here: an `ONBUILD COPY` inside a base image that lies in
-a registry.
+counts, and a notice says why. An `ONBUILD` of a base image is seen where the base images are pinned, as then they are
+looked up; elsewhere it is not.
 """
 
 from image_assets.context.scope.judge import Scope, judge_scope

@@ -5,7 +5,7 @@ What is not surely understood is reported, never guessed. Rules: https://docs.do
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -13,6 +13,7 @@ from image_assets.context.scope.lines import Lines
 from image_assets.context.scope.words import UnjudgeableError, heredocs, split_flags, split_words
 
 _WITH_HEREDOC: Final = frozenset(("COPY", "ADD", "RUN"))
+_ONBUILD: Final = "ONBUILD"
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,23 @@ class Instruction:
         line: Where it starts, from 1.
         name: In upper case.
         rest: What follows the name, continuation lines joined, without heredoc bodies.
+        image: The base image whose `ONBUILD` it is; empty if it stands in the Dockerfile.
     """
 
     line: int
     name: str
     rest: str
+    image: str = ""
+
+    def __str__(self) -> str:
+        """Say where it stands, for messages."""
+        return f"line {self.line} ({self.name}{f' by ONBUILD of {self.image}' if self.image else ''})"
+
+    @property
+    def triggered(self) -> "Instruction":
+        """Return the instruction that an `ONBUILD` keeps for later."""
+        name, _, rest = self.rest.partition(" ")
+        return replace(self, name=name.upper(), rest=rest.strip())
 
     @cached_property
     def flags(self) -> list[tuple[str, str]]:
@@ -62,9 +75,31 @@ def parse(content: bytes) -> Iterator[Instruction]:
         name = next(iter(split_words(text)), "")
         instruction = Instruction(number, name.upper(), text[len(name) :].strip())
         try:
-            if instruction.name in _WITH_HEREDOC and "<<" in text and instruction.items is None:
+            effective = instruction.triggered if instruction.name == _ONBUILD else instruction
+            if effective.name in _WITH_HEREDOC and "<<" in text and effective.items is None:
                 for heredoc in heredocs(text):
                     lines.skip(heredoc)
         except UnjudgeableError as fault:
-            raise UnjudgeableError(f"line {number} ({instruction.name}): {fault}") from fault
+            raise UnjudgeableError(f"{instruction}: {fault}") from fault
         yield instruction
+
+
+def parse_trigger(text: str, line: int, image: str) -> Instruction:
+    """Read an `ONBUILD` of a base image.
+
+    Args:
+        text: What the image's config says.
+        line: Where the `FROM` stands that names the image.
+        image: The image.
+
+    Raises:
+        UnjudgeableError: It is not one instruction that is understood.
+    """
+    where = f"line {line} (ONBUILD of {image})"
+    try:
+        found = list(parse(text.encode()))
+    except UnjudgeableError as fault:
+        raise UnjudgeableError(f"{where}: {fault}") from fault
+    if len(found) != 1:
+        raise UnjudgeableError(f"{where}: it is not one instruction")
+    return replace(found[0], line=line, image=image)

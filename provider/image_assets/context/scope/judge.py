@@ -65,12 +65,18 @@ def _scope(taken: Sequence[Taken], root: str) -> Scope:
         UnjudgeableError: It may be more than is known.
     """
     sources = dict.fromkeys(source for one in taken for source in one.sources)
-    whole = min(((source.line, source.verb) for source in sources if not _cleaned(source.path)), default=None)
+    whole = min((source for source in sources if not _cleaned(source.path)), key=_place, default=None)
     if whole:
-        return Scope(remarks=(f"`scope: dockerfile` narrows nothing: line {whole[0]} {whole[1]} the whole context",))
+        of = f", by ONBUILD of {whole.image}" if whole.image else ""
+        where = f"line {whole.line} {whole.verb} the whole context{of}"
+        return Scope(remarks=(f"`scope: dockerfile` narrows nothing: {where}",))
     if fault := next((fault for one in taken for fault in one.faults), None):
         raise UnjudgeableError(fault)
     return Scope(frozenset(path for source in sources for path in _found(root, source)))
+
+
+def _place(source: Source) -> tuple[int, str]:
+    return source.line, source.verb
 
 
 def _check_options(spec: ContextSpec) -> None:
@@ -95,6 +101,7 @@ def _invocations(spec: ContextSpec, instructions: Iterable[Instruction]) -> Iter
             platform=platform,
             build_platform=builder,
             contexts=frozenset(name.lower() for name in spec.named_contexts),
+            onbuild=spec.onbuild,
             follows_variables=is_buildkit,
         )
 

@@ -1,14 +1,15 @@
 """Which stages of a Dockerfile a target needs, and which paths of the context these take."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from image_assets.context.scope.instructions import Instruction
+from image_assets.context.scope.instructions import Instruction, parse_trigger
 from image_assets.context.scope.mounts import FLAG, mounted
 from image_assets.context.scope.variables import Variables, automatic, without_variables
 from image_assets.context.scope.words import UnjudgeableError, is_heredoc
+from image_assets.reference import familiar
 
 _COPY_FLAGS: Final = frozenset(
     ("from", "chown", "chmod", "link", "parents", "exclude", "keep-git-dir", "checksum", "unpack")
@@ -33,6 +34,7 @@ class Invocation:
         platform: The platform that is built for; None if it is not known.
         build_platform: The builder's own; None if it is not known.
         contexts: The names of named contexts: each takes the place of a stage or image of its name.
+        onbuild: The ONBUILD triggers of base images, by the form of their names that `familiar` gives.
         follows_variables: Whether the program that builds is known to resolve variables as BuildKit does.
     """
 
@@ -41,6 +43,7 @@ class Invocation:
     platform: str | None = None
     build_platform: str | None = None
     contexts: frozenset[str] = frozenset()
+    onbuild: Mapping[str, Sequence[str]] = field(default_factory=dict)
     follows_variables: bool = True
 
 
@@ -52,11 +55,13 @@ class Source:
         line: Where the instruction starts, from 1.
         verb: What it does with it: copies or mounts.
         path: A path, or a pattern of paths.
+        image: The base image whose `ONBUILD` the instruction is; empty if it stands in the Dockerfile.
     """
 
     line: int
     verb: str
     path: str
+    image: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ class _Stages:
         try:
             self._readers.get(instruction.name, self._unknown)(instruction)
         except UnjudgeableError as fault:
-            text = f"line {instruction.line} ({instruction.name}): {fault}"
+            text = f"{instruction}: {fault}"
             if not self._stages:
                 raise UnjudgeableError(text) from fault
             self._stages[-1].faults.append(text)
@@ -165,7 +170,7 @@ class _Stages:
             stage.base = self._base(base).lower()
         except UnjudgeableError as fault:
             stage.faults.append(f"{where}: {fault}")
-        triggers = self._inherit(stage, where)
+        triggers = (*self._onbuild_of_image(stage, base, instruction.line), *self._inherit(stage, where))
         self._stages.append(stage)
         for trigger in triggers:
             self._read(trigger)
@@ -174,6 +179,20 @@ class _Stages:
         """Return the stage or image that a `FROM` starts with."""
         literal = without_variables(word)
         return word if "$" not in literal and _IMAGE_ONLY & set(literal) else self._variables.expand(word)
+
+    def _onbuild_of_image(self, stage: _Stage, word: str, line: int) -> Iterator[Instruction]:
+        """Yield what the base image, or the named context in its place, has for a stage to do first."""
+        known = self._invocation.onbuild
+        is_stage = bool(_named(self._stages, stage.base)) and stage.base not in self._invocation.contexts
+        if is_stage or stage.faults or not known:
+            return
+        try:
+            # Whatever stage it is, `base` may still have variables in it.
+            image = self._variables.expand(word)
+            for text in known.get(familiar(image), ()):
+                yield parse_trigger(text, line, image)
+        except UnjudgeableError as fault:
+            stage.faults.append(str(fault))
 
     def _inherit(self, stage: _Stage, where: str) -> Sequence[Instruction]:
         """Start a stage with what its base has set; return what the base has for it to do first."""
@@ -208,7 +227,7 @@ class _Stages:
                 continue
             path = stage.variables.path(source)
             if not (is_add and path.startswith(_REMOTE)):
-                stage.sources.append(Source(instruction.line, "copies", path))
+                stage.sources.append(Source(instruction.line, "copies", path, instruction.image))
 
     def _run(self, instruction: Instruction) -> None:
         stage = self._stage()
@@ -220,14 +239,13 @@ class _Stages:
             if from_:
                 stage.needs.add(_stage_name(from_))
             elif path is not None:
-                stage.sources.append(Source(instruction.line, "mounts", path))
+                stage.sources.append(Source(instruction.line, "mounts", path, instruction.image))
 
     def _onbuild(self, instruction: Instruction) -> None:
         # It does nothing here, but in the stages that start from this one.
-        name, _, rest = instruction.rest.partition(" ")
-        if "<<" in rest:
+        if "<<" in instruction.rest:
             raise UnjudgeableError("a heredoc that it may trigger is not followed")
-        self._stage().triggers.append(Instruction(instruction.line, name.upper(), rest.strip()))
+        self._stage().triggers.append(instruction.triggered)
 
     def _unknown(self, _: Instruction) -> None:
         raise UnjudgeableError("this instruction is not known here")
