@@ -75,7 +75,10 @@ JUDGED = {
     "a URL in an argument": ("ARG U=https://example.com/x\nADD $U/y /\nCOPY shared /", {"shared/a"}),
     "ONBUILD of the last stage": ("ONBUILD COPY . /\nCOPY shared /", {"shared/a"}),
     "ONBUILD of a base": ("COPY shared /\nONBUILD COPY go.mod /\nFROM s\nFROM s", {"shared/a", "go.mod"}),
-    "a stage that is not needed": ("ONBUILD COPY <<X /\nFROM s\nX\nCOPY $X /\nFROM scratch\nCOPY shared /", {"shared/a"}),
+    "a stage that is not needed": (
+        "ONBUILD COPY <<X /\nFROM s\nX\nCOPY $X /\nFROM scratch\nCOPY shared /",
+        {"shared/a"},
+    ),
     "variables of the base": ("ARG A=api\nENV E=shared\nFROM s\nCOPY $A $E /", {"shared/a", *API}),
     "other instructions": ('ENV A=$B\nWORKDIR $X\nLABEL a=b\nCMD ["x"]\nCOPY shared $DESTINATION', {"shared/a"}),
 }

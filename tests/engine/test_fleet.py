@@ -1,11 +1,13 @@
 """An image of several platforms that a fleet builds, each on a node of its own."""
 
+import contextlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import NewContext, NewProject
-from tests.support.builders import FLEET, BuildKit, add_fleet
+from tests.support.builders import FLEET, BuildKit, add_fleet, node
 from tests.support.project import Project, write_docker_config
 from tests.support.registry import Registry
 
@@ -54,6 +56,54 @@ def test_each_platform_is_built_by_its_node_and_only_our_tag_is_written(
     attested = [one for one in map(platform_of, index["manifests"]) if "unknown" in one]
     assert len(attested) == (0 if provenance == "false" else 2)
     project.up(expect_no_changes=True)
+
+
+CACHING = """
+resources:
+  kept:
+    type: image-assets:DockerImageAsset
+    properties: {common}, buildArgs: {{WHO: kept}}, cache: registry}}
+  own:
+    type: image-assets:DockerImageAsset
+    properties: {common}, buildArgs: {{WHO: own}}, cacheFrom: [{cache}], cacheTo: [{cache}]}}
+"""
+CACHED = """\
+FROM scratch
+COPY busybox /bin/sh
+COPY busybox /bin/busybox
+ARG WHO
+RUN busybox echo {name} $WHO
+LABEL turn={turn}
+"""
+
+
+def test_fresh_nodes_find_every_step_of_their_platforms_in_the_caches(
+    new_project: NewProject, busybox_context: NewContext, registry: Registry, repository_name: str, tmp_path: Path
+) -> None:
+    """One reference for all platforms would hold those of the node that was last alone."""
+    project = new_project("resources: {}")
+    write_docker_config(project.private / "docker")
+    project.set_config("image-assets:buildOutput", "full")
+    place = f"{registry.address}/{repository_name}"
+    common = f"{{directory: app, repository: {place}, platforms: [linux/arm64, linux/amd64], builder: {{name: BUILDER}}"
+    cache = f"{{type: registry, params: {{ref: {place}/cache, mode: max}}}}"
+    for turn, builder in enumerate(("first", "second")):
+        dockerfile = CACHED.format(name=repository_name, turn=turn)
+        busybox_context({}, dockerfile=dockerfile, folder=project.folder / "app")
+        project.write(CACHING.format(common=common.replace("BUILDER", builder), cache=cache))
+        with contextlib.ExitStack() as exits:
+            nodes = {
+                platform: exits.enter_context(node(tmp_path / f"{builder}-{name}", platform=platform, name=name))
+                for platform, name in FLEET.items()
+            }
+            add_fleet(project.isolated_environ, builder, nodes)
+            run = project.up()
+        printed = [line for line in run.messages("info").splitlines() if f" {repository_name} " in line]
+        steps = [line.rpartition(" ")[2] for line in printed if "echo" not in line]
+        assert sorted(steps) == ([] if turn else ["kept", "kept", "own", "own"])
+        assert turn == 0 or run.messages("warning") == ""
+    assert registry.tags(f"{repository_name}/cache") == ["latest-linux-amd64", "latest-linux-arm64"]
+    assert len([tag for tag in registry.tags(repository_name) if tag.startswith("cache-kept-linux-")]) == len(FLEET)
 
 
 def platform_of(entry: dict[str, Any]) -> str:

@@ -27,6 +27,7 @@ from image_assets.docker.spec import BuildSpec
 from image_assets.docker.store import ImageFacts, Store, new_holder
 from image_assets.errors import BuildError
 from image_assets.publishing.nodes import is_fleet, on_a_node, side_by_side
+from image_assets.publishing.part_caches import of_platform
 from image_assets.reference import HUB, Reference, Repository, is_digest
 from image_assets.task import Task
 from image_assets.transfer import PulledImage
@@ -212,11 +213,13 @@ def _build_and_discard(spec: BuildSpec, engine: Engine, task: Task) -> BuildRepo
 
 
 def _part(spec: BuildSpec, platforms: tuple[str, ...]) -> BuildSpec:
-    """Return the build of some of the platforms: what builds a single one has a cache of its own."""
-    kept = spec.kept_cache
-    if kept is not None and platforms != spec.platforms:
-        kept = kept.parts[platforms[0]]
-    return replace(spec, platforms=platforms, kept_cache=kept)
+    """Return the build of one of several platforms, or of all: what builds a single one has caches of its own."""
+    if platforms == spec.platforms:
+        return spec
+    (platform,) = platforms
+    sources, targets = of_platform(spec.cache_from, spec.cache_to, platform)
+    kept = spec.kept_cache.parts[platform] if spec.kept_cache else None
+    return replace(spec, platforms=platforms, kept_cache=kept, cache_from=sources, cache_to=targets)
 
 
 def _engine_for(spec: BuildSpec, task: Task, environ: Mapping[str, str]) -> Engine:
