@@ -7,7 +7,7 @@ from image_assets.custom_resource import Change, Kind, Values
 from image_assets.inputs.field import Counts, Field, OnChange
 from image_assets.inputs.image import default_of, fields_of
 from image_assets.inputs.types import join, plain, quoted
-from image_assets.plan.rows import changed_at, rows_of
+from image_assets.plan.rows import TEXT, have_texts, rows_of, shown_rows
 from image_assets.reference import Repository
 from image_assets.values import UNKNOWN, reveal
 
@@ -86,14 +86,27 @@ def nested_changes(path: str, old: Any, new: Any) -> Iterator[Change]:
 
 
 def row_changes(olds: Values, news: Values) -> Iterator[Change]:
-    """Yield the differing rows of the outline of what reaches the builder."""
+    """Yield the differing rows of the outline of what reaches the builder.
+
+    Rows without properties of their own are printed as lines of one text; of their paths, too, tools want to know, and
+    the engine prints nothing of an update of what neither side has.
+    """
     old, new = rows_of(olds), rows_of(news)
     if plain(news.get("fingerprint")) is UNKNOWN:
         return
-    place = changed_at(olds, news)
-    for path in sorted(old.keys() | new.keys()):
-        if old.get(path) != new.get(path):
-            yield Change(f"{place}[{quoted(path)}]", kind_of(old, new, path))
+    before, after = shown_rows(olds), shown_rows(news)
+    differing = [path for path in sorted(old.keys() | new.keys()) if old.get(path) != new.get(path)]
+    if before and after:
+        yield from (Change(row_path(path), kind_of(old, new, path)) for path in differing)
+        return
+    if differing and have_texts(olds, news):
+        yield Change(TEXT)
+    yield from (Change(row_path(path)) for path in differing if path not in before.keys() | after.keys())
+
+
+def row_path(path: str) -> str:
+    """Return the property path of a row."""
+    return f"files[{quoted(path)}]"
 
 
 def option_names(found: tuple[Change, ...]) -> list[str]:

@@ -1,7 +1,8 @@
 """How the outline is stored among the inputs, so that a preview shows it only where something changed.
 
 The engine prints every input of a new or destroyed resource, but for those whose name begins with `__` (Pulumi: sdk
-`resource.IsInternalPropertyKey`), at any depth. A changed row is printed whatever its name.
+`resource.IsInternalPropertyKey`), at any depth. A text of several lines is compared line by line. All rows are one
+text, since each property costs the engine a line in its log in every message.
 """
 
 from collections.abc import Mapping
@@ -12,26 +13,38 @@ from image_assets.inputs.types import plain
 _SHOWN: Final = 10
 """The most rows that a new or destroyed resource shows."""
 _ALL: Final = "__rows"
-"""Where in `files` all rows are; up to 0.1.0 they stood in `files` itself, however many they were."""
+"""Where in `files` all rows are. Up to 0.1.0 they stood in `files` itself, however many they were."""
+_HEAD: Final = "@ digest path"
+"""The text's first line; one that begins so is no YAML, which the engine would print as a whole."""
+
+TEXT: Final = f"files.{_ALL}"
+"""The property path of the text."""
 
 
 def as_stored(rows: Mapping[str, str]) -> dict[str, Any]:
     """Return the value of the input `files`."""
     visible = rows if len(rows) <= _SHOWN and _ALL not in rows else {}
-    return {**visible, _ALL: dict(rows)}
+    return {**visible, _ALL: "\n".join([_HEAD, *(f"{digest} {path}" for path, digest in rows.items())])}
 
 
 def rows_of(values: Mapping[str, Any]) -> Mapping[str, str]:
     """Return the outline that Check stored."""
     files = _files(values)
-    return files[_ALL] if _is_hidden(files) else files
+    stored = files.get(_ALL)
+    if _is_text(stored):
+        return {path: digest for digest, _, path in (line.partition(" ") for line in stored.split("\n")[1:])}
+    return stored if isinstance(stored, dict) else files
 
 
-def changed_at(olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
-    """Return the property path of the rows by which a difference is shown: one where both have theirs, if there is."""
-    old, new = _files(olds), _files(news)
-    both_hide = _is_hidden(old) and _is_hidden(new)
-    return f"files.{_ALL}" if both_hide and 1 in (len(old), len(new)) else "files"
+def shown_rows(values: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the rows that have properties of their own."""
+    rows = {path: digest for path, digest in _files(values).items() if isinstance(digest, str)}
+    return {path: digest for path, digest in rows.items() if path != _ALL or not _is_text(digest)}
+
+
+def have_texts(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    """Say whether both have their rows as a text, too."""
+    return all(_is_text(_files(values).get(_ALL)) for values in (olds, news))
 
 
 def _files(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -39,5 +52,5 @@ def _files(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return files if isinstance(files, dict) else {}
 
 
-def _is_hidden(files: Mapping[str, Any]) -> bool:
-    return isinstance(files.get(_ALL), dict)
+def _is_text(stored: Any) -> bool:
+    return isinstance(stored, str) and stored.startswith(_HEAD)
