@@ -31,7 +31,7 @@ def rows_of(values: Mapping[str, Any]) -> Mapping[str, str]:
     """Return the outline that Check stored."""
     files = _files(values)
     stored = files.get(_ALL)
-    if _is_text(stored):
+    if isinstance(stored, str) and _is_text(stored):
         return {path: digest for digest, _, path in (line.partition(" ") for line in stored.split("\n")[1:])}
     return stored if isinstance(stored, dict) else files
 
