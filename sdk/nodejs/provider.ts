@@ -86,7 +86,7 @@ export interface ProviderArgs {
      */
     insecureRegistries?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
-     * How many images a builder's node builds at once. Default: 4.
+     * How many images a builder's node builds at once. Default: 8.
      */
     maxConcurrentBuilds?: pulumi.Input<number | undefined>;
     /**

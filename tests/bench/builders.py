@@ -17,6 +17,7 @@ from pathlib import Path
 
 from image_assets.docker import BuildSpec
 from image_assets.docker.nodes import Slots
+from image_assets.inputs.settings import Settings
 from image_assets.oci import RegistryClient
 from image_assets.oci.keychain import NoKeychain
 from image_assets.publishing.build import PushedByDigest, StoredImage, build
@@ -36,7 +37,7 @@ from tests.support.engines import docker_of_our_own
 from tools.kit import docker_engine
 from tools.kit import registry as local_registry
 
-_PER_NODE = 4
+_PER_NODE = Settings().max_concurrent_builds
 _AT_ONCE = 16
 """Images that the engine publishes side by side (`pulumi up --parallel`)."""
 
@@ -148,7 +149,7 @@ def on_base(folder: Path, registry: str, megabytes: int) -> None:
                 (context / "last").write_text(f"ours   {tag}")
                 spec = BuildSpec(context=context, dockerfile=context / "Dockerfile", builder=builder)
                 target = Repository.parse(f"{registry}/small")
-                ours.append(timed(partial(publish, spec, target, f"{tag}-o", environ, Slots(4), base)))
+                ours.append(timed(partial(publish, spec, target, f"{tag}-o", environ, Slots(_PER_NODE), base)))
             # The first turn brings the base to the builder.
             row(f"small change on {megabytes} MB, {title}: docker buildx build --push", min(theirs[1:]))
             row(f"small change on {megabytes} MB, {title}: provider", min(ours[1:]), min(theirs[1:]))

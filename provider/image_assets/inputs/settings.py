@@ -69,7 +69,7 @@ SETTINGS = Record(
             f"The platform of images that name none. Default: `{DEFAULT_PLATFORM}`.",
         ),
         Property("builder", BUILDER, "The builder of images that name none."),
-        Property("maxConcurrentBuilds", Number(), "How many images a builder's node builds at once. Default: 4."),
+        Property("maxConcurrentBuilds", Number(), "How many images a builder's node builds at once. Default: 8."),
         Property(
             "buildOutput",
             Text(BUILD_OUTPUT),
@@ -104,7 +104,7 @@ class Settings:
 
     default_platform: str = DEFAULT_PLATFORM
     builder: Mapping[str, str] = field(default_factory=empty)
-    max_concurrent_builds: int = 4
+    max_concurrent_builds: int = 8
     build_output: str = "normal"
     registries: tuple[Mapping[str, str], ...] = ()
     insecure_registries: tuple[str, ...] = ()

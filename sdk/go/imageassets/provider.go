@@ -50,7 +50,7 @@ type providerArgs struct {
 	DefaultPlatform *string `pulumi:"defaultPlatform"`
 	// Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
 	InsecureRegistries []string `pulumi:"insecureRegistries"`
-	// How many images a builder's node builds at once. Default: 4.
+	// How many images a builder's node builds at once. Default: 8.
 	MaxConcurrentBuilds *int `pulumi:"maxConcurrentBuilds"`
 	// Whether base images count by their digests, for images that do not say. Default: false.
 	PinBaseImages *bool `pulumi:"pinBaseImages"`
@@ -74,7 +74,7 @@ type ProviderArgs struct {
 	DefaultPlatform pulumi.StringPtrInput
 	// Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
 	InsecureRegistries pulumi.StringArrayInput
-	// How many images a builder's node builds at once. Default: 4.
+	// How many images a builder's node builds at once. Default: 8.
 	MaxConcurrentBuilds pulumi.IntPtrInput
 	// Whether base images count by their digests, for images that do not say. Default: false.
 	PinBaseImages pulumi.BoolPtrInput

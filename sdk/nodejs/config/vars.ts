@@ -88,7 +88,7 @@ Object.defineProperty(exports, "insecureRegistries", {
 });
 
 /**
- * How many images a builder's node builds at once. Default: 4.
+ * How many images a builder's node builds at once. Default: 8.
  */
 export declare const maxConcurrentBuilds: number | undefined;
 Object.defineProperty(exports, "maxConcurrentBuilds", {

@@ -41,7 +41,7 @@ class ProviderArgs:
         :param pulumi.Input[Union[_builtins.str, 'CheckPublished']] check_published: When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] default_platform: The platform of images that name none. Default: `linux/amd64`.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
-        :param pulumi.Input[_builtins.int] max_concurrent_builds: How many images a builder's node builds at once. Default: 4.
+        :param pulumi.Input[_builtins.int] max_concurrent_builds: How many images a builder's node builds at once. Default: 8.
         :param pulumi.Input[_builtins.bool] pin_base_images: Whether base images count by their digests, for images that do not say. Default: false.
         :param pulumi.Input[Sequence[pulumi.Input['RegistryLoginArgs']]] registries: Logins for registries.
         """
@@ -154,7 +154,7 @@ class ProviderArgs:
     @pulumi.getter(name="maxConcurrentBuilds")
     def max_concurrent_builds(self) -> pulumi.Input[Optional[_builtins.int]]:
         """
-        How many images a builder's node builds at once. Default: 4.
+        How many images a builder's node builds at once. Default: 8.
         """
         return pulumi.get(self, "max_concurrent_builds")
 
@@ -216,7 +216,7 @@ class Provider(pulumi.ProviderResource):
         :param pulumi.Input[Union[_builtins.str, 'CheckPublished']] check_published: When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] default_platform: The platform of images that name none. Default: `linux/amd64`.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
-        :param pulumi.Input[_builtins.int] max_concurrent_builds: How many images a builder's node builds at once. Default: 4.
+        :param pulumi.Input[_builtins.int] max_concurrent_builds: How many images a builder's node builds at once. Default: 8.
         :param pulumi.Input[_builtins.bool] pin_base_images: Whether base images count by their digests, for images that do not say. Default: false.
         :param pulumi.Input[Sequence[pulumi.Input[Union['RegistryLoginArgs', 'RegistryLoginArgsDict']]]] registries: Logins for registries.
         """

@@ -46,7 +46,7 @@ func GetInsecureRegistries(ctx *pulumi.Context) string {
 	return config.Get(ctx, "image-assets:insecureRegistries")
 }
 
-// How many images a builder's node builds at once. Default: 4.
+// How many images a builder's node builds at once. Default: 8.
 func GetMaxConcurrentBuilds(ctx *pulumi.Context) int {
 	return config.GetInt(ctx, "image-assets:maxConcurrentBuilds")
 }

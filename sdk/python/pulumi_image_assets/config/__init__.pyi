@@ -53,7 +53,7 @@ Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or w
 
 maxConcurrentBuilds: Optional[int]
 """
-How many images a builder's node builds at once. Default: 4.
+How many images a builder's node builds at once. Default: 8.
 """
 
 pinBaseImages: Optional[bool]

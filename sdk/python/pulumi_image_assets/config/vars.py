@@ -74,7 +74,7 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def max_concurrent_builds(self) -> Optional[int]:
         """
-        How many images a builder's node builds at once. Default: 4.
+        How many images a builder's node builds at once. Default: 8.
         """
         return __config__.get_int('maxConcurrentBuilds')
 
