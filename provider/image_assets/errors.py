@@ -5,6 +5,7 @@ Nothing but these reaches the edge of the provider as an expected failure; each 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class InputError(AssetError):
         self.problems = tuple(problems)
 
     @classmethod
-    def single(cls, path: str, reason: str) -> "InputError":
+    def single(cls, path: str, reason: str) -> Self:
         """Make the error of one problem."""
         return cls([Problem(path, reason)])
 

@@ -1,11 +1,16 @@
 """Where images come from besides a directory with a Dockerfile, on the real engine, builder and registry."""
 
+import json
 import subprocess
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import NewProject
+from tests.fakes import git_server
+from tests.fakes.certificates import make_certificates
+from tests.fakes.git_server import TOKEN
 from tests.fakes.images import an_image, docker_save
 from tests.support.contexts import write_files
 from tests.support.events import UNKNOWN
@@ -251,3 +256,56 @@ def test_a_git_repository(new_project: NewProject, registry: Registry, repositor
     refused = project.preview(check=False)
     assert "a login in a URL" in refused.messages("error")
     assert "sesame-open" not in refused.text
+
+
+PRIVATE = """
+config: {{token: {{type: string, secret: true}}}}
+resources:
+  app:
+    type: image-assets:DockerImageAsset
+    properties:
+      repository: "{repository}"
+      directory: "{url}#main:app"
+      buildSecrets: {{GIT_AUTH_TOKEN: {{value: "${{token}}"}}}}
+outputs: {{imageUri: "${{app.imageUri}}"}}
+"""
+
+
+@pytest.mark.usefixtures("docker_engine")
+def test_a_private_git_repository_over_tls(
+    new_project: NewProject, registry: Registry, repository_name: str, tmp_path: Path
+) -> None:
+    """Its login is a build secret, which nobody sees; while it does not answer, its commit is the last one known."""
+    certificates = make_certificates(tmp_path, "localhost")
+    repository = tmp_path / "served" / "it.git"
+    write_files(repository, {"app/Dockerfile": "FROM scratch\nCOPY a /\n", "app/a": "1"})
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "x")):
+        git(repository, *words)
+    project = new_project("resources: {}")
+    project.environ["GIT_SSL_CAINFO"] = str(certificates.authority)
+    project.set_config("token", TOKEN, secret=True)
+    with git_server.running(repository.parent, certificates) as server:
+        server.private.add("it.git")
+        url = server.url("it.git")
+        program = PRIVATE.format(repository=f"{registry.address}/{repository_name}", url=url)
+        project.write(program)
+        preview = project.preview()
+        up = project.up()
+        assert up.outputs["imageUri"] == preview.outputs["imageUri"]
+        project.write(program.replace("${token}", "another-token"))
+        refused = project.preview()
+    assert "the git repository cannot be read" in refused.messages("warning")
+    project.write(program)
+    kept = project.preview(expect_no_changes=True)
+    assert f"{url} is taken as it last was, {git(repository, 'rev-parse', 'HEAD')[:12]}" in kept.messages("warning")
+    project.write(program.replace("#main", "#other"))
+    unknown = project.preview(check=False)
+    assert "the git repository cannot be read" in unknown.messages("error")
+    header = b64encode(f"x-access-token:{TOKEN}".encode()).decode()
+    for text in (preview.text, up.text, refused.text, kept.text, unknown.text, json.dumps(project.state())):
+        assert TOKEN not in text
+        assert header not in text
+    project.write(program.replace("https://", "HTTPS://x:sesame-open@"))
+    sealed = project.preview(check=False)
+    assert sealed.code
+    assert "sesame-open" not in sealed.text

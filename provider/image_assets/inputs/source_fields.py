@@ -140,7 +140,8 @@ BUILD_FIELDS = (
         Text(),
         "The build context: a directory with a Dockerfile, relative to the program. "
         "What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as "
-        "`https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built.",
+        "`https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A "
+        "private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
         required=True,

@@ -23,7 +23,8 @@ from image_assets.plan.bases import (
     platforms_of_bases,
     triggers_count,
 )
-from image_assets.plan.git_source import commit_of
+from image_assets.plan.git_login import may_be_login
+from image_assets.plan.git_source import GitSource, GitUnreadableError, commit_of
 from image_assets.plan.local_image import PROPERTY as LOCAL_IMAGE
 from image_assets.plan.local_image import inspect
 from image_assets.plan.plan import Plan, fingerprint_is_known, make_plan, source_in_git
@@ -126,13 +127,14 @@ class Fingerprints:
 
     def is_known(self, inputs: Inputs) -> bool:
         """Say whether everything that counts is known."""
-        return fingerprint_is_known(inputs) and bases_are_known(inputs, self.settings)
+        return fingerprint_is_known(inputs) and bases_are_known(inputs, self.settings) and not login_is_unknown(inputs)
 
     def take(self, inputs: Inputs, task: Task, last: Inputs | None = None) -> Taken:
         """Find out what the base images are now, where that counts, and take the fingerprint."""
+        last = last or Inputs()
         source = source_in_git(inputs)
-        commit = commit_of(source, task) if source and inputs.asset_hash is None else None
-        inputs = with_bases(replace(inputs, git_commit=commit), self.settings, self.bases, task, last or Inputs())
+        commit = commit_now(source, inputs, last, task) if source and inputs.asset_hash is None else None
+        inputs = with_bases(replace(inputs, git_commit=commit), self.settings, self.bases, task, last)
         taken = take(make_plan(inputs, self.settings), task, self.cache)
         outline = {"directory": commit[:_SHORT], **taken.outline} if commit else taken.outline
         bases, triggers = inputs.base_images, inputs.base_triggers
@@ -166,6 +168,27 @@ class Fingerprints:
     def again(self, inputs: Inputs, task: Task) -> Taken:
         """Take the fingerprint anew, whatever was read before; the base images stay what they were."""
         return take(make_plan(inputs, self.settings), task, self.cache)
+
+
+def login_is_unknown(inputs: Inputs) -> bool:
+    """Say whether the commit of a git repository cannot be asked for yet."""
+    is_asked = inputs.asset_hash is None and source_in_git(inputs) is not None
+    return is_asked and any(map(may_be_login, inputs.unknown))
+
+
+def commit_now(source: GitSource, inputs: Inputs, last: Inputs, task: Task) -> str:
+    """Return the commit that a place in a git repository means; the last one, with a warning, if nobody answers.
+
+    Raises:
+        InputError: There is none, or it cannot be asked for and was never known.
+    """
+    try:
+        return commit_of(source, inputs.build_secrets, task)
+    except GitUnreadableError as error:
+        if last.git_commit is None or source_in_git(last) != source:
+            raise
+        task.warn(f"{source.url} is taken as it last was, {last.git_commit[:_SHORT]}: {error}")
+        return last.git_commit
 
 
 def with_bases(inputs: Inputs, settings: Settings, lookup: BaseLookup, task: Task, last: Inputs) -> Inputs:

@@ -1,18 +1,20 @@
 """A git repository as build context: which commit is meant, and its files.
 
 Form: `URL#ref:subdirectory` (Docker's "Build context", "Git repositories"); both parts behind `#` may be missing.
+Logins over HTTP are those of `git_login`, or what git itself finds.
 """
 
 import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from image_assets.command import Command, CommandMissingError, CommandTimeoutError, LocalRunner
 from image_assets.errors import InputError
+from image_assets.plan.git_login import Secrets, login_environment
 from image_assets.task import Task
 
 PROPERTY: Final = "directory"
@@ -22,6 +24,10 @@ _LOGIN = re.compile(r"https?://[^/@]*@|://[^/@]*:[^/@]*@")
 _PLAIN_REF = re.compile(r"(?!-)[\w./+@-]*", re.ASCII)
 _TIMEOUT: Final = 60.0
 """Seconds for one question to a git server."""
+
+
+class GitUnreadableError(InputError):
+    """The repository did not answer, or refused."""
 
 
 @dataclass(frozen=True)
@@ -52,25 +58,27 @@ def wrong_with(source: GitSource) -> str | None:
     """Return what is wrong with a place, without a word of the login that may be in it; None if nothing is."""
     if _LOGIN.search(source.url):
         return (
-            "a login in a URL would be kept in the state and shown by other programs: take it out, and give it to git "
-            "by a credential helper, or by an ssh key"
+            "a login in a URL would be kept in the state and shown by other programs: take it out, and give it as the "
+            "secret GIT_AUTH_TOKEN in `buildSecrets`, or to git by a credential helper or an ssh key"
         )
     if not _PLAIN_REF.fullmatch(source.ref):
         return "behind `#` there must be a branch, tag or commit"
     return "the directory must not lead out of the repository" if ".." in source.path.split("/") else None
 
 
-def commit_of(source: GitSource, task: Task) -> str:
+def commit_of(source: GitSource, secrets: Secrets, task: Task) -> str:
     """Ask the repository for the commit that is meant.
 
     Raises:
-        InputError: It has none, or cannot be asked.
+        GitUnreadableError: It cannot be asked.
+        InputError: It has none.
         CancelledByUserError: The user cancelled.
     """
     if _COMMIT.fullmatch(source.ref):
         return source.ref
     names = [source.ref, f"{source.ref}^{{}}"] if source.ref else ["HEAD"]
-    lines = _git(("ls-remote", "--", source.url, *names), None, task).splitlines()
+    git = _Git(None, login_environment(secrets, source.url), task)
+    lines = git("ls-remote", "--", source.url, *names).splitlines()
     found = {name: commit for commit, _, name in (line.partition("\t") for line in lines)}
     # Of an annotated tag the commit counts, and a branch before a tag.
     places = [f"refs/heads/{source.ref}", f"refs/tags/{source.ref}^{{}}", f"refs/tags/{source.ref}", source.ref, "HEAD"]
@@ -80,7 +88,7 @@ def commit_of(source: GitSource, task: Task) -> str:
     return commit
 
 
-def check_out(source: GitSource, commit: str, folder: Path, task: Task) -> Path:
+def check_out(source: GitSource, commit: str, folder: Path, secrets: Secrets, task: Task) -> Path:
     """Write the files of a commit to a folder, without git's own; return the directory that is meant.
 
     Raises:
@@ -88,14 +96,22 @@ def check_out(source: GitSource, commit: str, folder: Path, task: Task) -> Path:
         CancelledByUserError: The user cancelled.
     """
     task.status(f"fetching {commit[:12]} of {source.url}")
-    _git(("init", "-q", str(folder)), None, task)
+    folder.mkdir()
+    git = _Git(folder, login_environment(secrets, source.url), task)
+    git("init", "-q")
+    # Where submodules with relative URLs begin.
+    git("remote", "add", "origin", source.url)
     try:
-        _git(("fetch", "-q", "--depth=1", "--", source.url, commit), folder, task)
+        git("fetch", "-q", "--depth=1", "origin", commit)
     except InputError:
         # Some servers give by name only.
-        _git(("fetch", "-q", "--", source.url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"), folder, task)
-    _git(("-c", "advice.detachedHead=false", "checkout", "-q", commit), folder, task)
-    _git(("submodule", "-q", "update", "--init", "--recursive", "--depth=1"), folder, task)
+        git("fetch", "-q", "origin", "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+    git("-c", "advice.detachedHead=false", "checkout", "-q", commit)
+    update = ("submodule", "-q", "update", "--init", "--recursive")
+    try:
+        git(*update, "--depth=1")
+    except InputError:
+        git(*update)
     # BuildKit, too, leaves them out of a context from git: they differ between two clones.
     shutil.rmtree(folder / ".git")
     for file in folder.rglob(".git"):
@@ -106,16 +122,31 @@ def check_out(source: GitSource, commit: str, folder: Path, task: Task) -> Path:
     return directory
 
 
-def _git(words: tuple[str, ...], folder: Path | None, task: Task) -> str:
-    where = () if folder is None else ("-C", str(folder))
-    command = Command(("git", *where, *words), environment=_environment(), timeout=_TIMEOUT if folder is None else None)
-    try:
-        finished = LocalRunner().run(command, task.cancelled)
-    except (CommandMissingError, CommandTimeoutError) as error:
-        raise InputError.single(PROPERTY, f"the git repository cannot be read: {error}") from error
-    if finished.code:
-        raise InputError.single(PROPERTY, f"the git repository cannot be read: {finished.text}")
-    return finished.output.decode(errors="replace")
+@dataclass(frozen=True)
+class _Git:
+    """Runs git.
+
+    Attributes:
+        folder: Where; None for questions to servers.
+        login: Variables with logins.
+        task: Can cancel.
+    """
+
+    folder: Path | None
+    login: Mapping[str, str] = field(repr=False)
+    task: Task
+
+    def __call__(self, *words: str) -> str:
+        where = () if self.folder is None else ("-C", str(self.folder))
+        timeout = _TIMEOUT if self.folder is None else None
+        command = Command(("git", *where, *words), environment={**_environment(), **self.login}, timeout=timeout)
+        try:
+            finished = LocalRunner().run(command, self.task.cancelled)
+        except (CommandMissingError, CommandTimeoutError) as error:
+            raise GitUnreadableError.single(PROPERTY, f"the git repository cannot be read: {error}") from error
+        if finished.code:
+            raise GitUnreadableError.single(PROPERTY, f"the git repository cannot be read: {finished.text}")
+        return finished.output.decode(errors="replace")
 
 
 def _environment() -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from image_assets.values import has_unknown
 #: What docker takes for a git repository (Docker's "Build context", "Git repositories").
 _GIT = re.compile(r"git://|ssh://|git@|github\.com/|[\w.-]+@[\w.-]+:|https?://[^#]+\.git(?:[#?].*)?$|git\+\w+://")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+_LOGIN = re.compile(r"://[^/]*@")
 #: The files of which one makes a directory an image layout.
 NUMBER = "write seconds since 1970 instead of `commit`"
 _LISTS = ("index.json", "manifest.json")
@@ -90,7 +91,8 @@ def context_problems(directory: str, base: Path) -> Iterator[Problem]:
     """Yield what is wrong with a context, whatever its Dockerfile is."""
     root = base / directory
     if not root.is_dir():
-        yield Problem("directory", remote(directory) or f"{missing(root, 'directory')}; paths are relative to {base}")
+        reason = remote(directory) or f"{missing(root, 'directory')}; paths are relative to {base}"
+        yield Problem("directory", reason, is_shown=not _LOGIN.search(directory))
 
 
 def advice(root: Path, file: str | None) -> str:
@@ -111,17 +113,19 @@ def archive_problems(tarball: str, base: Path) -> Iterator[Problem]:
                 f"{path} is a directory without {_LISTS[0]}: give the directory of an OCI image layout, or a tar",
             )
     elif not path.is_file():
-        yield Problem("tarballFile", remote(tarball) or f"{missing(path, 'file')}; paths are relative to {base}")
+        reason = remote(tarball) or f"{missing(path, 'file')}; paths are relative to {base}"
+        yield Problem("tarballFile", reason, is_shown=not _LOGIN.search(tarball))
 
 
 def remote(place: str) -> str | None:
     """Say that a place is not on this machine; None if it may be."""
+    shown = _LOGIN.sub("://", place)
     if _GIT.match(place):
         return (
-            f'"{place}" is a git repository, not a path: write its URL, as in https://host/it.git#branch:subdirectory'
+            f'"{shown}" is a git repository, not a path: write its URL, as in https://host/it.git#branch:subdirectory'
         )
     if _URL.match(place):
-        return f'"{place}" is a URL, not a path: download it first, and give the path on this machine'
+        return f'"{shown}" is a URL, not a path: download it first, and give the path on this machine'
     return None
 
 

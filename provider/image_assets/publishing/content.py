@@ -199,9 +199,9 @@ def checked_out(request: PublishRequest) -> Iterator[PublishRequest]:
         yield request
         return
     # With a hash of the user's own no commit counts.
-    commit = request.inputs.git_commit or commit_of(source, task)
+    commit = request.inputs.git_commit or commit_of(source, request.build_secrets, task)
     with own_folder() as folder:
-        directory = check_out(source, commit, folder / "repository", task)
+        directory = check_out(source, commit, folder / "repository", request.build_secrets, task)
         yield replace(request, inputs=replace(request.inputs, directory=str(directory)))
 
 

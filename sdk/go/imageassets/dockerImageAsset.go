@@ -87,7 +87,7 @@ type dockerImageAssetArgs struct {
 	CacheTo []CacheOption `pulumi:"cacheTo"`
 	// Further repositories that get the same image. It is built once; adding one builds nothing.
 	Destinations []Destination `pulumi:"destinations"`
-	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built.
+	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).
 	Directory string `pulumi:"directory"`
 	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
 	DockerfileInline *string `pulumi:"dockerfileInline"`
@@ -169,7 +169,7 @@ type DockerImageAssetArgs struct {
 	CacheTo CacheOptionArrayInput
 	// Further repositories that get the same image. It is built once; adding one builds nothing.
 	Destinations DestinationArrayInput
-	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built.
+	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).
 	Directory pulumi.StringInput
 	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
 	DockerfileInline pulumi.StringPtrInput

@@ -110,7 +110,7 @@ type publishedImageArgs struct {
 	CacheTo []CacheOption `pulumi:"cacheTo"`
 	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
 	Command *ArchiveCommand `pulumi:"command"`
-	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built.
+	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).
 	Directory *string `pulumi:"directory"`
 	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
 	DockerfileInline *string `pulumi:"dockerfileInline"`
@@ -196,7 +196,7 @@ type PublishedImageArgs struct {
 	CacheTo CacheOptionArrayInput
 	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
 	Command ArchiveCommandPtrInput
-	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built.
+	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).
 	Directory pulumi.StringPtrInput
 	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
 	DockerfileInline pulumi.StringPtrInput
