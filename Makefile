@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
-SOURCES := provider/image_assets tests tests/support/bin/pulumi-language-python tools/kit tools/artifacts tools/setup tools/demo tools/release tools/with-docker __main__.py examples
+EXAMPLES := provider/image_assets/inputs/examples.json
+SOURCES := provider/image_assets tests tests/support/bin/pulumi-language-python tools/kit tools/artifacts tools/genexamples tools/setup tools/demo tools/release tools/with-docker __main__.py examples
 
 .PHONY: help setup demo test bench fuzz check schema release clean
 
@@ -31,9 +32,11 @@ check: setup ## format, lint and types
 	@.venv/bin/ruff format --check $(SOURCES)
 	@.venv/bin/ruff check $(SOURCES)
 	@.venv/bin/mypy
-	@.venv/bin/mypy --scripts-are-modules tools/setup tools/demo tools/release tools/with-docker
+	@.venv/bin/mypy --scripts-are-modules tools/genexamples tools/setup tools/demo tools/release tools/with-docker
 
 schema: setup ## write schema.json and sdk/ anew
+	@$(PYTHON) -m image_assets.inputs.schema > schema.json
+	@tools/genexamples schema.json > .tools/examples.json && mv .tools/examples.json $(EXAMPLES)
 	@$(PYTHON) -m image_assets.inputs.schema > schema.json
 	@tools/gensdk schema.json sdk
 

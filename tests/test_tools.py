@@ -20,8 +20,10 @@ from tools.kit import jobs
 from tools.kit.commands import SetupError
 
 _BUILT = {"__pycache__", "node_modules", "build"}
-_GENSDK = TOOLS_BIN / "gensdk"
-needs_gensdk = pytest.mark.skipif(not _GENSDK.exists(), reason="needs .tools/bin/gensdk (tools/setup builds it)")
+GENERATORS = (TOOLS_BIN / "codegen", TOOLS_BIN / "codegen-older")
+needs_generators = pytest.mark.skipif(
+    not all(program.exists() for program in GENERATORS), reason="needs the generators (tools/setup builds them)"
+)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -45,7 +47,7 @@ def test_the_schema_is_what_the_tables_of_inputs_say() -> None:
     assert (REPO / "schema.json").read_text() == printed, "run `make schema`"
 
 
-@needs_gensdk
+@needs_generators
 def test_the_sdks_are_what_the_schema_says(tmp_path: Path) -> None:
     gensdk(REPO / "schema.json", tmp_path)
     now, checked_in = tree(tmp_path), tree(REPO / "sdk")
@@ -53,7 +55,15 @@ def test_the_sdks_are_what_the_schema_says(tmp_path: Path) -> None:
     assert [name for name in now if now[name] != checked_in[name]] == [], "run `make schema`"
 
 
-@needs_gensdk
+@needs_generators
+def test_the_examples_of_the_schema_are_what_their_programs_say() -> None:
+    command = [REPO / "tools" / "genexamples", REPO / "schema.json"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    checked_in = REPO / "provider" / "image_assets" / "inputs" / "examples.json"
+    assert checked_in.read_text() == printed, "run `make schema`"
+
+
+@needs_generators
 def test_generating_again_deletes_what_is_stale_but_not_what_was_built(tmp_path: Path) -> None:
     gensdk(REPO / "schema.json", tmp_path)
     fresh = tree(tmp_path)
@@ -63,13 +73,14 @@ def test_generating_again_deletes_what_is_stale_but_not_what_was_built(tmp_path:
     assert (tmp_path / "nodejs" / "node_modules" / "kept").exists()
 
 
-@needs_gensdk
+@needs_generators
 def test_a_schema_that_does_not_bind_is_refused(tmp_path: Path) -> None:
     schema = tmp_path / "schema.json"
     schema.write_text(
         '{"name": "x", "resources": {"x:index:A": {"inputProperties": {"a": {"$ref": "#/types/x:index:B"}}}}}'
     )
-    done = subprocess.run([_GENSDK, schema, tmp_path / "sdk"], capture_output=True, text=True, check=False)
+    command = [REPO / "tools" / "gensdk", schema, tmp_path / "sdk"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "x:index:B" in done.stderr
     assert not (tmp_path / "sdk").exists()

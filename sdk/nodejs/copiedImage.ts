@@ -9,6 +9,20 @@ import * as utilities from "./utilities";
 
 /**
  * A copy of an image: what a replica makes, and an asset for each of its destinations. Not meant to be used by itself.
+ *
+ * ## Example Usage
+ * ### The copy without the component around it
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const base = new image_assets.CopiedImage("base", {
+ *     source: "docker.io/library/python:3.12-slim",
+ *     repository: "registry.example.com/mirror/python",
+ * });
+ * export const imageUri = base.imageUri;
+ * ```
  */
 export class CopiedImage extends pulumi.CustomResource {
     /**
@@ -135,7 +149,7 @@ export class CopiedImage extends pulumi.CustomResource {
  */
 export interface CopiedImageArgs {
     /**
-     * How AWS is reached for a repository in ECR.
+     * How AWS is reached for a repository in ECR. Default: as the provider's `aws` says.
      */
     aws?: pulumi.Input<inputs.AwsOptionsArgs | undefined>;
     /**
@@ -143,7 +157,7 @@ export interface CopiedImageArgs {
      */
     checkSource?: pulumi.Input<string | enums.CheckSource | undefined>;
     /**
-     * More tags for the same image. Changing them builds nothing.
+     * More tags for the same image; a change moves them and builds nothing. Default: none.
      */
     extraTags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
@@ -163,7 +177,7 @@ export interface CopiedImageArgs {
      */
     referrers?: pulumi.Input<boolean | undefined>;
     /**
-     * A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+     * A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`.
      */
     registryAuth?: pulumi.Input<inputs.RegistryAuthArgs | undefined>;
     /**
@@ -179,11 +193,11 @@ export interface CopiedImageArgs {
      */
     source: pulumi.Input<string>;
     /**
-     * A login for the source's registry. It is never stored; refresh uses the provider's `registries`.
+     * A login for the source's registry. Default: the provider's own logins. It is never stored; refresh uses the provider's `registries`.
      */
     sourceAuth?: pulumi.Input<inputs.RegistryAuthArgs | undefined>;
     /**
-     * How AWS is reached for a source in ECR.
+     * How AWS is reached for a source in ECR. Default: as the provider's `aws` says.
      */
     sourceAws?: pulumi.Input<inputs.AwsOptionsArgs | undefined>;
     /**

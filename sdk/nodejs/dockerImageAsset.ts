@@ -8,7 +8,67 @@ import * as enums from "./types/enums";
 import * as utilities from "./utilities";
 
 /**
- * An image built from a directory with a Dockerfile.
+ * An image built from a directory with a Dockerfile, under a tag that names its content.
+ *
+ * ## Example Usage
+ * ### In a monorepo, count what the Dockerfile takes
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const api = new image_assets.DockerImageAsset("api", {
+ *     directory: ".",
+ *     file: "services/api/Dockerfile",
+ *     scope: image_assets.Scope.Dockerfile,
+ *     repository: "registry.example.com/team/api",
+ * });
+ * export const imageUri = api.imageUri;
+ * ```
+ * ### For another platform, with a cache beside the image
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const api = new image_assets.DockerImageAsset("api", {
+ *     directory: "./api",
+ *     repository: "registry.example.com/team/api",
+ *     platform: image_assets.Platform.LinuxArm64,
+ *     cache: image_assets.Cache.Registry,
+ * });
+ * export const imageDigestUri = api.imageDigestUri;
+ * ```
+ * ### An ECR repository of the asset's own, which AWS Lambda may pull from
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const job = new image_assets.DockerImageAsset("job", {
+ *     directory: "./job",
+ *     pullPrincipals: [{
+ *         name: "lambda",
+ *         service: "lambda.amazonaws.com",
+ *     }],
+ * });
+ * export const imageUri = job.imageUri;
+ * ```
+ * ### Build a directory
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const api = new image_assets.DockerImageAsset("api", {
+ *     directory: "./api",
+ *     repository: "registry.example.com/team/api",
+ *     buildArgs: {
+ *         VERSION: "1.4",
+ *     },
+ * });
+ * export const imageUri = api.imageUri;
+ * ```
  */
 export class DockerImageAsset extends pulumi.ComponentResource {
     /** @internal */
@@ -144,7 +204,27 @@ export class DockerImageAsset extends pulumi.ComponentResource {
     }
 
     /**
-     * Add a statement to the repository's policy.
+     * Add a statement to the ECR repository's policy.
+     *
+     * ## Example Usage
+     * ### Add a statement
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const api = new image_assets.DockerImageAsset("api", {directory: "./api"});
+     * export const granted = api.addToResourcePolicy(({
+     *     name: "scanner",
+     *     statement: {
+     *         Effect: "Allow",
+     *         Principal: {
+     *             AWS: "arn:aws:iam::210987654321:root",
+     *         },
+     *         Action: "ecr:DescribeImageScanFindings",
+     *     },
+     * })).imageUri;
+     * ```
      */
     addToResourcePolicy(args: DockerImageAsset.AddToResourcePolicyArgs): pulumi.Output<DockerImageAsset.AddToResourcePolicyResult> {
         return pulumi.runtime.call("image-assets:index:DockerImageAsset/addToResourcePolicy", {
@@ -155,7 +235,25 @@ export class DockerImageAsset extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody do the actions that are named.
+     * Let somebody do with the ECR repository what the named actions allow.
+     *
+     * ## Example Usage
+     * ### Let a principal see what there is
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const api = new image_assets.DockerImageAsset("api", {directory: "./api"});
+     * export const granted = api.grant(({
+     *     name: "auditor",
+     *     actions: [
+     *         "ecr:DescribeImages",
+     *         "ecr:ListImages",
+     *     ],
+     *     arn: "arn:aws:iam::210987654321:user/auditor",
+     * })).imageUri;
+     * ```
      */
     grant(args: DockerImageAsset.GrantArgs): pulumi.Output<DockerImageAsset.GrantResult> {
         return pulumi.runtime.call("image-assets:index:DockerImageAsset/grant", {
@@ -170,7 +268,21 @@ export class DockerImageAsset extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody pull.
+     * Let somebody pull from the ECR repository.
+     *
+     * ## Example Usage
+     * ### Let a service pull
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const api = new image_assets.DockerImageAsset("api", {directory: "./api"});
+     * export const granted = api.grantPull(({
+     *     name: "lambda",
+     *     service: "lambda.amazonaws.com",
+     * })).imageUri;
+     * ```
      */
     grantPull(args: DockerImageAsset.GrantPullArgs): pulumi.Output<DockerImageAsset.GrantPullResult> {
         return pulumi.runtime.call("image-assets:index:DockerImageAsset/grantPull", {
@@ -184,7 +296,21 @@ export class DockerImageAsset extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody pull and push.
+     * Let somebody pull from the ECR repository and push to it.
+     *
+     * ## Example Usage
+     * ### Let another account pull and push
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const api = new image_assets.DockerImageAsset("api", {directory: "./api"});
+     * export const granted = api.grantPullPush(({
+     *     name: "partner",
+     *     accountId: "210987654321",
+     * })).imageUri;
+     * ```
      */
     grantPullPush(args: DockerImageAsset.GrantPullPushArgs): pulumi.Output<DockerImageAsset.GrantPullPushResult> {
         return pulumi.runtime.call("image-assets:index:DockerImageAsset/grantPullPush", {
@@ -198,7 +324,21 @@ export class DockerImageAsset extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody push.
+     * Let somebody push to the ECR repository.
+     *
+     * ## Example Usage
+     * ### Let a role push
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const api = new image_assets.DockerImageAsset("api", {directory: "./api"});
+     * export const granted = api.grantPush(({
+     *     name: "builder",
+     *     role: "image-builder",
+     * })).imageUri;
+     * ```
      */
     grantPush(args: DockerImageAsset.GrantPushArgs): pulumi.Output<DockerImageAsset.GrantPushResult> {
         return pulumi.runtime.call("image-assets:index:DockerImageAsset/grantPush", {
@@ -217,159 +357,159 @@ export class DockerImageAsset extends pulumi.ComponentResource {
  */
 export interface DockerImageAssetArgs {
     /**
-     * Your own hash: it replaces everything else that counts.
+     * A text of your own whose hash is the fingerprint, in place of everything else that counts. Default: none. It counts for the fingerprint: a change makes another tag.
      */
     assetHash?: pulumi.Input<string | undefined>;
     /**
-     * Values for the Dockerfile's ARG instructions.
+     * Values of the Dockerfile's ARG instructions, by name. Default: none. It counts for the fingerprint: a change makes another tag.
      */
     buildArgs?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
     /**
-     * Named contexts: a local directory counts by its content, any other value as text.
+     * Further contexts by name, for `FROM` and `COPY --from`: a directory counts by its content, an image (`docker-image://...`) or a URL as text. Default: none. It counts for the fingerprint by what it makes of the image's content.
      */
     buildContexts?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
     /**
-     * More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
+     * More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. It counts for the fingerprint: a change makes another tag.
      */
     buildFlags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
-     * Build in previews too, and push nothing there. Default: false.
+     * Whether previews build, too; they push nothing. Default: false. It does not count for the fingerprint.
      */
     buildOnPreview?: pulumi.Input<boolean | undefined>;
     /**
-     * Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.
+     * Secrets by id, for `RUN --mount=type=secret`. The ids count, the values do not: a new value builds nothing. Default: none. It counts for the fingerprint: a change makes another tag.
      */
     buildSecrets?: pulumi.Input<{[key: string]: pulumi.Input<inputs.BuildSecretArgs>} | undefined>;
     /**
-     * SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.
+     * SSH agents for `RUN --mount=type=ssh`, each `default` or `id=path`. Default: none. It does not count for the fingerprint.
      */
     buildSsh?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
-     * Which program builds, and where.
+     * Which program builds, and where. Default: the provider's `builder`. It does not count for the fingerprint.
      */
     builder?: pulumi.Input<inputs.BuilderArgs | undefined>;
     /**
-     * Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
+     * Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Default: nowhere. It does not count for the fingerprint.
      */
     cache?: pulumi.Input<string | enums.Cache | undefined>;
     /**
-     * Build every step anew. Default: false. Does not count.
+     * Whether every step is built anew. Default: false. It does not count for the fingerprint.
      */
     cacheDisabled?: pulumi.Input<boolean | undefined>;
     /**
-     * Where the builder may take layers from. Does not count.
+     * Where the builder may take layers from. Default: from its own cache only. It does not count for the fingerprint.
      */
     cacheFrom?: pulumi.Input<pulumi.Input<inputs.CacheOptionArgs>[] | undefined>;
     /**
-     * Where the builder leaves layers for others. Does not count.
+     * Where the builder leaves layers for others. Default: nowhere. It does not count for the fingerprint.
      */
     cacheTo?: pulumi.Input<pulumi.Input<inputs.CacheOptionArgs>[] | undefined>;
     /**
-     * Further repositories that get the same image. It is built once; adding one builds nothing.
+     * Further repositories that get the same image, which is built once; adding one builds nothing. Default: none. It does not count for the fingerprint.
      */
     destinations?: pulumi.Input<pulumi.Input<inputs.DestinationArgs>[] | undefined>;
     /**
-     * The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).
+     * The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`). It counts for the fingerprint by what it makes of the image's content.
      */
     directory: pulumi.Input<string>;
     /**
-     * The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
+     * The Dockerfile's content itself, in place of a file. Default: the Dockerfile is a file. The ignore file is the context's own. It counts for the fingerprint by what it makes of the image's content.
      */
     dockerfileInline?: pulumi.Input<string | undefined>;
     /**
-     * Patterns of what must not reach the builder, appended to those of the ignore file.
+     * Patterns of what must not reach the builder, in the language that `ignoreMode` says; they come after those of the ignore file. Default: none. It counts for the fingerprint by what it makes of the image's content.
      */
     exclude?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
-     * Any text that counts: change it to force a rebuild.
+     * Any text: change it to build anew. Default: none. It counts for the fingerprint: a change makes another tag.
      */
     extraHash?: pulumi.Input<string | undefined>;
     /**
-     * More tags for the same image. Changing them builds nothing.
+     * More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
      */
     extraTags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
-     * The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
+     * The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first). It counts for the fingerprint by what it makes of the image's content.
      */
     file?: pulumi.Input<string | undefined>;
     /**
-     * Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
+     * Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context. It counts for the fingerprint by what it makes of the image's content.
      */
     followSymlinks?: pulumi.Input<string | enums.FollowMode | undefined>;
     /**
-     * Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+     * Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false. It does not count for the fingerprint.
      */
     forceDelete?: pulumi.Input<boolean | undefined>;
     /**
-     * The language of the ignore patterns: `docker` (default), `git` or `glob`.
+     * The language of the ignore patterns: `docker` (default), `git` or `glob`. It counts for the fingerprint by what it makes of the image's content.
      */
     ignoreMode?: pulumi.Input<string | enums.IgnoreMode | undefined>;
     /**
-     * Which inputs count for the fingerprint. All do unless set to false.
+     * Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
      */
     invalidation?: pulumi.Input<inputs.InvalidationArgs | undefined>;
     /**
-     * Labels of the image. They do not count: a change takes effect with the next build.
+     * Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
      */
     labels?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
     /**
-     * The network of RUN steps.
+     * The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
      */
     networkMode?: pulumi.Input<string | enums.NetworkMode | undefined>;
     /**
-     * Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
+     * Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
      */
     pinBaseImages?: pulumi.Input<boolean | undefined>;
     /**
-     * The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
+     * The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.
      */
     platform?: pulumi.Input<string | enums.Platform | undefined>;
     /**
-     * Several platforms, published as one index. Their order does not count.
+     * Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one that `platform` names. It counts for the fingerprint: a change makes another tag.
      */
     platforms?: pulumi.Input<pulumi.Input<string | enums.Platform>[] | undefined>;
     /**
-     * Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
+     * Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
      */
     provenance?: pulumi.Input<boolean | string | undefined>;
     /**
-     * Who may pull; the same as calling `grantPull` for each.
+     * Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else. It does not count for the fingerprint.
      */
     pullPrincipals?: pulumi.Input<pulumi.Input<inputs.PullPrincipalArgs>[] | undefined>;
     /**
-     * A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+     * A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
      */
     registryAuth?: pulumi.Input<inputs.RegistryAuthArgs | undefined>;
     /**
-     * The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
+     * The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
      */
     repository?: pulumi.Input<string | undefined>;
     /**
-     * Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+     * Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none. It does not count for the fingerprint.
      */
     resourcePolicyStatements?: pulumi.Input<pulumi.Input<inputs.NamedStatementArgs>[] | undefined>;
     /**
-     * Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
+     * Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
      */
     retainOnDelete?: pulumi.Input<boolean | undefined>;
     /**
-     * Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
+     * Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`. It counts for the fingerprint: a change makes another tag.
      */
     sbom?: pulumi.Input<boolean | string | undefined>;
     /**
-     * `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`.
+     * `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`. It counts for the fingerprint by what it makes of the image's content.
      */
     scope?: pulumi.Input<string | enums.Scope | undefined>;
     /**
-     * The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
+     * The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. Default: the times stay. It needs a builder of its own, such as one of the driver `docker-container`. It counts for the fingerprint: a change makes another tag.
      */
     sourceDateEpoch?: pulumi.Input<number | string | undefined>;
     /**
-     * What the tag begins with.
+     * What the tag begins with. Default: nothing. It does not count for the fingerprint.
      */
     tagPrefix?: pulumi.Input<string | undefined>;
     /**
-     * The stage to build.
+     * The stage of the Dockerfile to build. Default: the last. It counts for the fingerprint: a change makes another tag.
      */
     target?: pulumi.Input<string | undefined>;
 }

@@ -9,6 +9,21 @@ import * as utilities from "./utilities";
 
 /**
  * Look an image up in its registry; nothing is downloaded but its description.
+ *
+ * ## Example Usage
+ * ### Ask a registry
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const image = image_assets.getImageOutput({
+ *     reference: "registry.example.com/team/api:stable",
+ *     platform: image_assets.Platform.LinuxArm64,
+ * });
+ * export const digest = image.imageDigest;
+ * export const labels = image.labels;
+ * ```
  */
 export function getImage(args: GetImageArgs, opts?: pulumi.InvokeOptions): Promise<GetImageResult> {
     opts = pulumi.mergeOptions(utilities.resourceOptsDefaults(), opts || {});
@@ -21,7 +36,7 @@ export function getImage(args: GetImageArgs, opts?: pulumi.InvokeOptions): Promi
 
 export interface GetImageArgs {
     /**
-     * Of which platform the labels are wanted, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
+     * The platform whose labels are wanted, as `os/architecture`, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
      */
     platform?: string | enums.Platform;
     /**
@@ -29,7 +44,7 @@ export interface GetImageArgs {
      */
     reference: string;
     /**
-     * A login for the registry, if the provider's own logins are not to be used.
+     * A login for the registry. Default: the provider's own logins.
      */
     registryAuth?: inputs.RegistryAuth;
 }
@@ -66,6 +81,21 @@ export interface GetImageResult {
 }
 /**
  * Look an image up in its registry; nothing is downloaded but its description.
+ *
+ * ## Example Usage
+ * ### Ask a registry
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const image = image_assets.getImageOutput({
+ *     reference: "registry.example.com/team/api:stable",
+ *     platform: image_assets.Platform.LinuxArm64,
+ * });
+ * export const digest = image.imageDigest;
+ * export const labels = image.labels;
+ * ```
  */
 export function getImageOutput(args: GetImageOutputArgs, opts?: pulumi.InvokeOutputOptions): pulumi.Output<GetImageResult> {
     opts = pulumi.mergeOptions(utilities.resourceOptsDefaults(), opts || {});
@@ -78,7 +108,7 @@ export function getImageOutput(args: GetImageOutputArgs, opts?: pulumi.InvokeOut
 
 export interface GetImageOutputArgs {
     /**
-     * Of which platform the labels are wanted, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
+     * The platform whose labels are wanted, as `os/architecture`, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
      */
     platform?: pulumi.Input<string | enums.Platform | undefined>;
     /**
@@ -86,7 +116,7 @@ export interface GetImageOutputArgs {
      */
     reference: pulumi.Input<string>;
     /**
-     * A login for the registry, if the provider's own logins are not to be used.
+     * A login for the registry. Default: the provider's own logins.
      */
     registryAuth?: pulumi.Input<inputs.RegistryAuthArgs | undefined>;
 }

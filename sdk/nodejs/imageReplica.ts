@@ -9,6 +9,21 @@ import * as utilities from "./utilities";
 
 /**
  * A copy of an image that is somewhere already; its digest is kept.
+ *
+ * ## Example Usage
+ * ### Copy an image with its signatures
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const base = new image_assets.ImageReplica("base", {
+ *     source: "docker.io/library/python:3.12-slim",
+ *     repository: "registry.example.com/mirror/python",
+ *     referrers: true,
+ * });
+ * export const imageDigestUri = base.imageDigestUri;
+ * ```
  */
 export class ImageReplica extends pulumi.ComponentResource {
     /** @internal */
@@ -115,7 +130,27 @@ export class ImageReplica extends pulumi.ComponentResource {
     }
 
     /**
-     * Add a statement to the repository's policy.
+     * Add a statement to the ECR repository's policy.
+     *
+     * ## Example Usage
+     * ### Add a statement
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const base = new image_assets.ImageReplica("base", {source: "docker.io/library/python:3.12-slim"});
+     * export const granted = base.addToResourcePolicy(({
+     *     name: "scanner",
+     *     statement: {
+     *         Effect: "Allow",
+     *         Principal: {
+     *             AWS: "arn:aws:iam::210987654321:root",
+     *         },
+     *         Action: "ecr:DescribeImageScanFindings",
+     *     },
+     * })).imageUri;
+     * ```
      */
     addToResourcePolicy(args: ImageReplica.AddToResourcePolicyArgs): pulumi.Output<ImageReplica.AddToResourcePolicyResult> {
         return pulumi.runtime.call("image-assets:index:ImageReplica/addToResourcePolicy", {
@@ -126,7 +161,25 @@ export class ImageReplica extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody do the actions that are named.
+     * Let somebody do with the ECR repository what the named actions allow.
+     *
+     * ## Example Usage
+     * ### Let a principal see what there is
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const base = new image_assets.ImageReplica("base", {source: "docker.io/library/python:3.12-slim"});
+     * export const granted = base.grant(({
+     *     name: "auditor",
+     *     actions: [
+     *         "ecr:DescribeImages",
+     *         "ecr:ListImages",
+     *     ],
+     *     arn: "arn:aws:iam::210987654321:user/auditor",
+     * })).imageUri;
+     * ```
      */
     grant(args: ImageReplica.GrantArgs): pulumi.Output<ImageReplica.GrantResult> {
         return pulumi.runtime.call("image-assets:index:ImageReplica/grant", {
@@ -141,7 +194,21 @@ export class ImageReplica extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody pull.
+     * Let somebody pull from the ECR repository.
+     *
+     * ## Example Usage
+     * ### Let a service pull
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const base = new image_assets.ImageReplica("base", {source: "docker.io/library/python:3.12-slim"});
+     * export const granted = base.grantPull(({
+     *     name: "lambda",
+     *     service: "lambda.amazonaws.com",
+     * })).imageUri;
+     * ```
      */
     grantPull(args: ImageReplica.GrantPullArgs): pulumi.Output<ImageReplica.GrantPullResult> {
         return pulumi.runtime.call("image-assets:index:ImageReplica/grantPull", {
@@ -155,7 +222,21 @@ export class ImageReplica extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody pull and push.
+     * Let somebody pull from the ECR repository and push to it.
+     *
+     * ## Example Usage
+     * ### Let another account pull and push
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const base = new image_assets.ImageReplica("base", {source: "docker.io/library/python:3.12-slim"});
+     * export const granted = base.grantPullPush(({
+     *     name: "partner",
+     *     accountId: "210987654321",
+     * })).imageUri;
+     * ```
      */
     grantPullPush(args: ImageReplica.GrantPullPushArgs): pulumi.Output<ImageReplica.GrantPullPushResult> {
         return pulumi.runtime.call("image-assets:index:ImageReplica/grantPullPush", {
@@ -169,7 +250,21 @@ export class ImageReplica extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody push.
+     * Let somebody push to the ECR repository.
+     *
+     * ## Example Usage
+     * ### Let a role push
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const base = new image_assets.ImageReplica("base", {source: "docker.io/library/python:3.12-slim"});
+     * export const granted = base.grantPush(({
+     *     name: "builder",
+     *     role: "image-builder",
+     * })).imageUri;
+     * ```
      */
     grantPush(args: ImageReplica.GrantPushArgs): pulumi.Output<ImageReplica.GrantPushResult> {
         return pulumi.runtime.call("image-assets:index:ImageReplica/grantPush", {
@@ -188,7 +283,7 @@ export class ImageReplica extends pulumi.ComponentResource {
  */
 export interface ImageReplicaArgs {
     /**
-     * How AWS is reached for a repository in ECR.
+     * How AWS is reached for a repository in ECR. Default: as the provider's `aws` says.
      */
     aws?: pulumi.Input<inputs.AwsOptionsArgs | undefined>;
     /**
@@ -196,7 +291,7 @@ export interface ImageReplicaArgs {
      */
     checkSource?: pulumi.Input<string | enums.CheckSource | undefined>;
     /**
-     * More tags for the same image. Changing them builds nothing.
+     * More tags for the same image; a change moves them and builds nothing. Default: none.
      */
     extraTags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
@@ -208,7 +303,7 @@ export interface ImageReplicaArgs {
      */
     platforms?: pulumi.Input<pulumi.Input<string | enums.Platform>[] | undefined>;
     /**
-     * Who may pull; the same as calling `grantPull` for each.
+     * Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else.
      */
     pullPrincipals?: pulumi.Input<pulumi.Input<inputs.PullPrincipalArgs>[] | undefined>;
     /**
@@ -216,7 +311,7 @@ export interface ImageReplicaArgs {
      */
     referrers?: pulumi.Input<boolean | undefined>;
     /**
-     * A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+     * A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`.
      */
     registryAuth?: pulumi.Input<inputs.RegistryAuthArgs | undefined>;
     /**
@@ -224,7 +319,7 @@ export interface ImageReplicaArgs {
      */
     repository?: pulumi.Input<string | undefined>;
     /**
-     * Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+     * Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none.
      */
     resourcePolicyStatements?: pulumi.Input<pulumi.Input<inputs.NamedStatementArgs>[] | undefined>;
     /**
@@ -236,11 +331,11 @@ export interface ImageReplicaArgs {
      */
     source: pulumi.Input<string>;
     /**
-     * A login for the source's registry. It is never stored; refresh uses the provider's `registries`.
+     * A login for the source's registry. Default: the provider's own logins. It is never stored; refresh uses the provider's `registries`.
      */
     sourceAuth?: pulumi.Input<inputs.RegistryAuthArgs | undefined>;
     /**
-     * How AWS is reached for a source in ECR.
+     * How AWS is reached for a source in ECR. Default: as the provider's `aws` says.
      */
     sourceAws?: pulumi.Input<inputs.AwsOptionsArgs | undefined>;
     /**

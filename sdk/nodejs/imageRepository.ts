@@ -8,7 +8,30 @@ import * as enums from "./types/enums";
 import * as utilities from "./utilities";
 
 /**
- * An Amazon ECR repository that the program owns.
+ * An Amazon ECR repository that the program owns, for assets to share.
+ *
+ * ## Example Usage
+ * ### One repository for several assets
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const images = new image_assets.ImageRepository("images", {
+ *     repositoryName: "team/services",
+ *     retention: {
+ *         keepLast: 100,
+ *     },
+ *     mutableTags: ["latest"],
+ * });
+ * const api = new image_assets.DockerImageAsset("api", {
+ *     directory: "./api",
+ *     repository: images.repositoryUrl,
+ *     tagPrefix: "api-",
+ *     extraTags: ["latest"],
+ * });
+ * export const imageUri = api.imageUri;
+ * ```
  */
 export class ImageRepository extends pulumi.ComponentResource {
     /** @internal */
@@ -70,7 +93,27 @@ export class ImageRepository extends pulumi.ComponentResource {
     }
 
     /**
-     * Add a statement to the repository's policy.
+     * Add a statement to the ECR repository's policy.
+     *
+     * ## Example Usage
+     * ### Add a statement
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const images = new image_assets.ImageRepository("images", {});
+     * export const granted = images.addToResourcePolicy(({
+     *     name: "scanner",
+     *     statement: {
+     *         Effect: "Allow",
+     *         Principal: {
+     *             AWS: "arn:aws:iam::210987654321:root",
+     *         },
+     *         Action: "ecr:DescribeImageScanFindings",
+     *     },
+     * })).repositoryUrl;
+     * ```
      */
     addToResourcePolicy(args: ImageRepository.AddToResourcePolicyArgs): pulumi.Output<ImageRepository.AddToResourcePolicyResult> {
         return pulumi.runtime.call("image-assets:index:ImageRepository/addToResourcePolicy", {
@@ -81,7 +124,25 @@ export class ImageRepository extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody do the actions that are named.
+     * Let somebody do with the ECR repository what the named actions allow.
+     *
+     * ## Example Usage
+     * ### Let a principal see what there is
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const images = new image_assets.ImageRepository("images", {});
+     * export const granted = images.grant(({
+     *     name: "auditor",
+     *     actions: [
+     *         "ecr:DescribeImages",
+     *         "ecr:ListImages",
+     *     ],
+     *     arn: "arn:aws:iam::210987654321:user/auditor",
+     * })).repositoryUrl;
+     * ```
      */
     grant(args: ImageRepository.GrantArgs): pulumi.Output<ImageRepository.GrantResult> {
         return pulumi.runtime.call("image-assets:index:ImageRepository/grant", {
@@ -96,7 +157,21 @@ export class ImageRepository extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody pull.
+     * Let somebody pull from the ECR repository.
+     *
+     * ## Example Usage
+     * ### Let a service pull
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const images = new image_assets.ImageRepository("images", {});
+     * export const granted = images.grantPull(({
+     *     name: "lambda",
+     *     service: "lambda.amazonaws.com",
+     * })).repositoryUrl;
+     * ```
      */
     grantPull(args: ImageRepository.GrantPullArgs): pulumi.Output<ImageRepository.GrantPullResult> {
         return pulumi.runtime.call("image-assets:index:ImageRepository/grantPull", {
@@ -110,7 +185,21 @@ export class ImageRepository extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody pull and push.
+     * Let somebody pull from the ECR repository and push to it.
+     *
+     * ## Example Usage
+     * ### Let another account pull and push
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const images = new image_assets.ImageRepository("images", {});
+     * export const granted = images.grantPullPush(({
+     *     name: "partner",
+     *     accountId: "210987654321",
+     * })).repositoryUrl;
+     * ```
      */
     grantPullPush(args: ImageRepository.GrantPullPushArgs): pulumi.Output<ImageRepository.GrantPullPushResult> {
         return pulumi.runtime.call("image-assets:index:ImageRepository/grantPullPush", {
@@ -124,7 +213,21 @@ export class ImageRepository extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody push.
+     * Let somebody push to the ECR repository.
+     *
+     * ## Example Usage
+     * ### Let a role push
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const images = new image_assets.ImageRepository("images", {});
+     * export const granted = images.grantPush(({
+     *     name: "builder",
+     *     role: "image-builder",
+     * })).repositoryUrl;
+     * ```
      */
     grantPush(args: ImageRepository.GrantPushArgs): pulumi.Output<ImageRepository.GrantPushResult> {
         return pulumi.runtime.call("image-assets:index:ImageRepository/grantPush", {
@@ -143,7 +246,7 @@ export class ImageRepository extends pulumi.ComponentResource {
  */
 export interface ImageRepositoryArgs {
     /**
-     * How the repository is encrypted.
+     * How the repository is encrypted. Default: `AES256`.
      */
     encryption?: pulumi.Input<inputs.EncryptionArgs | undefined>;
     /**
@@ -155,7 +258,7 @@ export interface ImageRepositoryArgs {
      */
     mutableTags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
-     * Who may pull; the same as calling `grantPull` for each.
+     * Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else.
      */
     pullPrincipals?: pulumi.Input<pulumi.Input<inputs.PullPrincipalArgs>[] | undefined>;
     /**
@@ -163,11 +266,11 @@ export interface ImageRepositoryArgs {
      */
     repositoryName?: pulumi.Input<string | undefined>;
     /**
-     * Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+     * Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none.
      */
     resourcePolicyStatements?: pulumi.Input<pulumi.Input<inputs.NamedStatementArgs>[] | undefined>;
     /**
-     * Which published images expire. ECR does not know which images are in use: give one member only.
+     * Which published images expire; give one member. ECR does not know which images are in use. Default: none.
      */
     retention?: pulumi.Input<inputs.RetentionArgs | undefined>;
     /**
@@ -175,7 +278,7 @@ export interface ImageRepositoryArgs {
      */
     scanOnPush?: pulumi.Input<boolean | undefined>;
     /**
-     * AWS tags of the repository.
+     * AWS tags of the repository, by key. Default: none.
      */
     tags?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
 }

@@ -58,7 +58,7 @@ export class Provider extends pulumi.ProviderResource {
  */
 export interface ProviderArgs {
     /**
-     * How AWS is reached for ECR.
+     * How AWS is reached for ECR. Default: as the AWS CLI does.
      */
     aws?: pulumi.Input<inputs.AwsOptionsArgs | undefined>;
     /**
@@ -66,11 +66,11 @@ export interface ProviderArgs {
      */
     buildOutput?: pulumi.Input<string | enums.BuildOutput | undefined>;
     /**
-     * The builder of images that name none.
+     * The builder of images that name none. Default: `docker` with its current builder.
      */
     builder?: pulumi.Input<inputs.BuilderArgs | undefined>;
     /**
-     * Where digests are remembered. Default: the user's cache directory.
+     * The directory where digests of files are remembered. Default: the user's cache directory.
      */
     cacheDirectory?: pulumi.Input<string | undefined>;
     /**
@@ -82,7 +82,7 @@ export interface ProviderArgs {
      */
     defaultPlatform?: pulumi.Input<string | enums.Platform | undefined>;
     /**
-     * Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
+     * Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Default: loopback hosts, which always are.
      */
     insecureRegistries?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
@@ -94,7 +94,7 @@ export interface ProviderArgs {
      */
     pinBaseImages?: pulumi.Input<boolean | undefined>;
     /**
-     * Logins for registries.
+     * Logins for registries. Default: those of docker.
      */
     registries?: pulumi.Input<pulumi.Input<inputs.RegistryLoginArgs>[] | undefined>;
 }

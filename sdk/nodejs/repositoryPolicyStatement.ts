@@ -9,6 +9,26 @@ import * as utilities from "./utilities";
 
 /**
  * One statement of an Amazon ECR repository's policy; the other statements are left alone.
+ *
+ * ## Example Usage
+ * ### Let another account pull
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const partner = new image_assets.RepositoryPolicyStatement("partner", {
+ *     repositoryUrl: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/api",
+ *     statement: {
+ *         Effect: "Allow",
+ *         Principal: {
+ *             AWS: "arn:aws:iam::210987654321:root",
+ *         },
+ *         Action: "ecr:BatchGetImage",
+ *     },
+ * });
+ * export const sid = partner.sid;
+ * ```
  */
 export class RepositoryPolicyStatement extends pulumi.CustomResource {
     /**
@@ -84,7 +104,7 @@ export interface RepositoryPolicyStatementArgs {
      */
     repositoryUrl: pulumi.Input<string>;
     /**
-     * The statement's Sid. Default: derived from the resource.
+     * The statement's Sid in the policy. Default: made of the resource's name.
      */
     sid?: pulumi.Input<string | undefined>;
     /**

@@ -8,7 +8,41 @@ import * as enums from "./types/enums";
 import * as utilities from "./utilities";
 
 /**
- * An image from an archive, published without docker.
+ * An image from an archive, published without docker under a tag that names its content.
+ *
+ * ## Example Usage
+ * ### Let another tool make the archive, if the registry lacks the image
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const api = new image_assets.TarballImageAsset("api", {
+ *     repository: "registry.example.com/team/api",
+ *     command: {
+ *         run: "ko build ./cmd/api --push=false --tarball api.tar",
+ *         output: "api.tar",
+ *         inputs: [
+ *             "cmd",
+ *             "go.mod",
+ *             "go.sum",
+ *         ],
+ *     },
+ * });
+ * export const imageUri = api.imageUri;
+ * ```
+ * ### Publish an archive
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const api = new image_assets.TarballImageAsset("api", {
+ *     tarballFile: "./api.tar",
+ *     repository: "registry.example.com/team/api",
+ * });
+ * export const imageUri = api.imageUri;
+ * ```
  */
 export class TarballImageAsset extends pulumi.ComponentResource {
     /** @internal */
@@ -117,7 +151,27 @@ export class TarballImageAsset extends pulumi.ComponentResource {
     }
 
     /**
-     * Add a statement to the repository's policy.
+     * Add a statement to the ECR repository's policy.
+     *
+     * ## Example Usage
+     * ### Add a statement
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const api = new image_assets.TarballImageAsset("api", {tarballFile: "./api.tar"});
+     * export const granted = api.addToResourcePolicy(({
+     *     name: "scanner",
+     *     statement: {
+     *         Effect: "Allow",
+     *         Principal: {
+     *             AWS: "arn:aws:iam::210987654321:root",
+     *         },
+     *         Action: "ecr:DescribeImageScanFindings",
+     *     },
+     * })).imageUri;
+     * ```
      */
     addToResourcePolicy(args: TarballImageAsset.AddToResourcePolicyArgs): pulumi.Output<TarballImageAsset.AddToResourcePolicyResult> {
         return pulumi.runtime.call("image-assets:index:TarballImageAsset/addToResourcePolicy", {
@@ -128,7 +182,25 @@ export class TarballImageAsset extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody do the actions that are named.
+     * Let somebody do with the ECR repository what the named actions allow.
+     *
+     * ## Example Usage
+     * ### Let a principal see what there is
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const api = new image_assets.TarballImageAsset("api", {tarballFile: "./api.tar"});
+     * export const granted = api.grant(({
+     *     name: "auditor",
+     *     actions: [
+     *         "ecr:DescribeImages",
+     *         "ecr:ListImages",
+     *     ],
+     *     arn: "arn:aws:iam::210987654321:user/auditor",
+     * })).imageUri;
+     * ```
      */
     grant(args: TarballImageAsset.GrantArgs): pulumi.Output<TarballImageAsset.GrantResult> {
         return pulumi.runtime.call("image-assets:index:TarballImageAsset/grant", {
@@ -143,7 +215,21 @@ export class TarballImageAsset extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody pull.
+     * Let somebody pull from the ECR repository.
+     *
+     * ## Example Usage
+     * ### Let a service pull
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const api = new image_assets.TarballImageAsset("api", {tarballFile: "./api.tar"});
+     * export const granted = api.grantPull(({
+     *     name: "lambda",
+     *     service: "lambda.amazonaws.com",
+     * })).imageUri;
+     * ```
      */
     grantPull(args: TarballImageAsset.GrantPullArgs): pulumi.Output<TarballImageAsset.GrantPullResult> {
         return pulumi.runtime.call("image-assets:index:TarballImageAsset/grantPull", {
@@ -157,7 +243,21 @@ export class TarballImageAsset extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody pull and push.
+     * Let somebody pull from the ECR repository and push to it.
+     *
+     * ## Example Usage
+     * ### Let another account pull and push
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const api = new image_assets.TarballImageAsset("api", {tarballFile: "./api.tar"});
+     * export const granted = api.grantPullPush(({
+     *     name: "partner",
+     *     accountId: "210987654321",
+     * })).imageUri;
+     * ```
      */
     grantPullPush(args: TarballImageAsset.GrantPullPushArgs): pulumi.Output<TarballImageAsset.GrantPullPushResult> {
         return pulumi.runtime.call("image-assets:index:TarballImageAsset/grantPullPush", {
@@ -171,7 +271,21 @@ export class TarballImageAsset extends pulumi.ComponentResource {
     }
 
     /**
-     * Let somebody push.
+     * Let somebody push to the ECR repository.
+     *
+     * ## Example Usage
+     * ### Let a role push
+     *
+     * ```typescript
+     * import * as pulumi from "@pulumi/pulumi";
+     * import * as image_assets from "@image-assets/pulumi";
+     *
+     * const api = new image_assets.TarballImageAsset("api", {tarballFile: "./api.tar"});
+     * export const granted = api.grantPush(({
+     *     name: "builder",
+     *     role: "image-builder",
+     * })).imageUri;
+     * ```
      */
     grantPush(args: TarballImageAsset.GrantPushArgs): pulumi.Output<TarballImageAsset.GrantPushResult> {
         return pulumi.runtime.call("image-assets:index:TarballImageAsset/grantPush", {
@@ -190,55 +304,55 @@ export class TarballImageAsset extends pulumi.ComponentResource {
  */
 export interface TarballImageAssetArgs {
     /**
-     * A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+     * A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text counts, and what its inputs hold. It counts for the fingerprint: a change makes another tag.
      */
     command?: pulumi.Input<inputs.ArchiveCommandArgs | undefined>;
     /**
-     * Further repositories that get the same image. It is built once; adding one builds nothing.
+     * Further repositories that get the same image, which is built once; adding one builds nothing. Default: none. It does not count for the fingerprint.
      */
     destinations?: pulumi.Input<pulumi.Input<inputs.DestinationArgs>[] | undefined>;
     /**
-     * More tags for the same image. Changing them builds nothing.
+     * More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
      */
     extraTags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
-     * Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+     * Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false. It does not count for the fingerprint.
      */
     forceDelete?: pulumi.Input<boolean | undefined>;
     /**
-     * Which image of the archive, by name or digest; needed if it holds several.
+     * Which image of the archive, by name or digest. Default: the only one. It counts for the fingerprint by what it makes of the image's content.
      */
     image?: pulumi.Input<string | undefined>;
     /**
-     * An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+     * An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
      */
     localImage?: pulumi.Input<string | undefined>;
     /**
-     * Who may pull; the same as calling `grantPull` for each.
+     * Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else. It does not count for the fingerprint.
      */
     pullPrincipals?: pulumi.Input<pulumi.Input<inputs.PullPrincipalArgs>[] | undefined>;
     /**
-     * A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+     * A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
      */
     registryAuth?: pulumi.Input<inputs.RegistryAuthArgs | undefined>;
     /**
-     * The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
+     * The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
      */
     repository?: pulumi.Input<string | undefined>;
     /**
-     * Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+     * Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none. It does not count for the fingerprint.
      */
     resourcePolicyStatements?: pulumi.Input<pulumi.Input<inputs.NamedStatementArgs>[] | undefined>;
     /**
-     * Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
+     * Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
      */
     retainOnDelete?: pulumi.Input<boolean | undefined>;
     /**
-     * What the tag begins with.
+     * What the tag begins with. Default: nothing. It does not count for the fingerprint.
      */
     tagPrefix?: pulumi.Input<string | undefined>;
     /**
-     * The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
+     * The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts, not the file's bytes. It counts for the fingerprint by what it makes of the image's content.
      */
     tarballFile?: pulumi.Input<string | undefined>;
 }

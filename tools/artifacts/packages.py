@@ -1,6 +1,7 @@
 """The packages of each language, built from copies, so that nothing is left in the checkout."""
 
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -67,6 +68,58 @@ def go_module(scratch: Path, version: str, out: Path) -> Path:
             member = zipfile.ZipInfo(f"{module}@v{version}/{path.relative_to(sdk).as_posix()}", _EPOCH)
             packed.writestr(member, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return archive
+
+
+_POM = """\
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>{group}</groupId>
+  <artifactId>image-assets</artifactId>
+  <version>{version}</version>
+  <properties>
+    <maven.compiler.source>11</maven.compiler.source>
+    <maven.compiler.target>11</maven.compiler.target>
+    <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding>
+  </properties>
+  <dependencies>{dependencies}</dependencies>
+</project>
+"""
+_DEPENDENCY = "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>"
+
+
+def java(scratch: Path, version: str, out: Path) -> tuple[Path, Path, list[Path]]:
+    """Compile the Java SDK with Maven.
+
+    Returns:
+        The jar, its description for Maven, and the libraries that it needs.
+
+    Raises:
+        SetupError: Compiling failed.
+    """
+    sdk = _copy("java", scratch)
+    built = (sdk / "build.gradle").read_text()
+    needed = re.findall(r'implementation\("([^:]+):([^:]+):([^:]+)"\)', built)
+    group = re.findall(r'^group = "(.+)"$', built, re.MULTILINE)[0]
+    listed = "".join(_DEPENDENCY.format(*one) for one in needed)
+    (sdk / "pom.xml").write_text(_POM.format(group=group, version=version, dependencies=listed))
+    shutil.copy2(sdk / "LICENSE", sdk / "src" / "main" / "java")
+    path = sdk / "path.txt"
+    run_quietly(["mvn", "-B", "-q", "package", "dependency:build-classpath", f"-Dmdep.outputFile={path}"], cwd=sdk)
+    name = f"image-assets-sdk-java-{version}"
+    jar = Path(shutil.copy2(sdk / "target" / f"image-assets-{version}.jar", out / f"{name}.jar"))
+    pom = Path(shutil.copy2(sdk / "pom.xml", out / f"{name}.pom"))
+    return jar, pom, [Path(library) for library in path.read_text().strip().split(":")]
+
+
+def dotnet(scratch: Path, out: Path) -> Path:
+    """Compile the .NET SDK and pack it.
+
+    Raises:
+        SetupError: Compiling failed.
+    """
+    sdk = _copy("dotnet", scratch)
+    run_quietly(["dotnet", "pack", "--configuration", "Release", "--output", out], cwd=sdk)
+    return max(out.glob("*.nupkg"), key=lambda path: path.stat().st_mtime)
 
 
 def _copy(language: str, scratch: Path) -> Path:

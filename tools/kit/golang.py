@@ -25,12 +25,14 @@ class Program:
         module: The wrapper module below tools/.
         package: The main package.
         ldflags: Linker flags.
+        shared: Modules beside the wrapper that it takes code from.
     """
 
     name: str
     module: str
     package: str
     ldflags: str = "-s -w"
+    shared: tuple[str, ...] = ()
 
     @property
     def executable(self) -> Path:
@@ -52,7 +54,9 @@ BUILDX = Program("docker-buildx", "buildx", "github.com/docker/buildx/cmd/buildx
 BUILDKITD = Program("buildkitd", "buildkit", "github.com/moby/buildkit/cmd/buildkitd")
 BUILDCTL = Program("buildctl", "buildkit", "github.com/moby/buildkit/cmd/buildctl")
 NERDCTL = Program("nerdctl", "nerdctl", "github.com/containerd/nerdctl/cmd/nerdctl")
-GENSDK = Program("gensdk", "pulumi", "./gensdk")
+# The generators of SDKs and of examples: those that come with Pulumi, and those that want an older one.
+CODEGEN = Program("codegen", "generators/current", ".", shared=("kit",))
+CODEGEN_OLDER = Program("codegen-older", "generators/older", ".", shared=("kit",))
 # Another provider that builds images, for comparison only.
 PEER = Program(
     "pulumi-resource-docker-build",
@@ -97,7 +101,9 @@ def _build(compiler: str, program: Program, job: Job) -> None:
 def _recipe(program: Program) -> str:
     """Return a text that changes when the program must be built again."""
     digest = hashlib.sha256(program.ldflags.encode())
-    sources = program.folder.glob(f"{program.package}/*.go") if program.package.startswith(".") else ()
+    own = [program.folder / program.package] if program.package.startswith(".") else []
+    folders = [*own, *(program.folder.parent / name for name in program.shared)]
+    sources = (path for folder in folders for path in folder.glob("*.go"))
     # A module that needs no other has no go.sum.
     for path in filter(Path.exists, [program.folder / "go.mod", program.folder / "go.sum", *sorted(sources)]):
         digest.update(path.read_bytes())

@@ -30,7 +30,7 @@ def _check_tag_prefix(value: str) -> str | None:
 
 REGISTRY_AUTH = Record(
     "RegistryAuth",
-    "A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.",
+    "A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.",
     (
         Property("username", Text(), "The user's name.", required=True),
         Property("password", Text(), "The password or token.", required=True, secret=True),
@@ -41,11 +41,19 @@ AWS = Record(
     "AwsOptions",
     "How AWS is reached for ECR. Default: as the AWS CLI does.",
     (
-        Property("region", Text(), "The region; default: the one in the registry's host name."),
-        Property("profile", Text(), "A profile of the AWS configuration files."),
-        Property("assumeRoleArn", Text(), "A role to assume first."),
-        Property("externalId", Text(), "The external id for assuming the role."),
-        Property("endpoint", Text(), "Another endpoint for every AWS service, as emulators need."),
+        Property(
+            "region", Text(), "The region. Default: the one in the registry's host name, else that of the AWS CLI."
+        ),
+        Property(
+            "profile", Text(), "A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`."
+        ),
+        Property("assumeRoleArn", Text(), "The ARN of a role to assume first. Default: none."),
+        Property("externalId", Text(), "The external id for assuming the role. Default: none."),
+        Property(
+            "endpoint",
+            Text(),
+            "The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.",
+        ),
     ),
 )
 
@@ -89,14 +97,26 @@ DESTINATION_FIELDS = (
         "Default: an ECR repository of the asset's own. Changing it replaces the resource.",
         change=OnChange.REPLACE,
     ),
-    Field("tagPrefix", Text(check=_check_tag_prefix), "What the tag begins with.", change=OnChange.UPDATE),
+    Field(
+        "tagPrefix",
+        Text(check=_check_tag_prefix),
+        "What the tag begins with. Default: nothing.",
+        change=OnChange.UPDATE,
+    ),
     Field(
         "extraTags",
         Listing(Text(check=check_tag_name)),
-        "More tags for the same image. Changing them builds nothing.",
+        "More tags for the same image; a change moves them and builds nothing. Default: none.",
         change=OnChange.UPDATE,
     ),
-    Field("registryAuth", REGISTRY_AUTH, REGISTRY_AUTH.doc, secret=True, in_memory=True),
+    Field(
+        "registryAuth",
+        REGISTRY_AUTH,
+        "A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and "
+        "destroy use the provider's `registries`.",
+        secret=True,
+        in_memory=True,
+    ),
     Field(
         "retainOnDelete",
         Flag(),

@@ -46,10 +46,10 @@ GET_IMAGE_FIELDS = (
     Field(
         "platform",
         Text(PLATFORM, check=wrong_with),
-        "Of which platform the labels are wanted, if the image has several. Default: the provider's `defaultPlatform` "
-        "if the image has it, else the first.",
+        "The platform whose labels are wanted, as `os/architecture`, if the image has several. Default: the provider's "
+        "`defaultPlatform` if the image has it, else the first.",
     ),
-    Field("registryAuth", REGISTRY_AUTH, "A login for the registry, if the provider's own logins are not to be used."),
+    Field("registryAuth", REGISTRY_AUTH, "A login for the registry. Default: the provider's own logins."),
 )
 
 FUNCTIONS: Mapping[str, Function] = {

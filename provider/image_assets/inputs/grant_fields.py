@@ -32,11 +32,17 @@ NAMED_STATEMENT = Record(
 )
 
 GRANTS_FIELDS = (
-    Field("pullPrincipals", Listing(PULL_PRINCIPAL), "Who may pull; the same as calling `grantPull` for each."),
+    Field(
+        "pullPrincipals",
+        Listing(PULL_PRINCIPAL),
+        "Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. "
+        "Default: nobody else.",
+    ),
     Field(
         "resourcePolicyStatements",
         Listing(NAMED_STATEMENT),
-        "Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.",
+        "Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling "
+        "`addToResourcePolicy` for each. Default: none.",
     ),
 )
 
@@ -45,23 +51,28 @@ CHAINED = ("imageUri", "repositoryUrl")
 
 #: The methods of assets and repositories: documentation and arguments.
 GRANT_METHODS: Mapping[str, tuple[str, tuple[Field, ...]]] = {
-    "grantPull": ("Let somebody pull.", (GRANT_NAME, *GRANTEE)),
-    "grantPush": ("Let somebody push.", (GRANT_NAME, *GRANTEE)),
-    "grantPullPush": ("Let somebody pull and push.", (GRANT_NAME, *GRANTEE)),
+    "grantPull": ("Let somebody pull from the ECR repository.", (GRANT_NAME, *GRANTEE)),
+    "grantPush": ("Let somebody push to the ECR repository.", (GRANT_NAME, *GRANTEE)),
+    "grantPullPush": ("Let somebody pull from the ECR repository and push to it.", (GRANT_NAME, *GRANTEE)),
     "grant": (
-        "Let somebody do the actions that are named.",
+        "Let somebody do with the ECR repository what the named actions allow.",
         (
             GRANT_NAME,
             Field("actions", Listing(Text()), "Actions, as in `ecr:DescribeImages`.", required=True),
             *GRANTEE,
         ),
     ),
-    "addToResourcePolicy": ("Add a statement to the repository's policy.", (GRANT_NAME, STATEMENT)),
+    "addToResourcePolicy": ("Add a statement to the ECR repository's policy.", (GRANT_NAME, STATEMENT)),
 }
 
 POLICY_STATEMENT_FIELDS = (
     Field("repositoryUrl", Text(), "The repository, `registry/path`.", change=OnChange.REPLACE, required=True),
-    Field("sid", Text(), "The statement's Sid. Default: derived from the resource.", change=OnChange.REPLACE),
+    Field(
+        "sid",
+        Text(),
+        "The statement's Sid in the policy. Default: made of the resource's name.",
+        change=OnChange.REPLACE,
+    ),
     Field("statement", Anything(), STATEMENT.doc, change=OnChange.UPDATE, required=True),
     *HANDED_ON_FIELDS,
 )

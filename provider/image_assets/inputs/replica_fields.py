@@ -67,11 +67,12 @@ SOURCE_FIELDS = (
     Field(
         "sourceAuth",
         REGISTRY_AUTH,
-        "A login for the source's registry. It is never stored; refresh uses the provider's `registries`.",
+        "A login for the source's registry. Default: the provider's own logins. It is never stored; refresh uses the "
+        "provider's `registries`.",
         secret=True,
         in_memory=True,
     ),
-    Field("sourceAws", AWS, "How AWS is reached for a source in ECR."),
+    Field("sourceAws", AWS, "How AWS is reached for a source in ECR. Default: as the provider's `aws` says."),
     Field(
         "checkSource",
         Text(CHECK_SOURCE),
@@ -91,7 +92,7 @@ _PLACE_FIELDS = (
     TAG,
     _ROWS["extraTags"],
     _ROWS["registryAuth"],
-    Field("aws", AWS, "How AWS is reached for a repository in ECR."),
+    Field("aws", AWS, "How AWS is reached for a repository in ECR. Default: as the provider's `aws` says."),
     _ROWS["retainOnDelete"],
 )
 
@@ -114,10 +115,14 @@ DESTINATION = Record(
         Property(
             "repository", _ROWS["repository"].shape, "The repository, as `registry/path` without a tag.", required=True
         ),
-        Property("tagPrefix", _ROWS["tagPrefix"].shape, "What the tag there begins with."),
-        Property("extraTags", _ROWS["extraTags"].shape, "More tags for the image there."),
+        Property("tagPrefix", _ROWS["tagPrefix"].shape, "What the tag there begins with. Default: nothing."),
+        Property("extraTags", _ROWS["extraTags"].shape, "More tags for the image there. Default: none."),
         Property("registryAuth", REGISTRY_AUTH, REGISTRY_AUTH.doc, secret=True),
-        Property("aws", AWS, "How AWS is reached for this repository, if it is in ECR."),
+        Property(
+            "aws",
+            AWS,
+            "How AWS is reached for this repository, if it is in ECR. Default: as the provider's `aws` says.",
+        ),
     ),
 )
 
@@ -125,7 +130,7 @@ DESTINATIONS_FIELDS = (
     Field(
         "destinations",
         Listing(DESTINATION),
-        "Further repositories that get the same image. It is built once; adding one builds nothing.",
+        "Further repositories that get the same image, which is built once; adding one builds nothing. Default: none.",
     ),
 )
 

@@ -8,10 +8,10 @@ from image_assets.inputs.types import Flag, Listing, Mapped, Number, Property, R
 
 RETENTION = Record(
     "Retention",
-    "Which published images expire. ECR does not know which images are in use: give one member only.",
+    "Which published images expire; give one member. ECR does not know which images are in use.",
     (
-        Property("keepLast", Number(), "How many of the newest images are kept."),
-        Property("minAgeDays", Number(), "After how many days an image expires."),
+        Property("keepLast", Number(), "How many of the newest images are kept; the others expire."),
+        Property("minAgeDays", Number(), "After how many days since it was pushed an image expires."),
     ),
 )
 
@@ -20,7 +20,7 @@ ENCRYPTION = Record(
     "How the repository is encrypted.",
     (
         Property("type", Text(ENCRYPTION_TYPE), "`AES256` (default), `KMS` or `KMS_DSSE`.", required=True),
-        Property("kmsKey", Text(), "The ARN of a KMS key."),
+        Property("kmsKey", Text(), "The ARN of a KMS key. Default: the one that AWS keeps for ECR."),
     ),
 )
 
@@ -38,8 +38,8 @@ def _check_mutable_tag(value: str) -> str | None:
 
 IMAGE_REPOSITORY_FIELDS = (
     Field("repositoryName", Text(), "The repository's name. Default: `<project>-<stack>-<name>`."),
-    Field("retention", RETENTION, RETENTION.doc),
-    Field("encryption", ENCRYPTION, ENCRYPTION.doc),
+    Field("retention", RETENTION, f"{RETENTION.doc} Default: none."),
+    Field("encryption", ENCRYPTION, f"{ENCRYPTION.doc} Default: `AES256`."),
     Field("scanOnPush", Flag(), "Whether images are scanned when they are pushed. Default: true."),
     Field("forceDelete", Flag(), "Whether the repository may be deleted with the images in it. Default: false."),
     Field(
@@ -47,5 +47,5 @@ IMAGE_REPOSITORY_FIELDS = (
         Listing(Text(check=_check_mutable_tag)),
         "Tags that may move from one image to another, at most five, such as `latest` or `release-*`. Default: none.",
     ),
-    Field("tags", Mapped(Text(allow_empty=True)), "AWS tags of the repository."),
+    Field("tags", Mapped(Text(allow_empty=True)), "AWS tags of the repository, by key. Default: none."),
 )

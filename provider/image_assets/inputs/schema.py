@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from image_assets import HOME, __version__
-from image_assets.inputs.field import Field
+from image_assets.inputs.examples import with_examples
+from image_assets.inputs.field import Counts, Field
 from image_assets.inputs.function_fields import FUNCTION_FIELDS, FUNCTIONS, Function
 from image_assets.inputs.grant_fields import CHAINED, GRANT_METHODS, GRANTS_FIELDS, POLICY_STATEMENT_FIELDS
 from image_assets.inputs.image import ASSET_FIELDS, IMAGE_FIELDS
@@ -55,6 +56,20 @@ REPOSITORY_PROPERTIES: Mapping[str, str] = {
 #: Outputs that a resource may lack.
 OPTIONAL_PROPERTIES = frozenset({"repositoryArn"})
 
+
+def reversed_domain(home: str) -> str:
+    """Return the start of Java's package names: the parts of the domain from its end, then those of the path."""
+    domain, *path = home.split("/")
+    return ".".join(part.replace("-", "") for part in (*reversed(domain.split(".")), *path))
+
+
+#: How an input of an asset counts, for the end of its description.
+COUNTING: Mapping[Counts, str] = {
+    Counts.NOT: "It does not count for the fingerprint.",
+    Counts.OPTION: "It counts for the fingerprint: a change makes another tag.",
+    Counts.CONTENT: "It counts for the fingerprint by what it makes of the image's content.",
+}
+
 LANGUAGES: Mapping[str, Any] = {
     "python": {
         "respectSchemaVersion": True,
@@ -66,6 +81,12 @@ LANGUAGES: Mapping[str, Any] = {
         "respectSchemaVersion": True,
         "generateResourceContainerTypes": True,
         "importBasePath": f"{HOME}/sdk/go/imageassets",
+    },
+    "csharp": {"respectSchemaVersion": True, "rootNamespace": "ImageAssets", "namespaces": {PACKAGE: "Sdk"}},
+    "java": {
+        "basePackage": reversed_domain(HOME),
+        "buildFiles": "gradle",
+        "dependencies": {"com.pulumi:pulumi": "1.36.1"},
     },
 }
 
@@ -99,63 +120,64 @@ def package_schema() -> dict[str, Any]:
 
 def resources() -> dict[str, Any]:
     """Return the resources."""
-    return {
-        token("DockerImageAsset"): component(
-            "An image built from a directory with a Dockerfile.",
-            ASSET_FIELDS["image-assets:index:DockerImageAsset"],
+    made = {
+        "DockerImageAsset": component(
+            "An image built from a directory with a Dockerfile, under a tag that names its content.",
+            asset_properties(ASSET_FIELDS["image-assets:index:DockerImageAsset"]),
+            required_of(ASSET_FIELDS["image-assets:index:DockerImageAsset"]),
             ASSET_PROPERTIES,
         ),
-        token("TarballImageAsset"): component(
-            "An image from an archive, published without docker.",
-            ASSET_FIELDS["image-assets:index:TarballImageAsset"],
+        "TarballImageAsset": component(
+            "An image from an archive, published without docker under a tag that names its content.",
+            asset_properties(ASSET_FIELDS["image-assets:index:TarballImageAsset"]),
+            required_of(ASSET_FIELDS["image-assets:index:TarballImageAsset"]),
             ASSET_PROPERTIES,
         ),
-        token("ImageReplica"): component(
-            "A copy of an image that is somewhere already; its digest is kept.", REPLICA_FIELDS, REPLICA_PROPERTIES
+        "ImageReplica": component(
+            "A copy of an image that is somewhere already; its digest is kept.",
+            properties(REPLICA_FIELDS),
+            required_of(REPLICA_FIELDS),
+            REPLICA_PROPERTIES,
         ),
-        token("ImageRepository"): component(
-            "An Amazon ECR repository that the program owns.",
-            IMAGE_REPOSITORY_FIELDS + GRANTS_FIELDS,
+        "ImageRepository": component(
+            "An Amazon ECR repository that the program owns, for assets to share.",
+            properties(IMAGE_REPOSITORY_FIELDS + GRANTS_FIELDS),
+            required_of(IMAGE_REPOSITORY_FIELDS + GRANTS_FIELDS),
             REPOSITORY_PROPERTIES,
         ),
-        token("PublishedImage"): custom(
+        "PublishedImage": resource(
             "An image in a registry: what an asset component makes. Not meant to be used by itself.",
-            IMAGE_FIELDS,
+            asset_properties(IMAGE_FIELDS),
+            ["repository"],
             IMAGE_PROPERTIES,
-            required=("repository",),
         ),
-        token("CopiedImage"): custom(
+        "CopiedImage": resource(
             "A copy of an image: what a replica makes, and an asset for each of its destinations. "
             "Not meant to be used by itself.",
-            COPY_FIELDS,
+            properties(COPY_FIELDS),
+            ["source", "repository"],
             REPLICA_PROPERTIES,
-            required=("source", "repository"),
         ),
-        token("RepositoryPolicyStatement"): custom(
+        "RepositoryPolicyStatement": resource(
             "One statement of an Amazon ECR repository's policy; the other statements are left alone.",
-            POLICY_STATEMENT_FIELDS,
+            properties(POLICY_STATEMENT_FIELDS),
+            required_of(POLICY_STATEMENT_FIELDS),
             {"sid": "The statement's Sid in the policy document."},
         ),
     }
+    return {token(name): {**one, "description": with_examples(name, one["description"])} for name, one in made.items()}
 
 
-def component(doc: str, fields: tuple[Field, ...], outputs: Mapping[str, str]) -> dict[str, Any]:
-    """Return a component ; `with_methods` adds its methods."""
-    return {"isComponent": True, **resource(doc, fields, outputs, required_of(fields))}
+def component(doc: str, inputs: dict[str, Any], required: list[str], outputs: Mapping[str, str]) -> dict[str, Any]:
+    """Return a component; `with_methods` adds its methods."""
+    return {"isComponent": True, **resource(doc, inputs, required, outputs)}
 
 
-def custom(
-    doc: str, fields: tuple[Field, ...], outputs: Mapping[str, str], required: tuple[str, ...] | None = None
-) -> dict[str, Any]:
-    """Return a custom resource."""
-    return resource(doc, fields, outputs, required_of(fields) if required is None else list(required))
-
-
-def resource(doc: str, fields: tuple[Field, ...], outputs: Mapping[str, str], required: list[str]) -> dict[str, Any]:
+def resource(doc: str, inputs: dict[str, Any], required: list[str], outputs: Mapping[str, str]) -> dict[str, Any]:
     """Return what components and custom resources share."""
     return {
         "description": doc,
-        "inputProperties": properties(fields),
+        "inputProperties": inputs,
         "requiredInputs": required,
         "properties": {name: output(name, text) for name, text in outputs.items()},
         "required": [name for name in outputs if name not in OPTIONAL_PROPERTIES],
@@ -170,11 +192,11 @@ def output(name: str, doc: str) -> dict[str, Any]:
 
 def functions() -> dict[str, Any]:
     """Return the functions, and the methods of the components."""
-    made = {token(name): function(described) for name, described in FUNCTIONS.items()}
+    made = {name: function(described) for name, described in FUNCTIONS.items()}
     for owner in ("DockerImageAsset", "TarballImageAsset", "ImageReplica", "ImageRepository"):
         for name, (doc, fields) in GRANT_METHODS.items():
-            made[f"{token(owner)}/{name}"] = method(token(owner), doc, fields)
-    return made
+            made[f"{owner}/{name}"] = method(token(owner), doc, fields)
+    return {token(name): {**one, "description": with_examples(name, one["description"])} for name, one in made.items()}
 
 
 def function(described: Function) -> dict[str, Any]:
@@ -257,6 +279,15 @@ def named_types(shape: Shape) -> Iterator[Record | Choices]:
 def properties(rows: Iterable[Field | Property]) -> dict[str, Any]:
     """Return properties by name."""
     return {row.name: property_of(row) for row in rows}
+
+
+def asset_properties(rows: Iterable[Field]) -> dict[str, Any]:
+    """Return the inputs of an asset by name; each says how it counts."""
+    return {
+        row.name: {**made, "description": f"{made['description']} {COUNTING[row.counts]}"}
+        for row in rows
+        for made in (property_of(row),)
+    }
 
 
 def property_of(row: Field | Property) -> dict[str, Any]:

@@ -68,19 +68,23 @@ SETTINGS = Record(
             Text(PLATFORM, check=wrong_with),
             f"The platform of images that name none. Default: `{DEFAULT_PLATFORM}`.",
         ),
-        Property("builder", BUILDER, "The builder of images that name none."),
+        Property(
+            "builder", BUILDER, "The builder of images that name none. Default: `docker` with its current builder."
+        ),
         Property("maxConcurrentBuilds", Number(), "How many images a builder's node builds at once. Default: 8."),
         Property(
             "buildOutput",
             Text(BUILD_OUTPUT),
             "How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.",
         ),
-        Property("registries", Listing(REGISTRY_LOGIN), "Logins for registries.", secret=True),
+        Property(
+            "registries", Listing(REGISTRY_LOGIN), "Logins for registries. Default: those of docker.", secret=True
+        ),
         Property(
             "insecureRegistries",
             Listing(Text(check=check_insecure)),
             "Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown "
-            "certificate: registries and their token servers. Loopback hosts always are.",
+            "certificate: registries and their token servers. Default: loopback hosts, which always are.",
         ),
         Property(
             "checkPublished",
@@ -92,8 +96,12 @@ SETTINGS = Record(
             Flag(),
             "Whether base images count by their digests, for images that do not say. Default: false.",
         ),
-        Property("aws", AWS, "How AWS is reached for ECR."),
-        Property("cacheDirectory", Text(), "Where digests are remembered. Default: the user's cache directory."),
+        Property("aws", AWS, "How AWS is reached for ECR. Default: as the AWS CLI does."),
+        Property(
+            "cacheDirectory",
+            Text(),
+            "The directory where digests of files are remembered. Default: the user's cache directory.",
+        ),
     ),
 )
 

@@ -42,7 +42,7 @@ BUILD_SECRET = Record(
     "BuildSecret",
     "A secret for `RUN --mount=type=secret`. Give exactly one member. The value is never stored.",
     (
-        Property("value", Text(allow_empty=True), "The value itself.", secret=True),
+        Property("value", Text(allow_empty=True), "The secret itself.", secret=True),
         Property("env", Text(), "The name of an environment variable of the machine that builds."),
         Property("file", Text(), "The path of a file on the machine that builds."),
     ),
@@ -54,9 +54,16 @@ CACHE_OPTION = Record(
     "A cache backend of BuildKit.",
     (
         Property(
-            "type", Text(CACHE_TYPE), "The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...", required=True
+            "type",
+            Text(CACHE_TYPE),
+            "The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.",
+            required=True,
         ),
-        Property("params", Mapped(Text(allow_empty=True)), "The backend's parameters."),
+        Property(
+            "params",
+            Mapped(Text(allow_empty=True)),
+            "The backend's parameters by name, as in Docker's \"Cache storage backends\". Default: none.",
+        ),
     ),
     make=CacheOption,
 )
@@ -138,10 +145,10 @@ BUILD_FIELDS = (
     Field(
         "directory",
         Text(),
-        "The build context: a directory with a Dockerfile, relative to the program. "
-        "What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as "
-        "`https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A "
-        "private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).",
+        "The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts, "
+        "the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that "
+        "the preview finds there, and is built. A private one wants a login that git has, or the build secret "
+        "`GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
         required=True,
@@ -158,7 +165,8 @@ BUILD_FIELDS = (
     Field(
         "dockerfileInline",
         Text(),
-        "The Dockerfile's content itself, in place of a file. The ignore file is the context's own.",
+        "The Dockerfile's content itself, in place of a file. Default: the Dockerfile is a file. The ignore file is "
+        "the context's own.",
         Counts.CONTENT,
         "file",
         OnChange.FINGERPRINT,
@@ -166,7 +174,8 @@ BUILD_FIELDS = (
     Field(
         "exclude",
         Listing(Text(check=_check_pattern)),
-        "Patterns of what must not reach the builder, appended to those of the ignore file.",
+        "Patterns of what must not reach the builder, in the language that `ignoreMode` says; they come after those of "
+        "the ignore file. Default: none.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
     ),
@@ -207,7 +216,7 @@ BUILD_FIELDS = (
     Field(
         "buildArgs",
         Mapped(Text(allow_empty=True), _check_arg_name),
-        "Values for the Dockerfile's ARG instructions.",
+        "Values of the Dockerfile's ARG instructions, by name. Default: none.",
         Counts.OPTION,
         "buildArgs",
         OnChange.FINGERPRINT,
@@ -215,7 +224,8 @@ BUILD_FIELDS = (
     Field(
         "buildContexts",
         Mapped(Text()),
-        "Named contexts: a local directory counts by its content, any other value as text.",
+        "Further contexts by name, for `FROM` and `COPY --from`: a directory counts by its content, an image "
+        "(`docker-image://...`) or a URL as text. Default: none.",
         Counts.CONTENT,
         "buildContexts",
         OnChange.FINGERPRINT,
@@ -224,19 +234,31 @@ BUILD_FIELDS = (
     Field(
         "buildSecrets",
         Mapped(BUILD_SECRET),
-        "Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.",
+        "Secrets by id, for `RUN --mount=type=secret`. The ids count, the values do not: a new value builds nothing. "
+        "Default: none.",
         Counts.OPTION,
         "buildSecrets",
         OnChange.FINGERPRINT,
         in_memory=True,
         parts=_ids,
     ),
-    Field("buildSsh", Listing(Text()), "SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`."),
-    Field("target", Text(), "The stage to build.", Counts.OPTION, "target", OnChange.FINGERPRINT),
+    Field(
+        "buildSsh",
+        Listing(Text()),
+        "SSH agents for `RUN --mount=type=ssh`, each `default` or `id=path`. Default: none.",
+    ),
+    Field(
+        "target",
+        Text(),
+        "The stage of the Dockerfile to build. Default: the last.",
+        Counts.OPTION,
+        "target",
+        OnChange.FINGERPRINT,
+    ),
     Field(
         "networkMode",
         Text(NETWORK_MODE),
-        "The network of RUN steps.",
+        "The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`.",
         Counts.OPTION,
         "networkMode",
         OnChange.FINGERPRINT,
@@ -254,7 +276,8 @@ BUILD_FIELDS = (
     Field(
         "platforms",
         Listing(Text(PLATFORM, check=wrong_with)),
-        "Several platforms, published as one index. Their order does not count.",
+        "Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one "
+        "that `platform` names.",
         Counts.OPTION,
         "platform",
         OnChange.FINGERPRINT,
@@ -263,7 +286,7 @@ BUILD_FIELDS = (
     Field(
         "extraHash",
         Text(allow_empty=True),
-        "Any text that counts: change it to force a rebuild.",
+        "Any text: change it to build anew. Default: none.",
         Counts.OPTION,
         "extraHash",
         OnChange.FINGERPRINT,
@@ -271,7 +294,7 @@ BUILD_FIELDS = (
     Field(
         "assetHash",
         Text(),
-        "Your own hash: it replaces everything else that counts.",
+        "A text of your own whose hash is the fingerprint, in place of everything else that counts. Default: none.",
         Counts.OPTION,
         change=OnChange.FINGERPRINT,
         parts=_in_the_plan,
@@ -300,7 +323,8 @@ BUILD_FIELDS = (
         Word(Number(), "commit, or seconds since 1970 that have passed", _is_epoch),
         "The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's "
         "SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the "
-        "commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.",
+        "commit that is checked out. Default: the times stay. It needs a builder of its own, such as one of the driver "
+        "`docker-container`.",
         Counts.OPTION,
         "sourceDateEpoch",
         OnChange.FINGERPRINT,
@@ -310,17 +334,21 @@ BUILD_FIELDS = (
         Text(CACHE),
         "Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` "
         "beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` "
-        "in the user's cache directory. It needs a builder that can export caches. Does not count.",
+        "in the user's cache directory. It needs a builder that can export caches. "
+        "Default: nowhere.",
     ),
-    Field("cacheFrom", Listing(CACHE_OPTION), "Where the builder may take layers from. Does not count."),
-    Field("cacheTo", Listing(CACHE_OPTION), "Where the builder leaves layers for others. Does not count."),
-    Field("cacheDisabled", Flag(), "Build every step anew. Default: false. Does not count."),
-    Field("builder", BUILDER, BUILDER.doc),
+    Field(
+        "cacheFrom", Listing(CACHE_OPTION), "Where the builder may take layers from. Default: from its own cache only."
+    ),
+    Field("cacheTo", Listing(CACHE_OPTION), "Where the builder leaves layers for others. Default: nowhere."),
+    Field("cacheDisabled", Flag(), "Whether every step is built anew. Default: false."),
+    Field("builder", BUILDER, f"{BUILDER.doc} Default: the provider's `builder`."),
     Field(
         "buildFlags",
         Listing(Text(check=check_build_flag)),
-        "More flags for the build command, passed on as they are. Those that decide where the image goes or what it is "
-        "called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.",
+        "More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide "
+        "where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the "
+        "repository and the tag are inputs.",
         Counts.OPTION,
         "buildFlags",
         OnChange.FINGERPRINT,
@@ -328,20 +356,24 @@ BUILD_FIELDS = (
     Field(
         "labels",
         Mapped(Text(allow_empty=True)),
-        "Labels of the image. They do not count: a change takes effect with the next build.",
+        "Labels of the image, by name. Default: none. A change takes effect with the next build.",
     ),
-    Field("buildOnPreview", Flag(), "Build in previews too, and push nothing there. Default: false."),
+    Field("buildOnPreview", Flag(), "Whether previews build, too; they push nothing. Default: false."),
 )
 
 INVALIDATION = Record(
     "Invalidation",
-    "Which inputs count for the fingerprint. All do unless set to false.",
+    "Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count.",
     (
         *(
-            Property(switch, Flag(), f"Whether `{switch}` counts. Default: true.")
+            Property(switch, Flag(), f"Whether `{switch}` counts for the fingerprint. Default: true.")
             for switch in dict.fromkeys(row.switch for row in BUILD_FIELDS if row.switch)
         ),
-        Property("ignoredBuildArgs", Listing(Text()), "Names of single build arguments that do not count."),
+        Property(
+            "ignoredBuildArgs",
+            Listing(Text()),
+            "Names of build arguments that do not count for the fingerprint. Default: none.",
+        ),
     ),
 )
 
@@ -358,8 +390,7 @@ ARCHIVE_FIELDS = (
         "tarballFile",
         Text(),
         "The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, "
-        "xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's "
-        "bytes do not.",
+        "xz or bzip2, or the directory of an OCI image layout. The image in it counts, not the file's bytes.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
     ),
@@ -367,7 +398,7 @@ ARCHIVE_FIELDS = (
         "command",
         ARCHIVE_COMMAND,
         "A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; "
-        "its text and the content of its inputs count for the fingerprint.",
+        "its text counts, and what its inputs hold.",
         Counts.OPTION,
         change=OnChange.FINGERPRINT,
         parts=_command,
@@ -376,14 +407,14 @@ ARCHIVE_FIELDS = (
         "localImage",
         Text(check=_check_local_image),
         "An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built "
-        "or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).",
+        "or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`).",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
     ),
     Field(
         "image",
         Text(),
-        "Which image of the archive, by name or digest; needed if it holds several.",
+        "Which image of the archive, by name or digest. Default: the only one.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
     ),

@@ -13,6 +13,35 @@ import (
 )
 
 // A copy of an image: what a replica makes, and an asset for each of its destinations. Not meant to be used by itself.
+//
+// ## Example Usage
+// ### The copy without the component around it
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			base, err := imageassets.NewCopiedImage(ctx, "base", &imageassets.CopiedImageArgs{
+//				Source:     pulumi.String("docker.io/library/python:3.12-slim"),
+//				Repository: pulumi.String("registry.example.com/mirror/python"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("imageUri", base.ImageUri)
+//			return nil
+//		})
+//	}
+//
+// ```
 type CopiedImage struct {
 	pulumi.CustomResourceState
 
@@ -88,11 +117,11 @@ func (CopiedImageState) ElementType() reflect.Type {
 }
 
 type copiedImageArgs struct {
-	// How AWS is reached for a repository in ECR.
+	// How AWS is reached for a repository in ECR. Default: as the provider's `aws` says.
 	Aws *AwsOptions `pulumi:"aws"`
 	// When to ask whether the source's tag has moved: on `refresh` (default), or `always`, in each preview and up.
 	CheckSource *string `pulumi:"checkSource"`
-	// More tags for the same image. Changing them builds nothing.
+	// More tags for the same image; a change moves them and builds nothing. Default: none.
 	ExtraTags []string `pulumi:"extraTags"`
 	// Whether the tag names the content, so that it never moves.
 	NamesContent *bool `pulumi:"namesContent"`
@@ -102,7 +131,7 @@ type copiedImageArgs struct {
 	Platforms []string `pulumi:"platforms"`
 	// Whether what refers to the image (signatures, SBOMs) is copied too, as it is then. Default: false.
 	Referrers *bool `pulumi:"referrers"`
-	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	// A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`.
 	RegistryAuth *RegistryAuth `pulumi:"registryAuth"`
 	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
 	Repository string `pulumi:"repository"`
@@ -110,9 +139,9 @@ type copiedImageArgs struct {
 	RetainOnDelete *bool `pulumi:"retainOnDelete"`
 	// The image to copy: `repository:tag`, `repository@digest`, or the path of an archive, as in "./image.tar".
 	Source string `pulumi:"source"`
-	// A login for the source's registry. It is never stored; refresh uses the provider's `registries`.
+	// A login for the source's registry. Default: the provider's own logins. It is never stored; refresh uses the provider's `registries`.
 	SourceAuth *RegistryAuth `pulumi:"sourceAuth"`
-	// How AWS is reached for a source in ECR.
+	// How AWS is reached for a source in ECR. Default: as the provider's `aws` says.
 	SourceAws *AwsOptions `pulumi:"sourceAws"`
 	// What the component hands on of the stack's `aws:` configuration.
 	StackAws *StackAwsOptions `pulumi:"stackAws"`
@@ -122,11 +151,11 @@ type copiedImageArgs struct {
 
 // The set of arguments for constructing a CopiedImage resource.
 type CopiedImageArgs struct {
-	// How AWS is reached for a repository in ECR.
+	// How AWS is reached for a repository in ECR. Default: as the provider's `aws` says.
 	Aws AwsOptionsPtrInput
 	// When to ask whether the source's tag has moved: on `refresh` (default), or `always`, in each preview and up.
 	CheckSource pulumi.StringPtrInput
-	// More tags for the same image. Changing them builds nothing.
+	// More tags for the same image; a change moves them and builds nothing. Default: none.
 	ExtraTags pulumi.StringArrayInput
 	// Whether the tag names the content, so that it never moves.
 	NamesContent pulumi.BoolPtrInput
@@ -136,7 +165,7 @@ type CopiedImageArgs struct {
 	Platforms pulumi.StringArrayInput
 	// Whether what refers to the image (signatures, SBOMs) is copied too, as it is then. Default: false.
 	Referrers pulumi.BoolPtrInput
-	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	// A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`.
 	RegistryAuth RegistryAuthPtrInput
 	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
 	Repository pulumi.StringInput
@@ -144,9 +173,9 @@ type CopiedImageArgs struct {
 	RetainOnDelete pulumi.BoolPtrInput
 	// The image to copy: `repository:tag`, `repository@digest`, or the path of an archive, as in "./image.tar".
 	Source pulumi.StringInput
-	// A login for the source's registry. It is never stored; refresh uses the provider's `registries`.
+	// A login for the source's registry. Default: the provider's own logins. It is never stored; refresh uses the provider's `registries`.
 	SourceAuth RegistryAuthPtrInput
-	// How AWS is reached for a source in ECR.
+	// How AWS is reached for a source in ECR. Default: as the provider's `aws` says.
 	SourceAws AwsOptionsPtrInput
 	// What the component hands on of the stack's `aws:` configuration.
 	StackAws StackAwsOptionsPtrInput

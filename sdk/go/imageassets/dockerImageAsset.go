@@ -12,7 +12,129 @@ import (
 	"image-assets.example/sdk/go/imageassets/internal"
 )
 
-// An image built from a directory with a Dockerfile.
+// An image built from a directory with a Dockerfile, under a tag that names its content.
+//
+// ## Example Usage
+// ### In a monorepo, count what the Dockerfile takes
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewDockerImageAsset(ctx, "api", &imageassets.DockerImageAssetArgs{
+//				Directory:  pulumi.String("."),
+//				File:       pulumi.String("services/api/Dockerfile"),
+//				Scope:      pulumi.String(imageassets.ScopeDockerfile),
+//				Repository: pulumi.String("registry.example.com/team/api"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("imageUri", api.ImageUri)
+//			return nil
+//		})
+//	}
+//
+// ```
+// ### For another platform, with a cache beside the image
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewDockerImageAsset(ctx, "api", &imageassets.DockerImageAssetArgs{
+//				Directory:  pulumi.String("./api"),
+//				Repository: pulumi.String("registry.example.com/team/api"),
+//				Platform:   pulumi.String(imageassets.PlatformLinuxArm64),
+//				Cache:      pulumi.String(imageassets.CacheRegistry),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("imageDigestUri", api.ImageDigestUri)
+//			return nil
+//		})
+//	}
+//
+// ```
+// ### An ECR repository of the asset's own, which AWS Lambda may pull from
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			job, err := imageassets.NewDockerImageAsset(ctx, "job", &imageassets.DockerImageAssetArgs{
+//				Directory: pulumi.String("./job"),
+//				PullPrincipals: imageassets.PullPrincipalArray{
+//					&imageassets.PullPrincipalArgs{
+//						Name:    pulumi.String("lambda"),
+//						Service: pulumi.String("lambda.amazonaws.com"),
+//					},
+//				},
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("imageUri", job.ImageUri)
+//			return nil
+//		})
+//	}
+//
+// ```
+// ### Build a directory
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewDockerImageAsset(ctx, "api", &imageassets.DockerImageAssetArgs{
+//				Directory:  pulumi.String("./api"),
+//				Repository: pulumi.String("registry.example.com/team/api"),
+//				BuildArgs: pulumi.StringMap{
+//					"VERSION": pulumi.String("1.4"),
+//				},
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("imageUri", api.ImageUri)
+//			return nil
+//		})
+//	}
+//
+// ```
 type DockerImageAsset struct {
 	pulumi.ResourceState
 
@@ -61,165 +183,165 @@ func NewDockerImageAsset(ctx *pulumi.Context,
 }
 
 type dockerImageAssetArgs struct {
-	// Your own hash: it replaces everything else that counts.
+	// A text of your own whose hash is the fingerprint, in place of everything else that counts. Default: none. It counts for the fingerprint: a change makes another tag.
 	AssetHash *string `pulumi:"assetHash"`
-	// Values for the Dockerfile's ARG instructions.
+	// Values of the Dockerfile's ARG instructions, by name. Default: none. It counts for the fingerprint: a change makes another tag.
 	BuildArgs map[string]string `pulumi:"buildArgs"`
-	// Named contexts: a local directory counts by its content, any other value as text.
+	// Further contexts by name, for `FROM` and `COPY --from`: a directory counts by its content, an image (`docker-image://...`) or a URL as text. Default: none. It counts for the fingerprint by what it makes of the image's content.
 	BuildContexts map[string]string `pulumi:"buildContexts"`
-	// More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
+	// More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. It counts for the fingerprint: a change makes another tag.
 	BuildFlags []string `pulumi:"buildFlags"`
-	// Build in previews too, and push nothing there. Default: false.
+	// Whether previews build, too; they push nothing. Default: false. It does not count for the fingerprint.
 	BuildOnPreview *bool `pulumi:"buildOnPreview"`
-	// Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.
+	// Secrets by id, for `RUN --mount=type=secret`. The ids count, the values do not: a new value builds nothing. Default: none. It counts for the fingerprint: a change makes another tag.
 	BuildSecrets map[string]BuildSecret `pulumi:"buildSecrets"`
-	// SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.
+	// SSH agents for `RUN --mount=type=ssh`, each `default` or `id=path`. Default: none. It does not count for the fingerprint.
 	BuildSsh []string `pulumi:"buildSsh"`
-	// Which program builds, and where.
+	// Which program builds, and where. Default: the provider's `builder`. It does not count for the fingerprint.
 	Builder *Builder `pulumi:"builder"`
-	// Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
+	// Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Default: nowhere. It does not count for the fingerprint.
 	Cache *string `pulumi:"cache"`
-	// Build every step anew. Default: false. Does not count.
+	// Whether every step is built anew. Default: false. It does not count for the fingerprint.
 	CacheDisabled *bool `pulumi:"cacheDisabled"`
-	// Where the builder may take layers from. Does not count.
+	// Where the builder may take layers from. Default: from its own cache only. It does not count for the fingerprint.
 	CacheFrom []CacheOption `pulumi:"cacheFrom"`
-	// Where the builder leaves layers for others. Does not count.
+	// Where the builder leaves layers for others. Default: nowhere. It does not count for the fingerprint.
 	CacheTo []CacheOption `pulumi:"cacheTo"`
-	// Further repositories that get the same image. It is built once; adding one builds nothing.
+	// Further repositories that get the same image, which is built once; adding one builds nothing. Default: none. It does not count for the fingerprint.
 	Destinations []Destination `pulumi:"destinations"`
-	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).
+	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`). It counts for the fingerprint by what it makes of the image's content.
 	Directory string `pulumi:"directory"`
-	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
+	// The Dockerfile's content itself, in place of a file. Default: the Dockerfile is a file. The ignore file is the context's own. It counts for the fingerprint by what it makes of the image's content.
 	DockerfileInline *string `pulumi:"dockerfileInline"`
-	// Patterns of what must not reach the builder, appended to those of the ignore file.
+	// Patterns of what must not reach the builder, in the language that `ignoreMode` says; they come after those of the ignore file. Default: none. It counts for the fingerprint by what it makes of the image's content.
 	Exclude []string `pulumi:"exclude"`
-	// Any text that counts: change it to force a rebuild.
+	// Any text: change it to build anew. Default: none. It counts for the fingerprint: a change makes another tag.
 	ExtraHash *string `pulumi:"extraHash"`
-	// More tags for the same image. Changing them builds nothing.
+	// More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
 	ExtraTags []string `pulumi:"extraTags"`
-	// The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
+	// The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first). It counts for the fingerprint by what it makes of the image's content.
 	File *string `pulumi:"file"`
-	// Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
+	// Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context. It counts for the fingerprint by what it makes of the image's content.
 	FollowSymlinks *string `pulumi:"followSymlinks"`
-	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false. It does not count for the fingerprint.
 	ForceDelete *bool `pulumi:"forceDelete"`
-	// The language of the ignore patterns: `docker` (default), `git` or `glob`.
+	// The language of the ignore patterns: `docker` (default), `git` or `glob`. It counts for the fingerprint by what it makes of the image's content.
 	IgnoreMode *string `pulumi:"ignoreMode"`
-	// Which inputs count for the fingerprint. All do unless set to false.
+	// Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
 	Invalidation *Invalidation `pulumi:"invalidation"`
-	// Labels of the image. They do not count: a change takes effect with the next build.
+	// Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
 	Labels map[string]string `pulumi:"labels"`
-	// The network of RUN steps.
+	// The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
 	NetworkMode *string `pulumi:"networkMode"`
-	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
+	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
 	PinBaseImages *bool `pulumi:"pinBaseImages"`
-	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
+	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.
 	Platform *string `pulumi:"platform"`
-	// Several platforms, published as one index. Their order does not count.
+	// Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one that `platform` names. It counts for the fingerprint: a change makes another tag.
 	Platforms []string `pulumi:"platforms"`
-	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
+	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
 	Provenance interface{} `pulumi:"provenance"`
-	// Who may pull; the same as calling `grantPull` for each.
+	// Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else. It does not count for the fingerprint.
 	PullPrincipals []PullPrincipal `pulumi:"pullPrincipals"`
-	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	// A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
 	RegistryAuth *RegistryAuth `pulumi:"registryAuth"`
-	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
+	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
 	Repository *string `pulumi:"repository"`
-	// Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+	// Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none. It does not count for the fingerprint.
 	ResourcePolicyStatements []NamedStatement `pulumi:"resourcePolicyStatements"`
-	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
+	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
 	RetainOnDelete *bool `pulumi:"retainOnDelete"`
-	// Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
+	// Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`. It counts for the fingerprint: a change makes another tag.
 	Sbom interface{} `pulumi:"sbom"`
-	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`.
+	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`. It counts for the fingerprint by what it makes of the image's content.
 	Scope *string `pulumi:"scope"`
-	// The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
+	// The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. Default: the times stay. It needs a builder of its own, such as one of the driver `docker-container`. It counts for the fingerprint: a change makes another tag.
 	SourceDateEpoch interface{} `pulumi:"sourceDateEpoch"`
-	// What the tag begins with.
+	// What the tag begins with. Default: nothing. It does not count for the fingerprint.
 	TagPrefix *string `pulumi:"tagPrefix"`
-	// The stage to build.
+	// The stage of the Dockerfile to build. Default: the last. It counts for the fingerprint: a change makes another tag.
 	Target *string `pulumi:"target"`
 }
 
 // The set of arguments for constructing a DockerImageAsset resource.
 type DockerImageAssetArgs struct {
-	// Your own hash: it replaces everything else that counts.
+	// A text of your own whose hash is the fingerprint, in place of everything else that counts. Default: none. It counts for the fingerprint: a change makes another tag.
 	AssetHash pulumi.StringPtrInput
-	// Values for the Dockerfile's ARG instructions.
+	// Values of the Dockerfile's ARG instructions, by name. Default: none. It counts for the fingerprint: a change makes another tag.
 	BuildArgs pulumi.StringMapInput
-	// Named contexts: a local directory counts by its content, any other value as text.
+	// Further contexts by name, for `FROM` and `COPY --from`: a directory counts by its content, an image (`docker-image://...`) or a URL as text. Default: none. It counts for the fingerprint by what it makes of the image's content.
 	BuildContexts pulumi.StringMapInput
-	// More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
+	// More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. It counts for the fingerprint: a change makes another tag.
 	BuildFlags pulumi.StringArrayInput
-	// Build in previews too, and push nothing there. Default: false.
+	// Whether previews build, too; they push nothing. Default: false. It does not count for the fingerprint.
 	BuildOnPreview pulumi.BoolPtrInput
-	// Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.
+	// Secrets by id, for `RUN --mount=type=secret`. The ids count, the values do not: a new value builds nothing. Default: none. It counts for the fingerprint: a change makes another tag.
 	BuildSecrets BuildSecretMapInput
-	// SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.
+	// SSH agents for `RUN --mount=type=ssh`, each `default` or `id=path`. Default: none. It does not count for the fingerprint.
 	BuildSsh pulumi.StringArrayInput
-	// Which program builds, and where.
+	// Which program builds, and where. Default: the provider's `builder`. It does not count for the fingerprint.
 	Builder BuilderPtrInput
-	// Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
+	// Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Default: nowhere. It does not count for the fingerprint.
 	Cache pulumi.StringPtrInput
-	// Build every step anew. Default: false. Does not count.
+	// Whether every step is built anew. Default: false. It does not count for the fingerprint.
 	CacheDisabled pulumi.BoolPtrInput
-	// Where the builder may take layers from. Does not count.
+	// Where the builder may take layers from. Default: from its own cache only. It does not count for the fingerprint.
 	CacheFrom CacheOptionArrayInput
-	// Where the builder leaves layers for others. Does not count.
+	// Where the builder leaves layers for others. Default: nowhere. It does not count for the fingerprint.
 	CacheTo CacheOptionArrayInput
-	// Further repositories that get the same image. It is built once; adding one builds nothing.
+	// Further repositories that get the same image, which is built once; adding one builds nothing. Default: none. It does not count for the fingerprint.
 	Destinations DestinationArrayInput
-	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).
+	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`). It counts for the fingerprint by what it makes of the image's content.
 	Directory pulumi.StringInput
-	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
+	// The Dockerfile's content itself, in place of a file. Default: the Dockerfile is a file. The ignore file is the context's own. It counts for the fingerprint by what it makes of the image's content.
 	DockerfileInline pulumi.StringPtrInput
-	// Patterns of what must not reach the builder, appended to those of the ignore file.
+	// Patterns of what must not reach the builder, in the language that `ignoreMode` says; they come after those of the ignore file. Default: none. It counts for the fingerprint by what it makes of the image's content.
 	Exclude pulumi.StringArrayInput
-	// Any text that counts: change it to force a rebuild.
+	// Any text: change it to build anew. Default: none. It counts for the fingerprint: a change makes another tag.
 	ExtraHash pulumi.StringPtrInput
-	// More tags for the same image. Changing them builds nothing.
+	// More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
 	ExtraTags pulumi.StringArrayInput
-	// The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
+	// The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first). It counts for the fingerprint by what it makes of the image's content.
 	File pulumi.StringPtrInput
-	// Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
+	// Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context. It counts for the fingerprint by what it makes of the image's content.
 	FollowSymlinks pulumi.StringPtrInput
-	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false. It does not count for the fingerprint.
 	ForceDelete pulumi.BoolPtrInput
-	// The language of the ignore patterns: `docker` (default), `git` or `glob`.
+	// The language of the ignore patterns: `docker` (default), `git` or `glob`. It counts for the fingerprint by what it makes of the image's content.
 	IgnoreMode pulumi.StringPtrInput
-	// Which inputs count for the fingerprint. All do unless set to false.
+	// Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
 	Invalidation InvalidationPtrInput
-	// Labels of the image. They do not count: a change takes effect with the next build.
+	// Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
 	Labels pulumi.StringMapInput
-	// The network of RUN steps.
+	// The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
 	NetworkMode pulumi.StringPtrInput
-	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
+	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
 	PinBaseImages pulumi.BoolPtrInput
-	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
+	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.
 	Platform pulumi.StringPtrInput
-	// Several platforms, published as one index. Their order does not count.
+	// Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one that `platform` names. It counts for the fingerprint: a change makes another tag.
 	Platforms pulumi.StringArrayInput
-	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
+	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
 	Provenance pulumi.Input
-	// Who may pull; the same as calling `grantPull` for each.
+	// Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else. It does not count for the fingerprint.
 	PullPrincipals PullPrincipalArrayInput
-	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	// A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
 	RegistryAuth RegistryAuthPtrInput
-	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
+	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
 	Repository pulumi.StringPtrInput
-	// Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+	// Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none. It does not count for the fingerprint.
 	ResourcePolicyStatements NamedStatementArrayInput
-	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
+	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
 	RetainOnDelete pulumi.BoolPtrInput
-	// Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
+	// Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`. It counts for the fingerprint: a change makes another tag.
 	Sbom pulumi.Input
-	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`.
+	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`. It counts for the fingerprint by what it makes of the image's content.
 	Scope pulumi.StringPtrInput
-	// The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
+	// The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. Default: the times stay. It needs a builder of its own, such as one of the driver `docker-container`. It counts for the fingerprint: a change makes another tag.
 	SourceDateEpoch pulumi.Input
-	// What the tag begins with.
+	// What the tag begins with. Default: nothing. It does not count for the fingerprint.
 	TagPrefix pulumi.StringPtrInput
-	// The stage to build.
+	// The stage of the Dockerfile to build. Default: the last. It counts for the fingerprint: a change makes another tag.
 	Target pulumi.StringPtrInput
 }
 
@@ -227,7 +349,50 @@ func (DockerImageAssetArgs) ElementType() reflect.Type {
 	return reflect.TypeOf((*dockerImageAssetArgs)(nil)).Elem()
 }
 
-// Add a statement to the repository's policy.
+// Add a statement to the ECR repository's policy.
+//
+// ## Example Usage
+// ### Add a statement
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewDockerImageAsset(ctx, "api", &imageassets.DockerImageAssetArgs{
+//				Directory: pulumi.String("./api"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callAddToResourcePolicy, err := api.AddToResourcePolicy(ctx, &imageassets.DockerImageAssetAddToResourcePolicyArgs{
+//				Name: "scanner",
+//				Statement: pulumi.ToMap(map[string]interface{}{
+//					"Effect": "Allow",
+//					"Principal": map[string]string{
+//						"AWS": "arn:aws:iam::210987654321:root",
+//					},
+//					"Action": "ecr:DescribeImageScanFindings",
+//				}),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callAddToResourcePolicy.ApplyT(func(call imageassets.DockerImageAssetAddToResourcePolicyResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *DockerImageAsset) AddToResourcePolicy(ctx *pulumi.Context, args *DockerImageAssetAddToResourcePolicyArgs) (DockerImageAssetAddToResourcePolicyResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:DockerImageAsset/addToResourcePolicy", args, DockerImageAssetAddToResourcePolicyResultOutput{}, r)
 	if err != nil {
@@ -285,7 +450,48 @@ func (o DockerImageAssetAddToResourcePolicyResultOutput) RepositoryUrl() pulumi.
 	return o.ApplyT(func(v DockerImageAssetAddToResourcePolicyResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody do the actions that are named.
+// Let somebody do with the ECR repository what the named actions allow.
+//
+// ## Example Usage
+// ### Let a principal see what there is
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewDockerImageAsset(ctx, "api", &imageassets.DockerImageAssetArgs{
+//				Directory: pulumi.String("./api"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callGrant, err := api.Grant(ctx, &imageassets.DockerImageAssetGrantArgs{
+//				Name: "auditor",
+//				Actions: pulumi.ToStringArray([]string{
+//					"ecr:DescribeImages",
+//					"ecr:ListImages",
+//				}),
+//				Arn: pulumi.String("arn:aws:iam::210987654321:user/auditor"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrant.ApplyT(func(call imageassets.DockerImageAssetGrantResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *DockerImageAsset) Grant(ctx *pulumi.Context, args *DockerImageAssetGrantArgs) (DockerImageAssetGrantResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:DockerImageAsset/grant", args, DockerImageAssetGrantResultOutput{}, r)
 	if err != nil {
@@ -359,7 +565,44 @@ func (o DockerImageAssetGrantResultOutput) RepositoryUrl() pulumi.StringOutput {
 	return o.ApplyT(func(v DockerImageAssetGrantResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody pull.
+// Let somebody pull from the ECR repository.
+//
+// ## Example Usage
+// ### Let a service pull
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewDockerImageAsset(ctx, "api", &imageassets.DockerImageAssetArgs{
+//				Directory: pulumi.String("./api"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callGrantPull, err := api.GrantPull(ctx, &imageassets.DockerImageAssetGrantPullArgs{
+//				Name:    "lambda",
+//				Service: pulumi.String("lambda.amazonaws.com"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrantPull.ApplyT(func(call imageassets.DockerImageAssetGrantPullResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *DockerImageAsset) GrantPull(ctx *pulumi.Context, args *DockerImageAssetGrantPullArgs) (DockerImageAssetGrantPullResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:DockerImageAsset/grantPull", args, DockerImageAssetGrantPullResultOutput{}, r)
 	if err != nil {
@@ -429,7 +672,44 @@ func (o DockerImageAssetGrantPullResultOutput) RepositoryUrl() pulumi.StringOutp
 	return o.ApplyT(func(v DockerImageAssetGrantPullResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody pull and push.
+// Let somebody pull from the ECR repository and push to it.
+//
+// ## Example Usage
+// ### Let another account pull and push
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewDockerImageAsset(ctx, "api", &imageassets.DockerImageAssetArgs{
+//				Directory: pulumi.String("./api"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callGrantPullPush, err := api.GrantPullPush(ctx, &imageassets.DockerImageAssetGrantPullPushArgs{
+//				Name:      "partner",
+//				AccountId: pulumi.String("210987654321"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrantPullPush.ApplyT(func(call imageassets.DockerImageAssetGrantPullPushResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *DockerImageAsset) GrantPullPush(ctx *pulumi.Context, args *DockerImageAssetGrantPullPushArgs) (DockerImageAssetGrantPullPushResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:DockerImageAsset/grantPullPush", args, DockerImageAssetGrantPullPushResultOutput{}, r)
 	if err != nil {
@@ -499,7 +779,44 @@ func (o DockerImageAssetGrantPullPushResultOutput) RepositoryUrl() pulumi.String
 	return o.ApplyT(func(v DockerImageAssetGrantPullPushResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody push.
+// Let somebody push to the ECR repository.
+//
+// ## Example Usage
+// ### Let a role push
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewDockerImageAsset(ctx, "api", &imageassets.DockerImageAssetArgs{
+//				Directory: pulumi.String("./api"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callGrantPush, err := api.GrantPush(ctx, &imageassets.DockerImageAssetGrantPushArgs{
+//				Name: "builder",
+//				Role: pulumi.String("image-builder"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrantPush.ApplyT(func(call imageassets.DockerImageAssetGrantPushResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *DockerImageAsset) GrantPush(ctx *pulumi.Context, args *DockerImageAssetGrantPushArgs) (DockerImageAssetGrantPushResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:DockerImageAsset/grantPush", args, DockerImageAssetGrantPushResultOutput{}, r)
 	if err != nil {

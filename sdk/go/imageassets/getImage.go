@@ -12,6 +12,33 @@ import (
 )
 
 // Look an image up in its registry; nothing is downloaded but its description.
+//
+// ## Example Usage
+// ### Ask a registry
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			image := imageassets.GetImageOutput(ctx, imageassets.GetImageOutputArgs{
+//				Reference: pulumi.String("registry.example.com/team/api:stable"),
+//				Platform:  pulumi.String(imageassets.PlatformLinuxArm64),
+//			}, nil)
+//			ctx.Export("digest", image.ImageDigest())
+//			ctx.Export("labels", image.Labels())
+//			return nil
+//		})
+//	}
+//
+// ```
 func GetImage(ctx *pulumi.Context, args *GetImageArgs, opts ...pulumi.InvokeOption) (*GetImageResult, error) {
 	opts = internal.PkgInvokeDefaultOpts(opts)
 	var rv GetImageResult
@@ -23,11 +50,11 @@ func GetImage(ctx *pulumi.Context, args *GetImageArgs, opts ...pulumi.InvokeOpti
 }
 
 type GetImageArgs struct {
-	// Of which platform the labels are wanted, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
+	// The platform whose labels are wanted, as `os/architecture`, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
 	Platform *string `pulumi:"platform"`
 	// The image, `repository:tag` or `repository@digest`.
 	Reference string `pulumi:"reference"`
-	// A login for the registry, if the provider's own logins are not to be used.
+	// A login for the registry. Default: the provider's own logins.
 	RegistryAuth *RegistryAuth `pulumi:"registryAuth"`
 }
 
@@ -54,11 +81,11 @@ func GetImageOutput(ctx *pulumi.Context, args GetImageOutputArgs, opts ...pulumi
 }
 
 type GetImageOutputArgs struct {
-	// Of which platform the labels are wanted, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
+	// The platform whose labels are wanted, as `os/architecture`, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
 	Platform pulumi.StringPtrInput `pulumi:"platform"`
 	// The image, `repository:tag` or `repository@digest`.
 	Reference pulumi.StringInput `pulumi:"reference"`
-	// A login for the registry, if the provider's own logins are not to be used.
+	// A login for the registry. Default: the provider's own logins.
 	RegistryAuth RegistryAuthPtrInput `pulumi:"registryAuth"`
 }
 

@@ -13,6 +13,36 @@ import (
 )
 
 // A copy of an image that is somewhere already; its digest is kept.
+//
+// ## Example Usage
+// ### Copy an image with its signatures
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			base, err := imageassets.NewImageReplica(ctx, "base", &imageassets.ImageReplicaArgs{
+//				Source:     pulumi.String("docker.io/library/python:3.12-slim"),
+//				Repository: pulumi.String("registry.example.com/mirror/python"),
+//				Referrers:  pulumi.Bool(true),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("imageDigestUri", base.ImageDigestUri)
+//			return nil
+//		})
+//	}
+//
+// ```
 type ImageReplica struct {
 	pulumi.ResourceState
 
@@ -62,33 +92,33 @@ func NewImageReplica(ctx *pulumi.Context,
 }
 
 type imageReplicaArgs struct {
-	// How AWS is reached for a repository in ECR.
+	// How AWS is reached for a repository in ECR. Default: as the provider's `aws` says.
 	Aws *AwsOptions `pulumi:"aws"`
 	// When to ask whether the source's tag has moved: on `refresh` (default), or `always`, in each preview and up.
 	CheckSource *string `pulumi:"checkSource"`
-	// More tags for the same image. Changing them builds nothing.
+	// More tags for the same image; a change moves them and builds nothing. Default: none.
 	ExtraTags []string `pulumi:"extraTags"`
 	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
 	ForceDelete *bool `pulumi:"forceDelete"`
 	// The platforms to copy. Default: all, and the digest stays the same. Of one platform the copy is its image itself, of several an index of these.
 	Platforms []string `pulumi:"platforms"`
-	// Who may pull; the same as calling `grantPull` for each.
+	// Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else.
 	PullPrincipals []PullPrincipal `pulumi:"pullPrincipals"`
 	// Whether what refers to the image (signatures, SBOMs) is copied too, as it is then. Default: false.
 	Referrers *bool `pulumi:"referrers"`
-	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	// A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`.
 	RegistryAuth *RegistryAuth `pulumi:"registryAuth"`
 	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
 	Repository *string `pulumi:"repository"`
-	// Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+	// Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none.
 	ResourcePolicyStatements []NamedStatement `pulumi:"resourcePolicyStatements"`
 	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
 	RetainOnDelete *bool `pulumi:"retainOnDelete"`
 	// The image to copy: `repository:tag`, `repository@digest`, or the path of an archive, as in "./image.tar".
 	Source string `pulumi:"source"`
-	// A login for the source's registry. It is never stored; refresh uses the provider's `registries`.
+	// A login for the source's registry. Default: the provider's own logins. It is never stored; refresh uses the provider's `registries`.
 	SourceAuth *RegistryAuth `pulumi:"sourceAuth"`
-	// How AWS is reached for a source in ECR.
+	// How AWS is reached for a source in ECR. Default: as the provider's `aws` says.
 	SourceAws *AwsOptions `pulumi:"sourceAws"`
 	// The copy's tag. It moves if the source's does. Default: the source's tag, or the first 32 digits of its digest.
 	Tag *string `pulumi:"tag"`
@@ -96,33 +126,33 @@ type imageReplicaArgs struct {
 
 // The set of arguments for constructing a ImageReplica resource.
 type ImageReplicaArgs struct {
-	// How AWS is reached for a repository in ECR.
+	// How AWS is reached for a repository in ECR. Default: as the provider's `aws` says.
 	Aws AwsOptionsPtrInput
 	// When to ask whether the source's tag has moved: on `refresh` (default), or `always`, in each preview and up.
 	CheckSource pulumi.StringPtrInput
-	// More tags for the same image. Changing them builds nothing.
+	// More tags for the same image; a change moves them and builds nothing. Default: none.
 	ExtraTags pulumi.StringArrayInput
 	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
 	ForceDelete pulumi.BoolPtrInput
 	// The platforms to copy. Default: all, and the digest stays the same. Of one platform the copy is its image itself, of several an index of these.
 	Platforms pulumi.StringArrayInput
-	// Who may pull; the same as calling `grantPull` for each.
+	// Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else.
 	PullPrincipals PullPrincipalArrayInput
 	// Whether what refers to the image (signatures, SBOMs) is copied too, as it is then. Default: false.
 	Referrers pulumi.BoolPtrInput
-	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	// A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`.
 	RegistryAuth RegistryAuthPtrInput
 	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
 	Repository pulumi.StringPtrInput
-	// Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+	// Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none.
 	ResourcePolicyStatements NamedStatementArrayInput
 	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
 	RetainOnDelete pulumi.BoolPtrInput
 	// The image to copy: `repository:tag`, `repository@digest`, or the path of an archive, as in "./image.tar".
 	Source pulumi.StringInput
-	// A login for the source's registry. It is never stored; refresh uses the provider's `registries`.
+	// A login for the source's registry. Default: the provider's own logins. It is never stored; refresh uses the provider's `registries`.
 	SourceAuth RegistryAuthPtrInput
-	// How AWS is reached for a source in ECR.
+	// How AWS is reached for a source in ECR. Default: as the provider's `aws` says.
 	SourceAws AwsOptionsPtrInput
 	// The copy's tag. It moves if the source's does. Default: the source's tag, or the first 32 digits of its digest.
 	Tag pulumi.StringPtrInput
@@ -132,7 +162,50 @@ func (ImageReplicaArgs) ElementType() reflect.Type {
 	return reflect.TypeOf((*imageReplicaArgs)(nil)).Elem()
 }
 
-// Add a statement to the repository's policy.
+// Add a statement to the ECR repository's policy.
+//
+// ## Example Usage
+// ### Add a statement
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			base, err := imageassets.NewImageReplica(ctx, "base", &imageassets.ImageReplicaArgs{
+//				Source: pulumi.String("docker.io/library/python:3.12-slim"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callAddToResourcePolicy, err := base.AddToResourcePolicy(ctx, &imageassets.ImageReplicaAddToResourcePolicyArgs{
+//				Name: "scanner",
+//				Statement: pulumi.ToMap(map[string]interface{}{
+//					"Effect": "Allow",
+//					"Principal": map[string]string{
+//						"AWS": "arn:aws:iam::210987654321:root",
+//					},
+//					"Action": "ecr:DescribeImageScanFindings",
+//				}),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callAddToResourcePolicy.ApplyT(func(call imageassets.ImageReplicaAddToResourcePolicyResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *ImageReplica) AddToResourcePolicy(ctx *pulumi.Context, args *ImageReplicaAddToResourcePolicyArgs) (ImageReplicaAddToResourcePolicyResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:ImageReplica/addToResourcePolicy", args, ImageReplicaAddToResourcePolicyResultOutput{}, r)
 	if err != nil {
@@ -190,7 +263,48 @@ func (o ImageReplicaAddToResourcePolicyResultOutput) RepositoryUrl() pulumi.Stri
 	return o.ApplyT(func(v ImageReplicaAddToResourcePolicyResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody do the actions that are named.
+// Let somebody do with the ECR repository what the named actions allow.
+//
+// ## Example Usage
+// ### Let a principal see what there is
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			base, err := imageassets.NewImageReplica(ctx, "base", &imageassets.ImageReplicaArgs{
+//				Source: pulumi.String("docker.io/library/python:3.12-slim"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callGrant, err := base.Grant(ctx, &imageassets.ImageReplicaGrantArgs{
+//				Name: "auditor",
+//				Actions: pulumi.ToStringArray([]string{
+//					"ecr:DescribeImages",
+//					"ecr:ListImages",
+//				}),
+//				Arn: pulumi.String("arn:aws:iam::210987654321:user/auditor"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrant.ApplyT(func(call imageassets.ImageReplicaGrantResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *ImageReplica) Grant(ctx *pulumi.Context, args *ImageReplicaGrantArgs) (ImageReplicaGrantResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:ImageReplica/grant", args, ImageReplicaGrantResultOutput{}, r)
 	if err != nil {
@@ -264,7 +378,44 @@ func (o ImageReplicaGrantResultOutput) RepositoryUrl() pulumi.StringOutput {
 	return o.ApplyT(func(v ImageReplicaGrantResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody pull.
+// Let somebody pull from the ECR repository.
+//
+// ## Example Usage
+// ### Let a service pull
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			base, err := imageassets.NewImageReplica(ctx, "base", &imageassets.ImageReplicaArgs{
+//				Source: pulumi.String("docker.io/library/python:3.12-slim"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callGrantPull, err := base.GrantPull(ctx, &imageassets.ImageReplicaGrantPullArgs{
+//				Name:    "lambda",
+//				Service: pulumi.String("lambda.amazonaws.com"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrantPull.ApplyT(func(call imageassets.ImageReplicaGrantPullResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *ImageReplica) GrantPull(ctx *pulumi.Context, args *ImageReplicaGrantPullArgs) (ImageReplicaGrantPullResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:ImageReplica/grantPull", args, ImageReplicaGrantPullResultOutput{}, r)
 	if err != nil {
@@ -334,7 +485,44 @@ func (o ImageReplicaGrantPullResultOutput) RepositoryUrl() pulumi.StringOutput {
 	return o.ApplyT(func(v ImageReplicaGrantPullResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody pull and push.
+// Let somebody pull from the ECR repository and push to it.
+//
+// ## Example Usage
+// ### Let another account pull and push
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			base, err := imageassets.NewImageReplica(ctx, "base", &imageassets.ImageReplicaArgs{
+//				Source: pulumi.String("docker.io/library/python:3.12-slim"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callGrantPullPush, err := base.GrantPullPush(ctx, &imageassets.ImageReplicaGrantPullPushArgs{
+//				Name:      "partner",
+//				AccountId: pulumi.String("210987654321"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrantPullPush.ApplyT(func(call imageassets.ImageReplicaGrantPullPushResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *ImageReplica) GrantPullPush(ctx *pulumi.Context, args *ImageReplicaGrantPullPushArgs) (ImageReplicaGrantPullPushResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:ImageReplica/grantPullPush", args, ImageReplicaGrantPullPushResultOutput{}, r)
 	if err != nil {
@@ -404,7 +592,44 @@ func (o ImageReplicaGrantPullPushResultOutput) RepositoryUrl() pulumi.StringOutp
 	return o.ApplyT(func(v ImageReplicaGrantPullPushResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody push.
+// Let somebody push to the ECR repository.
+//
+// ## Example Usage
+// ### Let a role push
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			base, err := imageassets.NewImageReplica(ctx, "base", &imageassets.ImageReplicaArgs{
+//				Source: pulumi.String("docker.io/library/python:3.12-slim"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callGrantPush, err := base.GrantPush(ctx, &imageassets.ImageReplicaGrantPushArgs{
+//				Name: "builder",
+//				Role: pulumi.String("image-builder"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrantPush.ApplyT(func(call imageassets.ImageReplicaGrantPushResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *ImageReplica) GrantPush(ctx *pulumi.Context, args *ImageReplicaGrantPushArgs) (ImageReplicaGrantPushResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:ImageReplica/grantPush", args, ImageReplicaGrantPushResultOutput{}, r)
 	if err != nil {

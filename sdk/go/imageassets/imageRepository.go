@@ -11,7 +11,52 @@ import (
 	"image-assets.example/sdk/go/imageassets/internal"
 )
 
-// An Amazon ECR repository that the program owns.
+// An Amazon ECR repository that the program owns, for assets to share.
+//
+// ## Example Usage
+// ### One repository for several assets
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			images, err := imageassets.NewImageRepository(ctx, "images", &imageassets.ImageRepositoryArgs{
+//				RepositoryName: pulumi.String("team/services"),
+//				Retention: &imageassets.RetentionArgs{
+//					KeepLast: pulumi.Int(100),
+//				},
+//				MutableTags: pulumi.StringArray{
+//					pulumi.String("latest"),
+//				},
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			api, err := imageassets.NewDockerImageAsset(ctx, "api", &imageassets.DockerImageAssetArgs{
+//				Directory:  pulumi.String("./api"),
+//				Repository: images.RepositoryUrl,
+//				TagPrefix:  pulumi.String("api-"),
+//				ExtraTags: pulumi.StringArray{
+//					pulumi.String("latest"),
+//				},
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("imageUri", api.ImageUri)
+//			return nil
+//		})
+//	}
+//
+// ```
 type ImageRepository struct {
 	pulumi.ResourceState
 
@@ -40,45 +85,45 @@ func NewImageRepository(ctx *pulumi.Context,
 }
 
 type imageRepositoryArgs struct {
-	// How the repository is encrypted.
+	// How the repository is encrypted. Default: `AES256`.
 	Encryption *Encryption `pulumi:"encryption"`
 	// Whether the repository may be deleted with the images in it. Default: false.
 	ForceDelete *bool `pulumi:"forceDelete"`
 	// Tags that may move from one image to another, at most five, such as `latest` or `release-*`. Default: none.
 	MutableTags []string `pulumi:"mutableTags"`
-	// Who may pull; the same as calling `grantPull` for each.
+	// Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else.
 	PullPrincipals []PullPrincipal `pulumi:"pullPrincipals"`
 	// The repository's name. Default: `<project>-<stack>-<name>`.
 	RepositoryName *string `pulumi:"repositoryName"`
-	// Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+	// Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none.
 	ResourcePolicyStatements []NamedStatement `pulumi:"resourcePolicyStatements"`
-	// Which published images expire. ECR does not know which images are in use: give one member only.
+	// Which published images expire; give one member. ECR does not know which images are in use. Default: none.
 	Retention *Retention `pulumi:"retention"`
 	// Whether images are scanned when they are pushed. Default: true.
 	ScanOnPush *bool `pulumi:"scanOnPush"`
-	// AWS tags of the repository.
+	// AWS tags of the repository, by key. Default: none.
 	Tags map[string]string `pulumi:"tags"`
 }
 
 // The set of arguments for constructing a ImageRepository resource.
 type ImageRepositoryArgs struct {
-	// How the repository is encrypted.
+	// How the repository is encrypted. Default: `AES256`.
 	Encryption EncryptionPtrInput
 	// Whether the repository may be deleted with the images in it. Default: false.
 	ForceDelete pulumi.BoolPtrInput
 	// Tags that may move from one image to another, at most five, such as `latest` or `release-*`. Default: none.
 	MutableTags pulumi.StringArrayInput
-	// Who may pull; the same as calling `grantPull` for each.
+	// Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else.
 	PullPrincipals PullPrincipalArrayInput
 	// The repository's name. Default: `<project>-<stack>-<name>`.
 	RepositoryName pulumi.StringPtrInput
-	// Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+	// Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none.
 	ResourcePolicyStatements NamedStatementArrayInput
-	// Which published images expire. ECR does not know which images are in use: give one member only.
+	// Which published images expire; give one member. ECR does not know which images are in use. Default: none.
 	Retention RetentionPtrInput
 	// Whether images are scanned when they are pushed. Default: true.
 	ScanOnPush pulumi.BoolPtrInput
-	// AWS tags of the repository.
+	// AWS tags of the repository, by key. Default: none.
 	Tags pulumi.StringMapInput
 }
 
@@ -86,7 +131,48 @@ func (ImageRepositoryArgs) ElementType() reflect.Type {
 	return reflect.TypeOf((*imageRepositoryArgs)(nil)).Elem()
 }
 
-// Add a statement to the repository's policy.
+// Add a statement to the ECR repository's policy.
+//
+// ## Example Usage
+// ### Add a statement
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			images, err := imageassets.NewImageRepository(ctx, "images", nil)
+//			if err != nil {
+//				return err
+//			}
+//			callAddToResourcePolicy, err := images.AddToResourcePolicy(ctx, &imageassets.ImageRepositoryAddToResourcePolicyArgs{
+//				Name: "scanner",
+//				Statement: pulumi.ToMap(map[string]interface{}{
+//					"Effect": "Allow",
+//					"Principal": map[string]string{
+//						"AWS": "arn:aws:iam::210987654321:root",
+//					},
+//					"Action": "ecr:DescribeImageScanFindings",
+//				}),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callAddToResourcePolicy.ApplyT(func(call imageassets.ImageRepositoryAddToResourcePolicyResult) (string, error) {
+//				return call.RepositoryUrl, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *ImageRepository) AddToResourcePolicy(ctx *pulumi.Context, args *ImageRepositoryAddToResourcePolicyArgs) (ImageRepositoryAddToResourcePolicyResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:ImageRepository/addToResourcePolicy", args, ImageRepositoryAddToResourcePolicyResultOutput{}, r)
 	if err != nil {
@@ -137,7 +223,46 @@ func (o ImageRepositoryAddToResourcePolicyResultOutput) RepositoryUrl() pulumi.S
 	return o.ApplyT(func(v ImageRepositoryAddToResourcePolicyResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody do the actions that are named.
+// Let somebody do with the ECR repository what the named actions allow.
+//
+// ## Example Usage
+// ### Let a principal see what there is
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			images, err := imageassets.NewImageRepository(ctx, "images", nil)
+//			if err != nil {
+//				return err
+//			}
+//			callGrant, err := images.Grant(ctx, &imageassets.ImageRepositoryGrantArgs{
+//				Name: "auditor",
+//				Actions: pulumi.ToStringArray([]string{
+//					"ecr:DescribeImages",
+//					"ecr:ListImages",
+//				}),
+//				Arn: pulumi.String("arn:aws:iam::210987654321:user/auditor"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrant.ApplyT(func(call imageassets.ImageRepositoryGrantResult) (string, error) {
+//				return call.RepositoryUrl, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *ImageRepository) Grant(ctx *pulumi.Context, args *ImageRepositoryGrantArgs) (ImageRepositoryGrantResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:ImageRepository/grant", args, ImageRepositoryGrantResultOutput{}, r)
 	if err != nil {
@@ -204,7 +329,42 @@ func (o ImageRepositoryGrantResultOutput) RepositoryUrl() pulumi.StringOutput {
 	return o.ApplyT(func(v ImageRepositoryGrantResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody pull.
+// Let somebody pull from the ECR repository.
+//
+// ## Example Usage
+// ### Let a service pull
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			images, err := imageassets.NewImageRepository(ctx, "images", nil)
+//			if err != nil {
+//				return err
+//			}
+//			callGrantPull, err := images.GrantPull(ctx, &imageassets.ImageRepositoryGrantPullArgs{
+//				Name:    "lambda",
+//				Service: pulumi.String("lambda.amazonaws.com"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrantPull.ApplyT(func(call imageassets.ImageRepositoryGrantPullResult) (string, error) {
+//				return call.RepositoryUrl, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *ImageRepository) GrantPull(ctx *pulumi.Context, args *ImageRepositoryGrantPullArgs) (ImageRepositoryGrantPullResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:ImageRepository/grantPull", args, ImageRepositoryGrantPullResultOutput{}, r)
 	if err != nil {
@@ -267,7 +427,42 @@ func (o ImageRepositoryGrantPullResultOutput) RepositoryUrl() pulumi.StringOutpu
 	return o.ApplyT(func(v ImageRepositoryGrantPullResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody pull and push.
+// Let somebody pull from the ECR repository and push to it.
+//
+// ## Example Usage
+// ### Let another account pull and push
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			images, err := imageassets.NewImageRepository(ctx, "images", nil)
+//			if err != nil {
+//				return err
+//			}
+//			callGrantPullPush, err := images.GrantPullPush(ctx, &imageassets.ImageRepositoryGrantPullPushArgs{
+//				Name:      "partner",
+//				AccountId: pulumi.String("210987654321"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrantPullPush.ApplyT(func(call imageassets.ImageRepositoryGrantPullPushResult) (string, error) {
+//				return call.RepositoryUrl, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *ImageRepository) GrantPullPush(ctx *pulumi.Context, args *ImageRepositoryGrantPullPushArgs) (ImageRepositoryGrantPullPushResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:ImageRepository/grantPullPush", args, ImageRepositoryGrantPullPushResultOutput{}, r)
 	if err != nil {
@@ -330,7 +525,42 @@ func (o ImageRepositoryGrantPullPushResultOutput) RepositoryUrl() pulumi.StringO
 	return o.ApplyT(func(v ImageRepositoryGrantPullPushResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody push.
+// Let somebody push to the ECR repository.
+//
+// ## Example Usage
+// ### Let a role push
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			images, err := imageassets.NewImageRepository(ctx, "images", nil)
+//			if err != nil {
+//				return err
+//			}
+//			callGrantPush, err := images.GrantPush(ctx, &imageassets.ImageRepositoryGrantPushArgs{
+//				Name: "builder",
+//				Role: pulumi.String("image-builder"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrantPush.ApplyT(func(call imageassets.ImageRepositoryGrantPushResult) (string, error) {
+//				return call.RepositoryUrl, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *ImageRepository) GrantPush(ctx *pulumi.Context, args *ImageRepositoryGrantPushArgs) (ImageRepositoryGrantPushResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:ImageRepository/grantPush", args, ImageRepositoryGrantPushResultOutput{}, r)
 	if err != nil {

@@ -36,49 +36,49 @@ func NewProvider(ctx *pulumi.Context,
 }
 
 type providerArgs struct {
-	// How AWS is reached for ECR.
+	// How AWS is reached for ECR. Default: as the AWS CLI does.
 	Aws *AwsOptions `pulumi:"aws"`
 	// How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.
 	BuildOutput *string `pulumi:"buildOutput"`
-	// The builder of images that name none.
+	// The builder of images that name none. Default: `docker` with its current builder.
 	Builder *Builder `pulumi:"builder"`
-	// Where digests are remembered. Default: the user's cache directory.
+	// The directory where digests of files are remembered. Default: the user's cache directory.
 	CacheDirectory *string `pulumi:"cacheDirectory"`
 	// When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
 	CheckPublished *string `pulumi:"checkPublished"`
 	// The platform of images that name none. Default: `linux/amd64`.
 	DefaultPlatform *string `pulumi:"defaultPlatform"`
-	// Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
+	// Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Default: loopback hosts, which always are.
 	InsecureRegistries []string `pulumi:"insecureRegistries"`
 	// How many images a builder's node builds at once. Default: 8.
 	MaxConcurrentBuilds *int `pulumi:"maxConcurrentBuilds"`
 	// Whether base images count by their digests, for images that do not say. Default: false.
 	PinBaseImages *bool `pulumi:"pinBaseImages"`
-	// Logins for registries.
+	// Logins for registries. Default: those of docker.
 	Registries []RegistryLogin `pulumi:"registries"`
 }
 
 // The set of arguments for constructing a Provider resource.
 type ProviderArgs struct {
-	// How AWS is reached for ECR.
+	// How AWS is reached for ECR. Default: as the AWS CLI does.
 	Aws AwsOptionsPtrInput
 	// How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.
 	BuildOutput pulumi.StringPtrInput
-	// The builder of images that name none.
+	// The builder of images that name none. Default: `docker` with its current builder.
 	Builder BuilderPtrInput
-	// Where digests are remembered. Default: the user's cache directory.
+	// The directory where digests of files are remembered. Default: the user's cache directory.
 	CacheDirectory pulumi.StringPtrInput
 	// When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
 	CheckPublished pulumi.StringPtrInput
 	// The platform of images that name none. Default: `linux/amd64`.
 	DefaultPlatform pulumi.StringPtrInput
-	// Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
+	// Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Default: loopback hosts, which always are.
 	InsecureRegistries pulumi.StringArrayInput
 	// How many images a builder's node builds at once. Default: 8.
 	MaxConcurrentBuilds pulumi.IntPtrInput
 	// Whether base images count by their digests, for images that do not say. Default: false.
 	PinBaseImages pulumi.BoolPtrInput
-	// Logins for registries.
+	// Logins for registries. Default: those of docker.
 	Registries RegistryLoginArrayInput
 }
 

@@ -13,6 +13,35 @@ import (
 )
 
 // An image in a registry: what an asset component makes. Not meant to be used by itself.
+//
+// ## Example Usage
+// ### The image without the component around it
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewPublishedImage(ctx, "api", &imageassets.PublishedImageArgs{
+//				Directory:  pulumi.String("./api"),
+//				Repository: pulumi.String("registry.example.com/team/api"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("imageUri", api.ImageUri)
+//			return nil
+//		})
+//	}
+//
+// ```
 type PublishedImage struct {
 	pulumi.CustomResourceState
 
@@ -82,173 +111,173 @@ func (PublishedImageState) ElementType() reflect.Type {
 }
 
 type publishedImageArgs struct {
-	// Your own hash: it replaces everything else that counts.
+	// A text of your own whose hash is the fingerprint, in place of everything else that counts. Default: none. It counts for the fingerprint: a change makes another tag.
 	AssetHash *string `pulumi:"assetHash"`
-	// What the component hands on of the stack's `aws:` configuration.
+	// What the component hands on of the stack's `aws:` configuration. It does not count for the fingerprint.
 	Aws *StackAwsOptions `pulumi:"aws"`
-	// Values for the Dockerfile's ARG instructions.
+	// Values of the Dockerfile's ARG instructions, by name. Default: none. It counts for the fingerprint: a change makes another tag.
 	BuildArgs map[string]string `pulumi:"buildArgs"`
-	// Named contexts: a local directory counts by its content, any other value as text.
+	// Further contexts by name, for `FROM` and `COPY --from`: a directory counts by its content, an image (`docker-image://...`) or a URL as text. Default: none. It counts for the fingerprint by what it makes of the image's content.
 	BuildContexts map[string]string `pulumi:"buildContexts"`
-	// More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
+	// More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. It counts for the fingerprint: a change makes another tag.
 	BuildFlags []string `pulumi:"buildFlags"`
-	// Build in previews too, and push nothing there. Default: false.
+	// Whether previews build, too; they push nothing. Default: false. It does not count for the fingerprint.
 	BuildOnPreview *bool `pulumi:"buildOnPreview"`
-	// Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.
+	// Secrets by id, for `RUN --mount=type=secret`. The ids count, the values do not: a new value builds nothing. Default: none. It counts for the fingerprint: a change makes another tag.
 	BuildSecrets map[string]BuildSecret `pulumi:"buildSecrets"`
-	// SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.
+	// SSH agents for `RUN --mount=type=ssh`, each `default` or `id=path`. Default: none. It does not count for the fingerprint.
 	BuildSsh []string `pulumi:"buildSsh"`
-	// Which program builds, and where.
+	// Which program builds, and where. Default: the provider's `builder`. It does not count for the fingerprint.
 	Builder *Builder `pulumi:"builder"`
-	// Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
+	// Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Default: nowhere. It does not count for the fingerprint.
 	Cache *string `pulumi:"cache"`
-	// Build every step anew. Default: false. Does not count.
+	// Whether every step is built anew. Default: false. It does not count for the fingerprint.
 	CacheDisabled *bool `pulumi:"cacheDisabled"`
-	// Where the builder may take layers from. Does not count.
+	// Where the builder may take layers from. Default: from its own cache only. It does not count for the fingerprint.
 	CacheFrom []CacheOption `pulumi:"cacheFrom"`
-	// Where the builder leaves layers for others. Does not count.
+	// Where the builder leaves layers for others. Default: nowhere. It does not count for the fingerprint.
 	CacheTo []CacheOption `pulumi:"cacheTo"`
-	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text counts, and what its inputs hold. It counts for the fingerprint: a change makes another tag.
 	Command *ArchiveCommand `pulumi:"command"`
-	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).
+	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`). It counts for the fingerprint by what it makes of the image's content.
 	Directory *string `pulumi:"directory"`
-	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
+	// The Dockerfile's content itself, in place of a file. Default: the Dockerfile is a file. The ignore file is the context's own. It counts for the fingerprint by what it makes of the image's content.
 	DockerfileInline *string `pulumi:"dockerfileInline"`
-	// Patterns of what must not reach the builder, appended to those of the ignore file.
+	// Patterns of what must not reach the builder, in the language that `ignoreMode` says; they come after those of the ignore file. Default: none. It counts for the fingerprint by what it makes of the image's content.
 	Exclude []string `pulumi:"exclude"`
-	// Any text that counts: change it to force a rebuild.
+	// Any text: change it to build anew. Default: none. It counts for the fingerprint: a change makes another tag.
 	ExtraHash *string `pulumi:"extraHash"`
-	// More tags for the same image. Changing them builds nothing.
+	// More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
 	ExtraTags []string `pulumi:"extraTags"`
-	// The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
+	// The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first). It counts for the fingerprint by what it makes of the image's content.
 	File *string `pulumi:"file"`
-	// Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
+	// Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context. It counts for the fingerprint by what it makes of the image's content.
 	FollowSymlinks *string `pulumi:"followSymlinks"`
-	// The language of the ignore patterns: `docker` (default), `git` or `glob`.
+	// The language of the ignore patterns: `docker` (default), `git` or `glob`. It counts for the fingerprint by what it makes of the image's content.
 	IgnoreMode *string `pulumi:"ignoreMode"`
-	// Which image of the archive, by name or digest; needed if it holds several.
+	// Which image of the archive, by name or digest. Default: the only one. It counts for the fingerprint by what it makes of the image's content.
 	Image *string `pulumi:"image"`
-	// Which inputs count for the fingerprint. All do unless set to false.
+	// Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
 	Invalidation *Invalidation `pulumi:"invalidation"`
-	// Labels of the image. They do not count: a change takes effect with the next build.
+	// Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
 	Labels map[string]string `pulumi:"labels"`
-	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
 	LocalImage *string `pulumi:"localImage"`
-	// The network of RUN steps.
+	// The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
 	NetworkMode *string `pulumi:"networkMode"`
-	// The repository that the asset made for itself.
+	// The repository that the asset made for itself. It does not count for the fingerprint.
 	OwnRepository *OwnRepository `pulumi:"ownRepository"`
-	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
+	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
 	PinBaseImages *bool `pulumi:"pinBaseImages"`
-	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
+	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.
 	Platform *string `pulumi:"platform"`
-	// Several platforms, published as one index. Their order does not count.
+	// Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one that `platform` names. It counts for the fingerprint: a change makes another tag.
 	Platforms []string `pulumi:"platforms"`
-	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
+	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
 	Provenance interface{} `pulumi:"provenance"`
-	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	// A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
 	RegistryAuth *RegistryAuth `pulumi:"registryAuth"`
-	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
+	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
 	Repository string `pulumi:"repository"`
-	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
+	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
 	RetainOnDelete *bool `pulumi:"retainOnDelete"`
-	// Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
+	// Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`. It counts for the fingerprint: a change makes another tag.
 	Sbom interface{} `pulumi:"sbom"`
-	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`.
+	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`. It counts for the fingerprint by what it makes of the image's content.
 	Scope *string `pulumi:"scope"`
-	// The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
+	// The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. Default: the times stay. It needs a builder of its own, such as one of the driver `docker-container`. It counts for the fingerprint: a change makes another tag.
 	SourceDateEpoch interface{} `pulumi:"sourceDateEpoch"`
-	// What the tag begins with.
+	// What the tag begins with. Default: nothing. It does not count for the fingerprint.
 	TagPrefix *string `pulumi:"tagPrefix"`
-	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
+	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts, not the file's bytes. It counts for the fingerprint by what it makes of the image's content.
 	TarballFile *string `pulumi:"tarballFile"`
-	// The stage to build.
+	// The stage of the Dockerfile to build. Default: the last. It counts for the fingerprint: a change makes another tag.
 	Target *string `pulumi:"target"`
 }
 
 // The set of arguments for constructing a PublishedImage resource.
 type PublishedImageArgs struct {
-	// Your own hash: it replaces everything else that counts.
+	// A text of your own whose hash is the fingerprint, in place of everything else that counts. Default: none. It counts for the fingerprint: a change makes another tag.
 	AssetHash pulumi.StringPtrInput
-	// What the component hands on of the stack's `aws:` configuration.
+	// What the component hands on of the stack's `aws:` configuration. It does not count for the fingerprint.
 	Aws StackAwsOptionsPtrInput
-	// Values for the Dockerfile's ARG instructions.
+	// Values of the Dockerfile's ARG instructions, by name. Default: none. It counts for the fingerprint: a change makes another tag.
 	BuildArgs pulumi.StringMapInput
-	// Named contexts: a local directory counts by its content, any other value as text.
+	// Further contexts by name, for `FROM` and `COPY --from`: a directory counts by its content, an image (`docker-image://...`) or a URL as text. Default: none. It counts for the fingerprint by what it makes of the image's content.
 	BuildContexts pulumi.StringMapInput
-	// More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
+	// More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. It counts for the fingerprint: a change makes another tag.
 	BuildFlags pulumi.StringArrayInput
-	// Build in previews too, and push nothing there. Default: false.
+	// Whether previews build, too; they push nothing. Default: false. It does not count for the fingerprint.
 	BuildOnPreview pulumi.BoolPtrInput
-	// Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.
+	// Secrets by id, for `RUN --mount=type=secret`. The ids count, the values do not: a new value builds nothing. Default: none. It counts for the fingerprint: a change makes another tag.
 	BuildSecrets BuildSecretMapInput
-	// SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.
+	// SSH agents for `RUN --mount=type=ssh`, each `default` or `id=path`. Default: none. It does not count for the fingerprint.
 	BuildSsh pulumi.StringArrayInput
-	// Which program builds, and where.
+	// Which program builds, and where. Default: the provider's `builder`. It does not count for the fingerprint.
 	Builder BuilderPtrInput
-	// Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
+	// Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Default: nowhere. It does not count for the fingerprint.
 	Cache pulumi.StringPtrInput
-	// Build every step anew. Default: false. Does not count.
+	// Whether every step is built anew. Default: false. It does not count for the fingerprint.
 	CacheDisabled pulumi.BoolPtrInput
-	// Where the builder may take layers from. Does not count.
+	// Where the builder may take layers from. Default: from its own cache only. It does not count for the fingerprint.
 	CacheFrom CacheOptionArrayInput
-	// Where the builder leaves layers for others. Does not count.
+	// Where the builder leaves layers for others. Default: nowhere. It does not count for the fingerprint.
 	CacheTo CacheOptionArrayInput
-	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text counts, and what its inputs hold. It counts for the fingerprint: a change makes another tag.
 	Command ArchiveCommandPtrInput
-	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).
+	// The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`). It counts for the fingerprint by what it makes of the image's content.
 	Directory pulumi.StringPtrInput
-	// The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
+	// The Dockerfile's content itself, in place of a file. Default: the Dockerfile is a file. The ignore file is the context's own. It counts for the fingerprint by what it makes of the image's content.
 	DockerfileInline pulumi.StringPtrInput
-	// Patterns of what must not reach the builder, appended to those of the ignore file.
+	// Patterns of what must not reach the builder, in the language that `ignoreMode` says; they come after those of the ignore file. Default: none. It counts for the fingerprint by what it makes of the image's content.
 	Exclude pulumi.StringArrayInput
-	// Any text that counts: change it to force a rebuild.
+	// Any text: change it to build anew. Default: none. It counts for the fingerprint: a change makes another tag.
 	ExtraHash pulumi.StringPtrInput
-	// More tags for the same image. Changing them builds nothing.
+	// More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
 	ExtraTags pulumi.StringArrayInput
-	// The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
+	// The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first). It counts for the fingerprint by what it makes of the image's content.
 	File pulumi.StringPtrInput
-	// Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
+	// Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context. It counts for the fingerprint by what it makes of the image's content.
 	FollowSymlinks pulumi.StringPtrInput
-	// The language of the ignore patterns: `docker` (default), `git` or `glob`.
+	// The language of the ignore patterns: `docker` (default), `git` or `glob`. It counts for the fingerprint by what it makes of the image's content.
 	IgnoreMode pulumi.StringPtrInput
-	// Which image of the archive, by name or digest; needed if it holds several.
+	// Which image of the archive, by name or digest. Default: the only one. It counts for the fingerprint by what it makes of the image's content.
 	Image pulumi.StringPtrInput
-	// Which inputs count for the fingerprint. All do unless set to false.
+	// Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
 	Invalidation InvalidationPtrInput
-	// Labels of the image. They do not count: a change takes effect with the next build.
+	// Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
 	Labels pulumi.StringMapInput
-	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
 	LocalImage pulumi.StringPtrInput
-	// The network of RUN steps.
+	// The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
 	NetworkMode pulumi.StringPtrInput
-	// The repository that the asset made for itself.
+	// The repository that the asset made for itself. It does not count for the fingerprint.
 	OwnRepository OwnRepositoryPtrInput
-	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
+	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
 	PinBaseImages pulumi.BoolPtrInput
-	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
+	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.
 	Platform pulumi.StringPtrInput
-	// Several platforms, published as one index. Their order does not count.
+	// Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one that `platform` names. It counts for the fingerprint: a change makes another tag.
 	Platforms pulumi.StringArrayInput
-	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
+	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
 	Provenance pulumi.Input
-	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	// A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
 	RegistryAuth RegistryAuthPtrInput
-	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
+	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
 	Repository pulumi.StringInput
-	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
+	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
 	RetainOnDelete pulumi.BoolPtrInput
-	// Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
+	// Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`. It counts for the fingerprint: a change makes another tag.
 	Sbom pulumi.Input
-	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`.
+	// `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`. It counts for the fingerprint by what it makes of the image's content.
 	Scope pulumi.StringPtrInput
-	// The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
+	// The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. Default: the times stay. It needs a builder of its own, such as one of the driver `docker-container`. It counts for the fingerprint: a change makes another tag.
 	SourceDateEpoch pulumi.Input
-	// What the tag begins with.
+	// What the tag begins with. Default: nothing. It does not count for the fingerprint.
 	TagPrefix pulumi.StringPtrInput
-	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
+	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts, not the file's bytes. It counts for the fingerprint by what it makes of the image's content.
 	TarballFile pulumi.StringPtrInput
-	// The stage to build.
+	// The stage of the Dockerfile to build. Default: the last. It counts for the fingerprint: a change makes another tag.
 	Target pulumi.StringPtrInput
 }
 

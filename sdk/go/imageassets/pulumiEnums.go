@@ -14,9 +14,9 @@ import (
 type BuildOutput string
 
 const (
-	BuildOutputQUIET  = BuildOutput("quiet")
-	BuildOutputNORMAL = BuildOutput("normal")
-	BuildOutputFULL   = BuildOutput("full")
+	BuildOutputQuiet  = BuildOutput("quiet")
+	BuildOutputNormal = BuildOutput("normal")
+	BuildOutputFull   = BuildOutput("full")
 )
 
 func (BuildOutput) ElementType() reflect.Type {
@@ -141,9 +141,9 @@ func (o BuildOutputPtrOutput) ToStringPtrOutputWithContext(ctx context.Context) 
 // BuildOutputInput is an input type that accepts values of the BuildOutput enum
 // A concrete instance of `BuildOutputInput` can be one of the following:
 //
-//	BuildOutputQUIET
-//	BuildOutputNORMAL
-//	BuildOutputFULL
+//	BuildOutputQuiet
+//	BuildOutputNormal
+//	BuildOutputFull
 type BuildOutputInput interface {
 	pulumi.Input
 
@@ -182,9 +182,9 @@ func (in *buildOutputPtr) ToBuildOutputPtrOutputWithContext(ctx context.Context)
 type Cache string
 
 const (
-	CacheREGISTRY = Cache("registry")
-	CacheGHA      = Cache("gha")
-	CacheLOCAL    = Cache("local")
+	CacheRegistry = Cache("registry")
+	CacheGha      = Cache("gha")
+	CacheLocal    = Cache("local")
 )
 
 func (Cache) ElementType() reflect.Type {
@@ -309,9 +309,9 @@ func (o CachePtrOutput) ToStringPtrOutputWithContext(ctx context.Context) pulumi
 // CacheInput is an input type that accepts values of the Cache enum
 // A concrete instance of `CacheInput` can be one of the following:
 //
-//	CacheREGISTRY
-//	CacheGHA
-//	CacheLOCAL
+//	CacheRegistry
+//	CacheGha
+//	CacheLocal
 type CacheInput interface {
 	pulumi.Input
 
@@ -350,12 +350,12 @@ func (in *cachePtr) ToCachePtrOutputWithContext(ctx context.Context) CachePtrOut
 type CacheType string
 
 const (
-	CacheTypeREGISTRY = CacheType("registry")
-	CacheTypeINLINE   = CacheType("inline")
-	CacheTypeLOCAL    = CacheType("local")
-	CacheTypeGHA      = CacheType("gha")
+	CacheTypeRegistry = CacheType("registry")
+	CacheTypeInline   = CacheType("inline")
+	CacheTypeLocal    = CacheType("local")
+	CacheTypeGha      = CacheType("gha")
 	CacheTypeS3       = CacheType("s3")
-	CacheTypeAZBLOB   = CacheType("azblob")
+	CacheTypeAzblob   = CacheType("azblob")
 )
 
 func (CacheType) ElementType() reflect.Type {
@@ -480,12 +480,12 @@ func (o CacheTypePtrOutput) ToStringPtrOutputWithContext(ctx context.Context) pu
 // CacheTypeInput is an input type that accepts values of the CacheType enum
 // A concrete instance of `CacheTypeInput` can be one of the following:
 //
-//	CacheTypeREGISTRY
-//	CacheTypeINLINE
-//	CacheTypeLOCAL
-//	CacheTypeGHA
+//	CacheTypeRegistry
+//	CacheTypeInline
+//	CacheTypeLocal
+//	CacheTypeGha
 //	CacheTypeS3
-//	CacheTypeAZBLOB
+//	CacheTypeAzblob
 type CacheTypeInput interface {
 	pulumi.Input
 
@@ -524,8 +524,8 @@ func (in *cacheTypePtr) ToCacheTypePtrOutputWithContext(ctx context.Context) Cac
 type CheckPublished string
 
 const (
-	CheckPublishedREFRESH = CheckPublished("refresh")
-	CheckPublishedALWAYS  = CheckPublished("always")
+	CheckPublishedRefresh = CheckPublished("refresh")
+	CheckPublishedAlways  = CheckPublished("always")
 )
 
 func (CheckPublished) ElementType() reflect.Type {
@@ -650,8 +650,8 @@ func (o CheckPublishedPtrOutput) ToStringPtrOutputWithContext(ctx context.Contex
 // CheckPublishedInput is an input type that accepts values of the CheckPublished enum
 // A concrete instance of `CheckPublishedInput` can be one of the following:
 //
-//	CheckPublishedREFRESH
-//	CheckPublishedALWAYS
+//	CheckPublishedRefresh
+//	CheckPublishedAlways
 type CheckPublishedInput interface {
 	pulumi.Input
 
@@ -690,8 +690,8 @@ func (in *checkPublishedPtr) ToCheckPublishedPtrOutputWithContext(ctx context.Co
 type CheckSource string
 
 const (
-	CheckSourceREFRESH = CheckSource("refresh")
-	CheckSourceALWAYS  = CheckSource("always")
+	CheckSourceRefresh = CheckSource("refresh")
+	CheckSourceAlways  = CheckSource("always")
 )
 
 func (CheckSource) ElementType() reflect.Type {
@@ -816,8 +816,8 @@ func (o CheckSourcePtrOutput) ToStringPtrOutputWithContext(ctx context.Context) 
 // CheckSourceInput is an input type that accepts values of the CheckSource enum
 // A concrete instance of `CheckSourceInput` can be one of the following:
 //
-//	CheckSourceREFRESH
-//	CheckSourceALWAYS
+//	CheckSourceRefresh
+//	CheckSourceAlways
 type CheckSourceInput interface {
 	pulumi.Input
 
@@ -856,9 +856,9 @@ func (in *checkSourcePtr) ToCheckSourcePtrOutputWithContext(ctx context.Context)
 type EncryptionType string
 
 const (
-	EncryptionTypeAES256    = EncryptionType("AES256")
-	EncryptionTypeKMS       = EncryptionType("KMS")
-	EncryptionType_KMS_DSSE = EncryptionType("KMS_DSSE")
+	EncryptionTypeAes256  = EncryptionType("AES256")
+	EncryptionTypeKms     = EncryptionType("KMS")
+	EncryptionTypeKmsDsse = EncryptionType("KMS_DSSE")
 )
 
 func (EncryptionType) ElementType() reflect.Type {
@@ -983,9 +983,9 @@ func (o EncryptionTypePtrOutput) ToStringPtrOutputWithContext(ctx context.Contex
 // EncryptionTypeInput is an input type that accepts values of the EncryptionType enum
 // A concrete instance of `EncryptionTypeInput` can be one of the following:
 //
-//	EncryptionTypeAES256
-//	EncryptionTypeKMS
-//	EncryptionType_KMS_DSSE
+//	EncryptionTypeAes256
+//	EncryptionTypeKms
+//	EncryptionTypeKmsDsse
 type EncryptionTypeInput interface {
 	pulumi.Input
 
@@ -1024,10 +1024,10 @@ func (in *encryptionTypePtr) ToEncryptionTypePtrOutputWithContext(ctx context.Co
 type FollowMode string
 
 const (
-	FollowModeNEVER           = FollowMode("never")
-	FollowModeEXTERNAL        = FollowMode("external")
-	FollowModeALWAYS          = FollowMode("always")
-	FollowMode_BLOCK_EXTERNAL = FollowMode("internal-only")
+	FollowModeNever         = FollowMode("never")
+	FollowModeExternal      = FollowMode("external")
+	FollowModeAlways        = FollowMode("always")
+	FollowModeBlockExternal = FollowMode("internal-only")
 )
 
 func (FollowMode) ElementType() reflect.Type {
@@ -1152,10 +1152,10 @@ func (o FollowModePtrOutput) ToStringPtrOutputWithContext(ctx context.Context) p
 // FollowModeInput is an input type that accepts values of the FollowMode enum
 // A concrete instance of `FollowModeInput` can be one of the following:
 //
-//	FollowModeNEVER
-//	FollowModeEXTERNAL
-//	FollowModeALWAYS
-//	FollowMode_BLOCK_EXTERNAL
+//	FollowModeNever
+//	FollowModeExternal
+//	FollowModeAlways
+//	FollowModeBlockExternal
 type FollowModeInput interface {
 	pulumi.Input
 
@@ -1194,9 +1194,9 @@ func (in *followModePtr) ToFollowModePtrOutputWithContext(ctx context.Context) F
 type IgnoreMode string
 
 const (
-	IgnoreModeDOCKER = IgnoreMode("docker")
-	IgnoreModeGIT    = IgnoreMode("git")
-	IgnoreModeGLOB   = IgnoreMode("glob")
+	IgnoreModeDocker = IgnoreMode("docker")
+	IgnoreModeGit    = IgnoreMode("git")
+	IgnoreModeGlob   = IgnoreMode("glob")
 )
 
 func (IgnoreMode) ElementType() reflect.Type {
@@ -1321,9 +1321,9 @@ func (o IgnoreModePtrOutput) ToStringPtrOutputWithContext(ctx context.Context) p
 // IgnoreModeInput is an input type that accepts values of the IgnoreMode enum
 // A concrete instance of `IgnoreModeInput` can be one of the following:
 //
-//	IgnoreModeDOCKER
-//	IgnoreModeGIT
-//	IgnoreModeGLOB
+//	IgnoreModeDocker
+//	IgnoreModeGit
+//	IgnoreModeGlob
 type IgnoreModeInput interface {
 	pulumi.Input
 
@@ -1362,9 +1362,9 @@ func (in *ignoreModePtr) ToIgnoreModePtrOutputWithContext(ctx context.Context) I
 type NetworkMode string
 
 const (
-	NetworkModeDEFAULT = NetworkMode("default")
-	NetworkModeHOST    = NetworkMode("host")
-	NetworkModeNONE    = NetworkMode("none")
+	NetworkModeDefault = NetworkMode("default")
+	NetworkModeHost    = NetworkMode("host")
+	NetworkModeNone    = NetworkMode("none")
 )
 
 func (NetworkMode) ElementType() reflect.Type {
@@ -1489,9 +1489,9 @@ func (o NetworkModePtrOutput) ToStringPtrOutputWithContext(ctx context.Context) 
 // NetworkModeInput is an input type that accepts values of the NetworkMode enum
 // A concrete instance of `NetworkModeInput` can be one of the following:
 //
-//	NetworkModeDEFAULT
-//	NetworkModeHOST
-//	NetworkModeNONE
+//	NetworkModeDefault
+//	NetworkModeHost
+//	NetworkModeNone
 type NetworkModeInput interface {
 	pulumi.Input
 
@@ -1530,14 +1530,14 @@ func (in *networkModePtr) ToNetworkModePtrOutputWithContext(ctx context.Context)
 type Platform string
 
 const (
-	Platform_LINUX_AMD64   = Platform("linux/amd64")
-	Platform_LINUX_ARM64   = Platform("linux/arm64")
-	Platform_LINUX_ARM_V7  = Platform("linux/arm/v7")
-	Platform_LINUX_ARM_V6  = Platform("linux/arm/v6")
-	PlatformLINUX386       = Platform("linux/386")
-	Platform_LINUX_PPC64LE = Platform("linux/ppc64le")
-	Platform_LINUX_S390X   = Platform("linux/s390x")
-	Platform_LINUX_RISCV64 = Platform("linux/riscv64")
+	PlatformLinuxAmd64   = Platform("linux/amd64")
+	PlatformLinuxArm64   = Platform("linux/arm64")
+	PlatformLinuxArmV7   = Platform("linux/arm/v7")
+	PlatformLinuxArmV6   = Platform("linux/arm/v6")
+	PlatformLinux386     = Platform("linux/386")
+	PlatformLinuxPpc64le = Platform("linux/ppc64le")
+	PlatformLinuxS390x   = Platform("linux/s390x")
+	PlatformLinuxRiscv64 = Platform("linux/riscv64")
 )
 
 func (Platform) ElementType() reflect.Type {
@@ -1662,14 +1662,14 @@ func (o PlatformPtrOutput) ToStringPtrOutputWithContext(ctx context.Context) pul
 // PlatformInput is an input type that accepts values of the Platform enum
 // A concrete instance of `PlatformInput` can be one of the following:
 //
-//	Platform_LINUX_AMD64
-//	Platform_LINUX_ARM64
-//	Platform_LINUX_ARM_V7
-//	Platform_LINUX_ARM_V6
-//	PlatformLINUX386
-//	Platform_LINUX_PPC64LE
-//	Platform_LINUX_S390X
-//	Platform_LINUX_RISCV64
+//	PlatformLinuxAmd64
+//	PlatformLinuxArm64
+//	PlatformLinuxArmV7
+//	PlatformLinuxArmV6
+//	PlatformLinux386
+//	PlatformLinuxPpc64le
+//	PlatformLinuxS390x
+//	PlatformLinuxRiscv64
 type PlatformInput interface {
 	pulumi.Input
 
@@ -1708,8 +1708,8 @@ func (in *platformPtr) ToPlatformPtrOutputWithContext(ctx context.Context) Platf
 type Scope string
 
 const (
-	ScopeCONTEXT    = Scope("context")
-	ScopeDOCKERFILE = Scope("dockerfile")
+	ScopeContext    = Scope("context")
+	ScopeDockerfile = Scope("dockerfile")
 )
 
 func (Scope) ElementType() reflect.Type {
@@ -1834,8 +1834,8 @@ func (o ScopePtrOutput) ToStringPtrOutputWithContext(ctx context.Context) pulumi
 // ScopeInput is an input type that accepts values of the Scope enum
 // A concrete instance of `ScopeInput` can be one of the following:
 //
-//	ScopeCONTEXT
-//	ScopeDOCKERFILE
+//	ScopeContext
+//	ScopeDockerfile
 type ScopeInput interface {
 	pulumi.Input
 

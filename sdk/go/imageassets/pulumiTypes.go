@@ -365,15 +365,15 @@ func (o AssumeRoleArrayOutput) Index(i pulumi.IntInput) AssumeRoleOutput {
 
 // How AWS is reached for ECR. Default: as the AWS CLI does.
 type AwsOptions struct {
-	// A role to assume first.
+	// The ARN of a role to assume first. Default: none.
 	AssumeRoleArn *string `pulumi:"assumeRoleArn"`
-	// Another endpoint for every AWS service, as emulators need.
+	// The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
 	Endpoint *string `pulumi:"endpoint"`
-	// The external id for assuming the role.
+	// The external id for assuming the role. Default: none.
 	ExternalId *string `pulumi:"externalId"`
-	// A profile of the AWS configuration files.
+	// A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
 	Profile *string `pulumi:"profile"`
-	// The region; default: the one in the registry's host name.
+	// The region. Default: the one in the registry's host name, else that of the AWS CLI.
 	Region *string `pulumi:"region"`
 }
 
@@ -390,15 +390,15 @@ type AwsOptionsInput interface {
 
 // How AWS is reached for ECR. Default: as the AWS CLI does.
 type AwsOptionsArgs struct {
-	// A role to assume first.
+	// The ARN of a role to assume first. Default: none.
 	AssumeRoleArn pulumi.StringPtrInput `pulumi:"assumeRoleArn"`
-	// Another endpoint for every AWS service, as emulators need.
+	// The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
 	Endpoint pulumi.StringPtrInput `pulumi:"endpoint"`
-	// The external id for assuming the role.
+	// The external id for assuming the role. Default: none.
 	ExternalId pulumi.StringPtrInput `pulumi:"externalId"`
-	// A profile of the AWS configuration files.
+	// A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
 	Profile pulumi.StringPtrInput `pulumi:"profile"`
-	// The region; default: the one in the registry's host name.
+	// The region. Default: the one in the registry's host name, else that of the AWS CLI.
 	Region pulumi.StringPtrInput `pulumi:"region"`
 }
 
@@ -480,27 +480,27 @@ func (o AwsOptionsOutput) ToAwsOptionsPtrOutputWithContext(ctx context.Context) 
 	}).(AwsOptionsPtrOutput)
 }
 
-// A role to assume first.
+// The ARN of a role to assume first. Default: none.
 func (o AwsOptionsOutput) AssumeRoleArn() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v AwsOptions) *string { return v.AssumeRoleArn }).(pulumi.StringPtrOutput)
 }
 
-// Another endpoint for every AWS service, as emulators need.
+// The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
 func (o AwsOptionsOutput) Endpoint() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v AwsOptions) *string { return v.Endpoint }).(pulumi.StringPtrOutput)
 }
 
-// The external id for assuming the role.
+// The external id for assuming the role. Default: none.
 func (o AwsOptionsOutput) ExternalId() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v AwsOptions) *string { return v.ExternalId }).(pulumi.StringPtrOutput)
 }
 
-// A profile of the AWS configuration files.
+// A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
 func (o AwsOptionsOutput) Profile() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v AwsOptions) *string { return v.Profile }).(pulumi.StringPtrOutput)
 }
 
-// The region; default: the one in the registry's host name.
+// The region. Default: the one in the registry's host name, else that of the AWS CLI.
 func (o AwsOptionsOutput) Region() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v AwsOptions) *string { return v.Region }).(pulumi.StringPtrOutput)
 }
@@ -529,7 +529,7 @@ func (o AwsOptionsPtrOutput) Elem() AwsOptionsOutput {
 	}).(AwsOptionsOutput)
 }
 
-// A role to assume first.
+// The ARN of a role to assume first. Default: none.
 func (o AwsOptionsPtrOutput) AssumeRoleArn() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *AwsOptions) *string {
 		if v == nil {
@@ -539,7 +539,7 @@ func (o AwsOptionsPtrOutput) AssumeRoleArn() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
-// Another endpoint for every AWS service, as emulators need.
+// The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
 func (o AwsOptionsPtrOutput) Endpoint() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *AwsOptions) *string {
 		if v == nil {
@@ -549,7 +549,7 @@ func (o AwsOptionsPtrOutput) Endpoint() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
-// The external id for assuming the role.
+// The external id for assuming the role. Default: none.
 func (o AwsOptionsPtrOutput) ExternalId() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *AwsOptions) *string {
 		if v == nil {
@@ -559,7 +559,7 @@ func (o AwsOptionsPtrOutput) ExternalId() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
-// A profile of the AWS configuration files.
+// A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
 func (o AwsOptionsPtrOutput) Profile() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *AwsOptions) *string {
 		if v == nil {
@@ -569,7 +569,7 @@ func (o AwsOptionsPtrOutput) Profile() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
-// The region; default: the one in the registry's host name.
+// The region. Default: the one in the registry's host name, else that of the AWS CLI.
 func (o AwsOptionsPtrOutput) Region() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *AwsOptions) *string {
 		if v == nil {
@@ -585,7 +585,7 @@ type BuildSecret struct {
 	Env *string `pulumi:"env"`
 	// The path of a file on the machine that builds.
 	File *string `pulumi:"file"`
-	// The value itself.
+	// The secret itself.
 	Value *string `pulumi:"value"`
 }
 
@@ -606,7 +606,7 @@ type BuildSecretArgs struct {
 	Env pulumi.StringPtrInput `pulumi:"env"`
 	// The path of a file on the machine that builds.
 	File pulumi.StringPtrInput `pulumi:"file"`
-	// The value itself.
+	// The secret itself.
 	Value pulumi.StringPtrInput `pulumi:"value"`
 }
 
@@ -672,7 +672,7 @@ func (o BuildSecretOutput) File() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v BuildSecret) *string { return v.File }).(pulumi.StringPtrOutput)
 }
 
-// The value itself.
+// The secret itself.
 func (o BuildSecretOutput) Value() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v BuildSecret) *string { return v.Value }).(pulumi.StringPtrOutput)
 }
@@ -858,9 +858,9 @@ func (o BuilderPtrOutput) Name() pulumi.StringPtrOutput {
 
 // A cache backend of BuildKit.
 type CacheOption struct {
-	// The backend's parameters.
+	// The backend's parameters by name, as in Docker's "Cache storage backends". Default: none.
 	Params map[string]string `pulumi:"params"`
-	// The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...
+	// The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
 	Type string `pulumi:"type"`
 }
 
@@ -877,9 +877,9 @@ type CacheOptionInput interface {
 
 // A cache backend of BuildKit.
 type CacheOptionArgs struct {
-	// The backend's parameters.
+	// The backend's parameters by name, as in Docker's "Cache storage backends". Default: none.
 	Params pulumi.StringMapInput `pulumi:"params"`
-	// The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...
+	// The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
 	Type pulumi.StringInput `pulumi:"type"`
 }
 
@@ -935,12 +935,12 @@ func (o CacheOptionOutput) ToCacheOptionOutputWithContext(ctx context.Context) C
 	return o
 }
 
-// The backend's parameters.
+// The backend's parameters by name, as in Docker's "Cache storage backends". Default: none.
 func (o CacheOptionOutput) Params() pulumi.StringMapOutput {
 	return o.ApplyT(func(v CacheOption) map[string]string { return v.Params }).(pulumi.StringMapOutput)
 }
 
-// The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...
+// The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
 func (o CacheOptionOutput) Type() pulumi.StringOutput {
 	return o.ApplyT(func(v CacheOption) string { return v.Type }).(pulumi.StringOutput)
 }
@@ -967,15 +967,15 @@ func (o CacheOptionArrayOutput) Index(i pulumi.IntInput) CacheOptionOutput {
 
 // A further repository for an asset's image.
 type Destination struct {
-	// How AWS is reached for this repository, if it is in ECR.
+	// How AWS is reached for this repository, if it is in ECR. Default: as the provider's `aws` says.
 	Aws *AwsOptions `pulumi:"aws"`
-	// More tags for the image there.
+	// More tags for the image there. Default: none.
 	ExtraTags []string `pulumi:"extraTags"`
-	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	// A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
 	RegistryAuth *RegistryAuth `pulumi:"registryAuth"`
 	// The repository, as `registry/path` without a tag.
 	Repository string `pulumi:"repository"`
-	// What the tag there begins with.
+	// What the tag there begins with. Default: nothing.
 	TagPrefix *string `pulumi:"tagPrefix"`
 }
 
@@ -992,15 +992,15 @@ type DestinationInput interface {
 
 // A further repository for an asset's image.
 type DestinationArgs struct {
-	// How AWS is reached for this repository, if it is in ECR.
+	// How AWS is reached for this repository, if it is in ECR. Default: as the provider's `aws` says.
 	Aws AwsOptionsPtrInput `pulumi:"aws"`
-	// More tags for the image there.
+	// More tags for the image there. Default: none.
 	ExtraTags pulumi.StringArrayInput `pulumi:"extraTags"`
-	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	// A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
 	RegistryAuth RegistryAuthPtrInput `pulumi:"registryAuth"`
 	// The repository, as `registry/path` without a tag.
 	Repository pulumi.StringInput `pulumi:"repository"`
-	// What the tag there begins with.
+	// What the tag there begins with. Default: nothing.
 	TagPrefix pulumi.StringPtrInput `pulumi:"tagPrefix"`
 }
 
@@ -1056,17 +1056,17 @@ func (o DestinationOutput) ToDestinationOutputWithContext(ctx context.Context) D
 	return o
 }
 
-// How AWS is reached for this repository, if it is in ECR.
+// How AWS is reached for this repository, if it is in ECR. Default: as the provider's `aws` says.
 func (o DestinationOutput) Aws() AwsOptionsPtrOutput {
 	return o.ApplyT(func(v Destination) *AwsOptions { return v.Aws }).(AwsOptionsPtrOutput)
 }
 
-// More tags for the image there.
+// More tags for the image there. Default: none.
 func (o DestinationOutput) ExtraTags() pulumi.StringArrayOutput {
 	return o.ApplyT(func(v Destination) []string { return v.ExtraTags }).(pulumi.StringArrayOutput)
 }
 
-// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+// A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
 func (o DestinationOutput) RegistryAuth() RegistryAuthPtrOutput {
 	return o.ApplyT(func(v Destination) *RegistryAuth { return v.RegistryAuth }).(RegistryAuthPtrOutput)
 }
@@ -1076,7 +1076,7 @@ func (o DestinationOutput) Repository() pulumi.StringOutput {
 	return o.ApplyT(func(v Destination) string { return v.Repository }).(pulumi.StringOutput)
 }
 
-// What the tag there begins with.
+// What the tag there begins with. Default: nothing.
 func (o DestinationOutput) TagPrefix() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v Destination) *string { return v.TagPrefix }).(pulumi.StringPtrOutput)
 }
@@ -1103,7 +1103,7 @@ func (o DestinationArrayOutput) Index(i pulumi.IntInput) DestinationOutput {
 
 // How the repository is encrypted.
 type Encryption struct {
-	// The ARN of a KMS key.
+	// The ARN of a KMS key. Default: the one that AWS keeps for ECR.
 	KmsKey *string `pulumi:"kmsKey"`
 	// `AES256` (default), `KMS` or `KMS_DSSE`.
 	Type string `pulumi:"type"`
@@ -1122,7 +1122,7 @@ type EncryptionInput interface {
 
 // How the repository is encrypted.
 type EncryptionArgs struct {
-	// The ARN of a KMS key.
+	// The ARN of a KMS key. Default: the one that AWS keeps for ECR.
 	KmsKey pulumi.StringPtrInput `pulumi:"kmsKey"`
 	// `AES256` (default), `KMS` or `KMS_DSSE`.
 	Type pulumi.StringInput `pulumi:"type"`
@@ -1206,7 +1206,7 @@ func (o EncryptionOutput) ToEncryptionPtrOutputWithContext(ctx context.Context) 
 	}).(EncryptionPtrOutput)
 }
 
-// The ARN of a KMS key.
+// The ARN of a KMS key. Default: the one that AWS keeps for ECR.
 func (o EncryptionOutput) KmsKey() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v Encryption) *string { return v.KmsKey }).(pulumi.StringPtrOutput)
 }
@@ -1240,7 +1240,7 @@ func (o EncryptionPtrOutput) Elem() EncryptionOutput {
 	}).(EncryptionOutput)
 }
 
-// The ARN of a KMS key.
+// The ARN of a KMS key. Default: the one that AWS keeps for ECR.
 func (o EncryptionPtrOutput) KmsKey() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Encryption) *string {
 		if v == nil {
@@ -1260,33 +1260,33 @@ func (o EncryptionPtrOutput) Type() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
-// Which inputs count for the fingerprint. All do unless set to false.
+// Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count.
 type Invalidation struct {
-	// Whether `buildArgs` counts. Default: true.
+	// Whether `buildArgs` counts for the fingerprint. Default: true.
 	BuildArgs *bool `pulumi:"buildArgs"`
-	// Whether `buildContexts` counts. Default: true.
+	// Whether `buildContexts` counts for the fingerprint. Default: true.
 	BuildContexts *bool `pulumi:"buildContexts"`
-	// Whether `buildFlags` counts. Default: true.
+	// Whether `buildFlags` counts for the fingerprint. Default: true.
 	BuildFlags *bool `pulumi:"buildFlags"`
-	// Whether `buildSecrets` counts. Default: true.
+	// Whether `buildSecrets` counts for the fingerprint. Default: true.
 	BuildSecrets *bool `pulumi:"buildSecrets"`
-	// Whether `extraHash` counts. Default: true.
+	// Whether `extraHash` counts for the fingerprint. Default: true.
 	ExtraHash *bool `pulumi:"extraHash"`
-	// Whether `file` counts. Default: true.
+	// Whether `file` counts for the fingerprint. Default: true.
 	File *bool `pulumi:"file"`
-	// Names of single build arguments that do not count.
+	// Names of build arguments that do not count for the fingerprint. Default: none.
 	IgnoredBuildArgs []string `pulumi:"ignoredBuildArgs"`
-	// Whether `networkMode` counts. Default: true.
+	// Whether `networkMode` counts for the fingerprint. Default: true.
 	NetworkMode *bool `pulumi:"networkMode"`
-	// Whether `platform` counts. Default: true.
+	// Whether `platform` counts for the fingerprint. Default: true.
 	Platform *bool `pulumi:"platform"`
-	// Whether `provenance` counts. Default: true.
+	// Whether `provenance` counts for the fingerprint. Default: true.
 	Provenance *bool `pulumi:"provenance"`
-	// Whether `sbom` counts. Default: true.
+	// Whether `sbom` counts for the fingerprint. Default: true.
 	Sbom *bool `pulumi:"sbom"`
-	// Whether `sourceDateEpoch` counts. Default: true.
+	// Whether `sourceDateEpoch` counts for the fingerprint. Default: true.
 	SourceDateEpoch *bool `pulumi:"sourceDateEpoch"`
-	// Whether `target` counts. Default: true.
+	// Whether `target` counts for the fingerprint. Default: true.
 	Target *bool `pulumi:"target"`
 }
 
@@ -1301,33 +1301,33 @@ type InvalidationInput interface {
 	ToInvalidationOutputWithContext(context.Context) InvalidationOutput
 }
 
-// Which inputs count for the fingerprint. All do unless set to false.
+// Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count.
 type InvalidationArgs struct {
-	// Whether `buildArgs` counts. Default: true.
+	// Whether `buildArgs` counts for the fingerprint. Default: true.
 	BuildArgs pulumi.BoolPtrInput `pulumi:"buildArgs"`
-	// Whether `buildContexts` counts. Default: true.
+	// Whether `buildContexts` counts for the fingerprint. Default: true.
 	BuildContexts pulumi.BoolPtrInput `pulumi:"buildContexts"`
-	// Whether `buildFlags` counts. Default: true.
+	// Whether `buildFlags` counts for the fingerprint. Default: true.
 	BuildFlags pulumi.BoolPtrInput `pulumi:"buildFlags"`
-	// Whether `buildSecrets` counts. Default: true.
+	// Whether `buildSecrets` counts for the fingerprint. Default: true.
 	BuildSecrets pulumi.BoolPtrInput `pulumi:"buildSecrets"`
-	// Whether `extraHash` counts. Default: true.
+	// Whether `extraHash` counts for the fingerprint. Default: true.
 	ExtraHash pulumi.BoolPtrInput `pulumi:"extraHash"`
-	// Whether `file` counts. Default: true.
+	// Whether `file` counts for the fingerprint. Default: true.
 	File pulumi.BoolPtrInput `pulumi:"file"`
-	// Names of single build arguments that do not count.
+	// Names of build arguments that do not count for the fingerprint. Default: none.
 	IgnoredBuildArgs pulumi.StringArrayInput `pulumi:"ignoredBuildArgs"`
-	// Whether `networkMode` counts. Default: true.
+	// Whether `networkMode` counts for the fingerprint. Default: true.
 	NetworkMode pulumi.BoolPtrInput `pulumi:"networkMode"`
-	// Whether `platform` counts. Default: true.
+	// Whether `platform` counts for the fingerprint. Default: true.
 	Platform pulumi.BoolPtrInput `pulumi:"platform"`
-	// Whether `provenance` counts. Default: true.
+	// Whether `provenance` counts for the fingerprint. Default: true.
 	Provenance pulumi.BoolPtrInput `pulumi:"provenance"`
-	// Whether `sbom` counts. Default: true.
+	// Whether `sbom` counts for the fingerprint. Default: true.
 	Sbom pulumi.BoolPtrInput `pulumi:"sbom"`
-	// Whether `sourceDateEpoch` counts. Default: true.
+	// Whether `sourceDateEpoch` counts for the fingerprint. Default: true.
 	SourceDateEpoch pulumi.BoolPtrInput `pulumi:"sourceDateEpoch"`
-	// Whether `target` counts. Default: true.
+	// Whether `target` counts for the fingerprint. Default: true.
 	Target pulumi.BoolPtrInput `pulumi:"target"`
 }
 
@@ -1384,7 +1384,7 @@ func (i *invalidationPtrType) ToInvalidationPtrOutputWithContext(ctx context.Con
 	return pulumi.ToOutputWithContext(ctx, i).(InvalidationPtrOutput)
 }
 
-// Which inputs count for the fingerprint. All do unless set to false.
+// Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count.
 type InvalidationOutput struct{ *pulumi.OutputState }
 
 func (InvalidationOutput) ElementType() reflect.Type {
@@ -1409,67 +1409,67 @@ func (o InvalidationOutput) ToInvalidationPtrOutputWithContext(ctx context.Conte
 	}).(InvalidationPtrOutput)
 }
 
-// Whether `buildArgs` counts. Default: true.
+// Whether `buildArgs` counts for the fingerprint. Default: true.
 func (o InvalidationOutput) BuildArgs() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.BuildArgs }).(pulumi.BoolPtrOutput)
 }
 
-// Whether `buildContexts` counts. Default: true.
+// Whether `buildContexts` counts for the fingerprint. Default: true.
 func (o InvalidationOutput) BuildContexts() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.BuildContexts }).(pulumi.BoolPtrOutput)
 }
 
-// Whether `buildFlags` counts. Default: true.
+// Whether `buildFlags` counts for the fingerprint. Default: true.
 func (o InvalidationOutput) BuildFlags() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.BuildFlags }).(pulumi.BoolPtrOutput)
 }
 
-// Whether `buildSecrets` counts. Default: true.
+// Whether `buildSecrets` counts for the fingerprint. Default: true.
 func (o InvalidationOutput) BuildSecrets() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.BuildSecrets }).(pulumi.BoolPtrOutput)
 }
 
-// Whether `extraHash` counts. Default: true.
+// Whether `extraHash` counts for the fingerprint. Default: true.
 func (o InvalidationOutput) ExtraHash() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.ExtraHash }).(pulumi.BoolPtrOutput)
 }
 
-// Whether `file` counts. Default: true.
+// Whether `file` counts for the fingerprint. Default: true.
 func (o InvalidationOutput) File() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.File }).(pulumi.BoolPtrOutput)
 }
 
-// Names of single build arguments that do not count.
+// Names of build arguments that do not count for the fingerprint. Default: none.
 func (o InvalidationOutput) IgnoredBuildArgs() pulumi.StringArrayOutput {
 	return o.ApplyT(func(v Invalidation) []string { return v.IgnoredBuildArgs }).(pulumi.StringArrayOutput)
 }
 
-// Whether `networkMode` counts. Default: true.
+// Whether `networkMode` counts for the fingerprint. Default: true.
 func (o InvalidationOutput) NetworkMode() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.NetworkMode }).(pulumi.BoolPtrOutput)
 }
 
-// Whether `platform` counts. Default: true.
+// Whether `platform` counts for the fingerprint. Default: true.
 func (o InvalidationOutput) Platform() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.Platform }).(pulumi.BoolPtrOutput)
 }
 
-// Whether `provenance` counts. Default: true.
+// Whether `provenance` counts for the fingerprint. Default: true.
 func (o InvalidationOutput) Provenance() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.Provenance }).(pulumi.BoolPtrOutput)
 }
 
-// Whether `sbom` counts. Default: true.
+// Whether `sbom` counts for the fingerprint. Default: true.
 func (o InvalidationOutput) Sbom() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.Sbom }).(pulumi.BoolPtrOutput)
 }
 
-// Whether `sourceDateEpoch` counts. Default: true.
+// Whether `sourceDateEpoch` counts for the fingerprint. Default: true.
 func (o InvalidationOutput) SourceDateEpoch() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.SourceDateEpoch }).(pulumi.BoolPtrOutput)
 }
 
-// Whether `target` counts. Default: true.
+// Whether `target` counts for the fingerprint. Default: true.
 func (o InvalidationOutput) Target() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Invalidation) *bool { return v.Target }).(pulumi.BoolPtrOutput)
 }
@@ -1498,7 +1498,7 @@ func (o InvalidationPtrOutput) Elem() InvalidationOutput {
 	}).(InvalidationOutput)
 }
 
-// Whether `buildArgs` counts. Default: true.
+// Whether `buildArgs` counts for the fingerprint. Default: true.
 func (o InvalidationPtrOutput) BuildArgs() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v *Invalidation) *bool {
 		if v == nil {
@@ -1508,7 +1508,7 @@ func (o InvalidationPtrOutput) BuildArgs() pulumi.BoolPtrOutput {
 	}).(pulumi.BoolPtrOutput)
 }
 
-// Whether `buildContexts` counts. Default: true.
+// Whether `buildContexts` counts for the fingerprint. Default: true.
 func (o InvalidationPtrOutput) BuildContexts() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v *Invalidation) *bool {
 		if v == nil {
@@ -1518,7 +1518,7 @@ func (o InvalidationPtrOutput) BuildContexts() pulumi.BoolPtrOutput {
 	}).(pulumi.BoolPtrOutput)
 }
 
-// Whether `buildFlags` counts. Default: true.
+// Whether `buildFlags` counts for the fingerprint. Default: true.
 func (o InvalidationPtrOutput) BuildFlags() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v *Invalidation) *bool {
 		if v == nil {
@@ -1528,7 +1528,7 @@ func (o InvalidationPtrOutput) BuildFlags() pulumi.BoolPtrOutput {
 	}).(pulumi.BoolPtrOutput)
 }
 
-// Whether `buildSecrets` counts. Default: true.
+// Whether `buildSecrets` counts for the fingerprint. Default: true.
 func (o InvalidationPtrOutput) BuildSecrets() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v *Invalidation) *bool {
 		if v == nil {
@@ -1538,7 +1538,7 @@ func (o InvalidationPtrOutput) BuildSecrets() pulumi.BoolPtrOutput {
 	}).(pulumi.BoolPtrOutput)
 }
 
-// Whether `extraHash` counts. Default: true.
+// Whether `extraHash` counts for the fingerprint. Default: true.
 func (o InvalidationPtrOutput) ExtraHash() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v *Invalidation) *bool {
 		if v == nil {
@@ -1548,7 +1548,7 @@ func (o InvalidationPtrOutput) ExtraHash() pulumi.BoolPtrOutput {
 	}).(pulumi.BoolPtrOutput)
 }
 
-// Whether `file` counts. Default: true.
+// Whether `file` counts for the fingerprint. Default: true.
 func (o InvalidationPtrOutput) File() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v *Invalidation) *bool {
 		if v == nil {
@@ -1558,7 +1558,7 @@ func (o InvalidationPtrOutput) File() pulumi.BoolPtrOutput {
 	}).(pulumi.BoolPtrOutput)
 }
 
-// Names of single build arguments that do not count.
+// Names of build arguments that do not count for the fingerprint. Default: none.
 func (o InvalidationPtrOutput) IgnoredBuildArgs() pulumi.StringArrayOutput {
 	return o.ApplyT(func(v *Invalidation) []string {
 		if v == nil {
@@ -1568,7 +1568,7 @@ func (o InvalidationPtrOutput) IgnoredBuildArgs() pulumi.StringArrayOutput {
 	}).(pulumi.StringArrayOutput)
 }
 
-// Whether `networkMode` counts. Default: true.
+// Whether `networkMode` counts for the fingerprint. Default: true.
 func (o InvalidationPtrOutput) NetworkMode() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v *Invalidation) *bool {
 		if v == nil {
@@ -1578,7 +1578,7 @@ func (o InvalidationPtrOutput) NetworkMode() pulumi.BoolPtrOutput {
 	}).(pulumi.BoolPtrOutput)
 }
 
-// Whether `platform` counts. Default: true.
+// Whether `platform` counts for the fingerprint. Default: true.
 func (o InvalidationPtrOutput) Platform() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v *Invalidation) *bool {
 		if v == nil {
@@ -1588,7 +1588,7 @@ func (o InvalidationPtrOutput) Platform() pulumi.BoolPtrOutput {
 	}).(pulumi.BoolPtrOutput)
 }
 
-// Whether `provenance` counts. Default: true.
+// Whether `provenance` counts for the fingerprint. Default: true.
 func (o InvalidationPtrOutput) Provenance() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v *Invalidation) *bool {
 		if v == nil {
@@ -1598,7 +1598,7 @@ func (o InvalidationPtrOutput) Provenance() pulumi.BoolPtrOutput {
 	}).(pulumi.BoolPtrOutput)
 }
 
-// Whether `sbom` counts. Default: true.
+// Whether `sbom` counts for the fingerprint. Default: true.
 func (o InvalidationPtrOutput) Sbom() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v *Invalidation) *bool {
 		if v == nil {
@@ -1608,7 +1608,7 @@ func (o InvalidationPtrOutput) Sbom() pulumi.BoolPtrOutput {
 	}).(pulumi.BoolPtrOutput)
 }
 
-// Whether `sourceDateEpoch` counts. Default: true.
+// Whether `sourceDateEpoch` counts for the fingerprint. Default: true.
 func (o InvalidationPtrOutput) SourceDateEpoch() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v *Invalidation) *bool {
 		if v == nil {
@@ -1618,7 +1618,7 @@ func (o InvalidationPtrOutput) SourceDateEpoch() pulumi.BoolPtrOutput {
 	}).(pulumi.BoolPtrOutput)
 }
 
-// Whether `target` counts. Default: true.
+// Whether `target` counts for the fingerprint. Default: true.
 func (o InvalidationPtrOutput) Target() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v *Invalidation) *bool {
 		if v == nil {
@@ -2013,7 +2013,7 @@ func (o PullPrincipalArrayOutput) Index(i pulumi.IntInput) PullPrincipalOutput {
 	}).(PullPrincipalOutput)
 }
 
-// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+// A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
 type RegistryAuth struct {
 	// The password or token.
 	Password string `pulumi:"password"`
@@ -2032,7 +2032,7 @@ type RegistryAuthInput interface {
 	ToRegistryAuthOutputWithContext(context.Context) RegistryAuthOutput
 }
 
-// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+// A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
 type RegistryAuthArgs struct {
 	// The password or token.
 	Password pulumi.StringInput `pulumi:"password"`
@@ -2093,7 +2093,7 @@ func (i *registryAuthPtrType) ToRegistryAuthPtrOutputWithContext(ctx context.Con
 	return pulumi.ToOutputWithContext(ctx, i).(RegistryAuthPtrOutput)
 }
 
-// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+// A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
 type RegistryAuthOutput struct{ *pulumi.OutputState }
 
 func (RegistryAuthOutput) ElementType() reflect.Type {
@@ -2290,11 +2290,11 @@ func (o RegistryLoginArrayOutput) Index(i pulumi.IntInput) RegistryLoginOutput {
 	}).(RegistryLoginOutput)
 }
 
-// Which published images expire. ECR does not know which images are in use: give one member only.
+// Which published images expire; give one member. ECR does not know which images are in use.
 type Retention struct {
-	// How many of the newest images are kept.
+	// How many of the newest images are kept; the others expire.
 	KeepLast *int `pulumi:"keepLast"`
-	// After how many days an image expires.
+	// After how many days since it was pushed an image expires.
 	MinAgeDays *int `pulumi:"minAgeDays"`
 }
 
@@ -2309,11 +2309,11 @@ type RetentionInput interface {
 	ToRetentionOutputWithContext(context.Context) RetentionOutput
 }
 
-// Which published images expire. ECR does not know which images are in use: give one member only.
+// Which published images expire; give one member. ECR does not know which images are in use.
 type RetentionArgs struct {
-	// How many of the newest images are kept.
+	// How many of the newest images are kept; the others expire.
 	KeepLast pulumi.IntPtrInput `pulumi:"keepLast"`
-	// After how many days an image expires.
+	// After how many days since it was pushed an image expires.
 	MinAgeDays pulumi.IntPtrInput `pulumi:"minAgeDays"`
 }
 
@@ -2370,7 +2370,7 @@ func (i *retentionPtrType) ToRetentionPtrOutputWithContext(ctx context.Context) 
 	return pulumi.ToOutputWithContext(ctx, i).(RetentionPtrOutput)
 }
 
-// Which published images expire. ECR does not know which images are in use: give one member only.
+// Which published images expire; give one member. ECR does not know which images are in use.
 type RetentionOutput struct{ *pulumi.OutputState }
 
 func (RetentionOutput) ElementType() reflect.Type {
@@ -2395,12 +2395,12 @@ func (o RetentionOutput) ToRetentionPtrOutputWithContext(ctx context.Context) Re
 	}).(RetentionPtrOutput)
 }
 
-// How many of the newest images are kept.
+// How many of the newest images are kept; the others expire.
 func (o RetentionOutput) KeepLast() pulumi.IntPtrOutput {
 	return o.ApplyT(func(v Retention) *int { return v.KeepLast }).(pulumi.IntPtrOutput)
 }
 
-// After how many days an image expires.
+// After how many days since it was pushed an image expires.
 func (o RetentionOutput) MinAgeDays() pulumi.IntPtrOutput {
 	return o.ApplyT(func(v Retention) *int { return v.MinAgeDays }).(pulumi.IntPtrOutput)
 }
@@ -2429,7 +2429,7 @@ func (o RetentionPtrOutput) Elem() RetentionOutput {
 	}).(RetentionOutput)
 }
 
-// How many of the newest images are kept.
+// How many of the newest images are kept; the others expire.
 func (o RetentionPtrOutput) KeepLast() pulumi.IntPtrOutput {
 	return o.ApplyT(func(v *Retention) *int {
 		if v == nil {
@@ -2439,7 +2439,7 @@ func (o RetentionPtrOutput) KeepLast() pulumi.IntPtrOutput {
 	}).(pulumi.IntPtrOutput)
 }
 
-// After how many days an image expires.
+// After how many days since it was pushed an image expires.
 func (o RetentionPtrOutput) MinAgeDays() pulumi.IntPtrOutput {
 	return o.ApplyT(func(v *Retention) *int {
 		if v == nil {
@@ -2451,19 +2451,19 @@ func (o RetentionPtrOutput) MinAgeDays() pulumi.IntPtrOutput {
 
 // How AWS is reached for ECR by the stack's `aws:` configuration.
 type StackAwsOptions struct {
-	// A role to assume first.
+	// The ARN of a role to assume first. Default: none.
 	AssumeRoleArn *string `pulumi:"assumeRoleArn"`
 	// Roles to assume, one after the other.
 	AssumeRoles []AssumeRole `pulumi:"assumeRoles"`
-	// Another endpoint for every AWS service, as emulators need.
+	// The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
 	Endpoint *string `pulumi:"endpoint"`
-	// The external id for assuming the role.
+	// The external id for assuming the role. Default: none.
 	ExternalId *string `pulumi:"externalId"`
 	// The stack, PROJECT/STACK, whose access key to use; it is known in memory only.
 	KeysOf *string `pulumi:"keysOf"`
-	// A profile of the AWS configuration files.
+	// A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
 	Profile *string `pulumi:"profile"`
-	// The region; default: the one in the registry's host name.
+	// The region. Default: the one in the registry's host name, else that of the AWS CLI.
 	Region *string `pulumi:"region"`
 }
 
@@ -2480,19 +2480,19 @@ type StackAwsOptionsInput interface {
 
 // How AWS is reached for ECR by the stack's `aws:` configuration.
 type StackAwsOptionsArgs struct {
-	// A role to assume first.
+	// The ARN of a role to assume first. Default: none.
 	AssumeRoleArn pulumi.StringPtrInput `pulumi:"assumeRoleArn"`
 	// Roles to assume, one after the other.
 	AssumeRoles AssumeRoleArrayInput `pulumi:"assumeRoles"`
-	// Another endpoint for every AWS service, as emulators need.
+	// The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
 	Endpoint pulumi.StringPtrInput `pulumi:"endpoint"`
-	// The external id for assuming the role.
+	// The external id for assuming the role. Default: none.
 	ExternalId pulumi.StringPtrInput `pulumi:"externalId"`
 	// The stack, PROJECT/STACK, whose access key to use; it is known in memory only.
 	KeysOf pulumi.StringPtrInput `pulumi:"keysOf"`
-	// A profile of the AWS configuration files.
+	// A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
 	Profile pulumi.StringPtrInput `pulumi:"profile"`
-	// The region; default: the one in the registry's host name.
+	// The region. Default: the one in the registry's host name, else that of the AWS CLI.
 	Region pulumi.StringPtrInput `pulumi:"region"`
 }
 
@@ -2574,7 +2574,7 @@ func (o StackAwsOptionsOutput) ToStackAwsOptionsPtrOutputWithContext(ctx context
 	}).(StackAwsOptionsPtrOutput)
 }
 
-// A role to assume first.
+// The ARN of a role to assume first. Default: none.
 func (o StackAwsOptionsOutput) AssumeRoleArn() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v StackAwsOptions) *string { return v.AssumeRoleArn }).(pulumi.StringPtrOutput)
 }
@@ -2584,12 +2584,12 @@ func (o StackAwsOptionsOutput) AssumeRoles() AssumeRoleArrayOutput {
 	return o.ApplyT(func(v StackAwsOptions) []AssumeRole { return v.AssumeRoles }).(AssumeRoleArrayOutput)
 }
 
-// Another endpoint for every AWS service, as emulators need.
+// The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
 func (o StackAwsOptionsOutput) Endpoint() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v StackAwsOptions) *string { return v.Endpoint }).(pulumi.StringPtrOutput)
 }
 
-// The external id for assuming the role.
+// The external id for assuming the role. Default: none.
 func (o StackAwsOptionsOutput) ExternalId() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v StackAwsOptions) *string { return v.ExternalId }).(pulumi.StringPtrOutput)
 }
@@ -2599,12 +2599,12 @@ func (o StackAwsOptionsOutput) KeysOf() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v StackAwsOptions) *string { return v.KeysOf }).(pulumi.StringPtrOutput)
 }
 
-// A profile of the AWS configuration files.
+// A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
 func (o StackAwsOptionsOutput) Profile() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v StackAwsOptions) *string { return v.Profile }).(pulumi.StringPtrOutput)
 }
 
-// The region; default: the one in the registry's host name.
+// The region. Default: the one in the registry's host name, else that of the AWS CLI.
 func (o StackAwsOptionsOutput) Region() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v StackAwsOptions) *string { return v.Region }).(pulumi.StringPtrOutput)
 }
@@ -2633,7 +2633,7 @@ func (o StackAwsOptionsPtrOutput) Elem() StackAwsOptionsOutput {
 	}).(StackAwsOptionsOutput)
 }
 
-// A role to assume first.
+// The ARN of a role to assume first. Default: none.
 func (o StackAwsOptionsPtrOutput) AssumeRoleArn() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *StackAwsOptions) *string {
 		if v == nil {
@@ -2653,7 +2653,7 @@ func (o StackAwsOptionsPtrOutput) AssumeRoles() AssumeRoleArrayOutput {
 	}).(AssumeRoleArrayOutput)
 }
 
-// Another endpoint for every AWS service, as emulators need.
+// The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
 func (o StackAwsOptionsPtrOutput) Endpoint() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *StackAwsOptions) *string {
 		if v == nil {
@@ -2663,7 +2663,7 @@ func (o StackAwsOptionsPtrOutput) Endpoint() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
-// The external id for assuming the role.
+// The external id for assuming the role. Default: none.
 func (o StackAwsOptionsPtrOutput) ExternalId() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *StackAwsOptions) *string {
 		if v == nil {
@@ -2683,7 +2683,7 @@ func (o StackAwsOptionsPtrOutput) KeysOf() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
-// A profile of the AWS configuration files.
+// A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
 func (o StackAwsOptionsPtrOutput) Profile() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *StackAwsOptions) *string {
 		if v == nil {
@@ -2693,7 +2693,7 @@ func (o StackAwsOptionsPtrOutput) Profile() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
-// The region; default: the one in the registry's host name.
+// The region. Default: the one in the registry's host name, else that of the AWS CLI.
 func (o StackAwsOptionsPtrOutput) Region() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *StackAwsOptions) *string {
 		if v == nil {

@@ -13,6 +13,41 @@ import (
 )
 
 // One statement of an Amazon ECR repository's policy; the other statements are left alone.
+//
+// ## Example Usage
+// ### Let another account pull
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			partner, err := imageassets.NewRepositoryPolicyStatement(ctx, "partner", &imageassets.RepositoryPolicyStatementArgs{
+//				RepositoryUrl: pulumi.String("123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/api"),
+//				Statement: pulumi.Map{
+//					"Effect": pulumi.Any("Allow"),
+//					"Principal": pulumi.Any(map[string]interface{}{
+//						"AWS": "arn:aws:iam::210987654321:root",
+//					}),
+//					"Action": pulumi.Any("ecr:BatchGetImage"),
+//				},
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("sid", partner.Sid)
+//			return nil
+//		})
+//	}
+//
+// ```
 type RepositoryPolicyStatement struct {
 	pulumi.CustomResourceState
 
@@ -70,7 +105,7 @@ type repositoryPolicyStatementArgs struct {
 	Aws *StackAwsOptions `pulumi:"aws"`
 	// The repository, `registry/path`.
 	RepositoryUrl string `pulumi:"repositoryUrl"`
-	// The statement's Sid. Default: derived from the resource.
+	// The statement's Sid in the policy. Default: made of the resource's name.
 	Sid *string `pulumi:"sid"`
 	// An IAM policy statement: Effect, Action, Principal and the like.
 	Statement map[string]interface{} `pulumi:"statement"`
@@ -82,7 +117,7 @@ type RepositoryPolicyStatementArgs struct {
 	Aws StackAwsOptionsPtrInput
 	// The repository, `registry/path`.
 	RepositoryUrl pulumi.StringInput
-	// The statement's Sid. Default: derived from the resource.
+	// The statement's Sid in the policy. Default: made of the resource's name.
 	Sid pulumi.StringPtrInput
 	// An IAM policy statement: Effect, Action, Principal and the like.
 	Statement pulumi.MapInput

@@ -11,7 +11,71 @@ import (
 	"image-assets.example/sdk/go/imageassets/internal"
 )
 
-// An image from an archive, published without docker.
+// An image from an archive, published without docker under a tag that names its content.
+//
+// ## Example Usage
+// ### Let another tool make the archive, if the registry lacks the image
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewTarballImageAsset(ctx, "api", &imageassets.TarballImageAssetArgs{
+//				Repository: pulumi.String("registry.example.com/team/api"),
+//				Command: &imageassets.ArchiveCommandArgs{
+//					Run:    pulumi.String("ko build ./cmd/api --push=false --tarball api.tar"),
+//					Output: pulumi.String("api.tar"),
+//					Inputs: pulumi.StringArray{
+//						pulumi.String("cmd"),
+//						pulumi.String("go.mod"),
+//						pulumi.String("go.sum"),
+//					},
+//				},
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("imageUri", api.ImageUri)
+//			return nil
+//		})
+//	}
+//
+// ```
+// ### Publish an archive
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewTarballImageAsset(ctx, "api", &imageassets.TarballImageAssetArgs{
+//				TarballFile: pulumi.String("./api.tar"),
+//				Repository:  pulumi.String("registry.example.com/team/api"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("imageUri", api.ImageUri)
+//			return nil
+//		})
+//	}
+//
+// ```
 type TarballImageAsset struct {
 	pulumi.ResourceState
 
@@ -57,61 +121,61 @@ func NewTarballImageAsset(ctx *pulumi.Context,
 }
 
 type tarballImageAssetArgs struct {
-	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text counts, and what its inputs hold. It counts for the fingerprint: a change makes another tag.
 	Command *ArchiveCommand `pulumi:"command"`
-	// Further repositories that get the same image. It is built once; adding one builds nothing.
+	// Further repositories that get the same image, which is built once; adding one builds nothing. Default: none. It does not count for the fingerprint.
 	Destinations []Destination `pulumi:"destinations"`
-	// More tags for the same image. Changing them builds nothing.
+	// More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
 	ExtraTags []string `pulumi:"extraTags"`
-	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false. It does not count for the fingerprint.
 	ForceDelete *bool `pulumi:"forceDelete"`
-	// Which image of the archive, by name or digest; needed if it holds several.
+	// Which image of the archive, by name or digest. Default: the only one. It counts for the fingerprint by what it makes of the image's content.
 	Image *string `pulumi:"image"`
-	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
 	LocalImage *string `pulumi:"localImage"`
-	// Who may pull; the same as calling `grantPull` for each.
+	// Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else. It does not count for the fingerprint.
 	PullPrincipals []PullPrincipal `pulumi:"pullPrincipals"`
-	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	// A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
 	RegistryAuth *RegistryAuth `pulumi:"registryAuth"`
-	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
+	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
 	Repository *string `pulumi:"repository"`
-	// Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+	// Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none. It does not count for the fingerprint.
 	ResourcePolicyStatements []NamedStatement `pulumi:"resourcePolicyStatements"`
-	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
+	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
 	RetainOnDelete *bool `pulumi:"retainOnDelete"`
-	// What the tag begins with.
+	// What the tag begins with. Default: nothing. It does not count for the fingerprint.
 	TagPrefix *string `pulumi:"tagPrefix"`
-	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
+	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts, not the file's bytes. It counts for the fingerprint by what it makes of the image's content.
 	TarballFile *string `pulumi:"tarballFile"`
 }
 
 // The set of arguments for constructing a TarballImageAsset resource.
 type TarballImageAssetArgs struct {
-	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+	// A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text counts, and what its inputs hold. It counts for the fingerprint: a change makes another tag.
 	Command ArchiveCommandPtrInput
-	// Further repositories that get the same image. It is built once; adding one builds nothing.
+	// Further repositories that get the same image, which is built once; adding one builds nothing. Default: none. It does not count for the fingerprint.
 	Destinations DestinationArrayInput
-	// More tags for the same image. Changing them builds nothing.
+	// More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
 	ExtraTags pulumi.StringArrayInput
-	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+	// Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false. It does not count for the fingerprint.
 	ForceDelete pulumi.BoolPtrInput
-	// Which image of the archive, by name or digest; needed if it holds several.
+	// Which image of the archive, by name or digest. Default: the only one. It counts for the fingerprint by what it makes of the image's content.
 	Image pulumi.StringPtrInput
-	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
 	LocalImage pulumi.StringPtrInput
-	// Who may pull; the same as calling `grantPull` for each.
+	// Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else. It does not count for the fingerprint.
 	PullPrincipals PullPrincipalArrayInput
-	// A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+	// A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
 	RegistryAuth RegistryAuthPtrInput
-	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
+	// The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
 	Repository pulumi.StringPtrInput
-	// Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+	// Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none. It does not count for the fingerprint.
 	ResourcePolicyStatements NamedStatementArrayInput
-	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
+	// Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
 	RetainOnDelete pulumi.BoolPtrInput
-	// What the tag begins with.
+	// What the tag begins with. Default: nothing. It does not count for the fingerprint.
 	TagPrefix pulumi.StringPtrInput
-	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
+	// The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts, not the file's bytes. It counts for the fingerprint by what it makes of the image's content.
 	TarballFile pulumi.StringPtrInput
 }
 
@@ -119,7 +183,50 @@ func (TarballImageAssetArgs) ElementType() reflect.Type {
 	return reflect.TypeOf((*tarballImageAssetArgs)(nil)).Elem()
 }
 
-// Add a statement to the repository's policy.
+// Add a statement to the ECR repository's policy.
+//
+// ## Example Usage
+// ### Add a statement
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewTarballImageAsset(ctx, "api", &imageassets.TarballImageAssetArgs{
+//				TarballFile: pulumi.String("./api.tar"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callAddToResourcePolicy, err := api.AddToResourcePolicy(ctx, &imageassets.TarballImageAssetAddToResourcePolicyArgs{
+//				Name: "scanner",
+//				Statement: pulumi.ToMap(map[string]interface{}{
+//					"Effect": "Allow",
+//					"Principal": map[string]string{
+//						"AWS": "arn:aws:iam::210987654321:root",
+//					},
+//					"Action": "ecr:DescribeImageScanFindings",
+//				}),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callAddToResourcePolicy.ApplyT(func(call imageassets.TarballImageAssetAddToResourcePolicyResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *TarballImageAsset) AddToResourcePolicy(ctx *pulumi.Context, args *TarballImageAssetAddToResourcePolicyArgs) (TarballImageAssetAddToResourcePolicyResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:TarballImageAsset/addToResourcePolicy", args, TarballImageAssetAddToResourcePolicyResultOutput{}, r)
 	if err != nil {
@@ -177,7 +284,48 @@ func (o TarballImageAssetAddToResourcePolicyResultOutput) RepositoryUrl() pulumi
 	return o.ApplyT(func(v TarballImageAssetAddToResourcePolicyResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody do the actions that are named.
+// Let somebody do with the ECR repository what the named actions allow.
+//
+// ## Example Usage
+// ### Let a principal see what there is
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewTarballImageAsset(ctx, "api", &imageassets.TarballImageAssetArgs{
+//				TarballFile: pulumi.String("./api.tar"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callGrant, err := api.Grant(ctx, &imageassets.TarballImageAssetGrantArgs{
+//				Name: "auditor",
+//				Actions: pulumi.ToStringArray([]string{
+//					"ecr:DescribeImages",
+//					"ecr:ListImages",
+//				}),
+//				Arn: pulumi.String("arn:aws:iam::210987654321:user/auditor"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrant.ApplyT(func(call imageassets.TarballImageAssetGrantResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *TarballImageAsset) Grant(ctx *pulumi.Context, args *TarballImageAssetGrantArgs) (TarballImageAssetGrantResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:TarballImageAsset/grant", args, TarballImageAssetGrantResultOutput{}, r)
 	if err != nil {
@@ -251,7 +399,44 @@ func (o TarballImageAssetGrantResultOutput) RepositoryUrl() pulumi.StringOutput 
 	return o.ApplyT(func(v TarballImageAssetGrantResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody pull.
+// Let somebody pull from the ECR repository.
+//
+// ## Example Usage
+// ### Let a service pull
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewTarballImageAsset(ctx, "api", &imageassets.TarballImageAssetArgs{
+//				TarballFile: pulumi.String("./api.tar"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callGrantPull, err := api.GrantPull(ctx, &imageassets.TarballImageAssetGrantPullArgs{
+//				Name:    "lambda",
+//				Service: pulumi.String("lambda.amazonaws.com"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrantPull.ApplyT(func(call imageassets.TarballImageAssetGrantPullResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *TarballImageAsset) GrantPull(ctx *pulumi.Context, args *TarballImageAssetGrantPullArgs) (TarballImageAssetGrantPullResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:TarballImageAsset/grantPull", args, TarballImageAssetGrantPullResultOutput{}, r)
 	if err != nil {
@@ -321,7 +506,44 @@ func (o TarballImageAssetGrantPullResultOutput) RepositoryUrl() pulumi.StringOut
 	return o.ApplyT(func(v TarballImageAssetGrantPullResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody pull and push.
+// Let somebody pull from the ECR repository and push to it.
+//
+// ## Example Usage
+// ### Let another account pull and push
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewTarballImageAsset(ctx, "api", &imageassets.TarballImageAssetArgs{
+//				TarballFile: pulumi.String("./api.tar"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callGrantPullPush, err := api.GrantPullPush(ctx, &imageassets.TarballImageAssetGrantPullPushArgs{
+//				Name:      "partner",
+//				AccountId: pulumi.String("210987654321"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrantPullPush.ApplyT(func(call imageassets.TarballImageAssetGrantPullPushResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *TarballImageAsset) GrantPullPush(ctx *pulumi.Context, args *TarballImageAssetGrantPullPushArgs) (TarballImageAssetGrantPullPushResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:TarballImageAsset/grantPullPush", args, TarballImageAssetGrantPullPushResultOutput{}, r)
 	if err != nil {
@@ -391,7 +613,44 @@ func (o TarballImageAssetGrantPullPushResultOutput) RepositoryUrl() pulumi.Strin
 	return o.ApplyT(func(v TarballImageAssetGrantPullPushResult) string { return v.RepositoryUrl }).(pulumi.StringOutput)
 }
 
-// Let somebody push.
+// Let somebody push to the ECR repository.
+//
+// ## Example Usage
+// ### Let a role push
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewTarballImageAsset(ctx, "api", &imageassets.TarballImageAssetArgs{
+//				TarballFile: pulumi.String("./api.tar"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			callGrantPush, err := api.GrantPush(ctx, &imageassets.TarballImageAssetGrantPushArgs{
+//				Name: "builder",
+//				Role: pulumi.String("image-builder"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("granted", callGrantPush.ApplyT(func(call imageassets.TarballImageAssetGrantPushResult) (string, error) {
+//				return call.ImageUri, nil
+//			}).(pulumi.StringOutput))
+//			return nil
+//		})
+//	}
+//
+// ```
 func (r *TarballImageAsset) GrantPush(ctx *pulumi.Context, args *TarballImageAssetGrantPushArgs) (TarballImageAssetGrantPushResultOutput, error) {
 	out, err := ctx.Call("image-assets:index:TarballImageAsset/grantPush", args, TarballImageAssetGrantPushResultOutput{}, r)
 	if err != nil {

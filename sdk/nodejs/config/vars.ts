@@ -11,7 +11,7 @@ declare var exports: any;
 const __config = new pulumi.Config("image-assets");
 
 /**
- * How AWS is reached for ECR.
+ * How AWS is reached for ECR. Default: as the AWS CLI does.
  */
 export declare const aws: outputs.AwsOptions | undefined;
 Object.defineProperty(exports, "aws", {
@@ -33,7 +33,7 @@ Object.defineProperty(exports, "buildOutput", {
 });
 
 /**
- * The builder of images that name none.
+ * The builder of images that name none. Default: `docker` with its current builder.
  */
 export declare const builder: outputs.Builder | undefined;
 Object.defineProperty(exports, "builder", {
@@ -44,7 +44,7 @@ Object.defineProperty(exports, "builder", {
 });
 
 /**
- * Where digests are remembered. Default: the user's cache directory.
+ * The directory where digests of files are remembered. Default: the user's cache directory.
  */
 export declare const cacheDirectory: string | undefined;
 Object.defineProperty(exports, "cacheDirectory", {
@@ -77,7 +77,7 @@ Object.defineProperty(exports, "defaultPlatform", {
 });
 
 /**
- * Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
+ * Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Default: loopback hosts, which always are.
  */
 export declare const insecureRegistries: string[] | undefined;
 Object.defineProperty(exports, "insecureRegistries", {
@@ -110,7 +110,7 @@ Object.defineProperty(exports, "pinBaseImages", {
 });
 
 /**
- * Logins for registries.
+ * Logins for registries. Default: those of docker.
  */
 export declare const registries: outputs.RegistryLogin[] | undefined;
 Object.defineProperty(exports, "registries", {

@@ -71,23 +71,23 @@ export interface AssumeRoleArgs {
  */
 export interface AwsOptionsArgs {
     /**
-     * A role to assume first.
+     * The ARN of a role to assume first. Default: none.
      */
     assumeRoleArn?: pulumi.Input<string | undefined>;
     /**
-     * Another endpoint for every AWS service, as emulators need.
+     * The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
      */
     endpoint?: pulumi.Input<string | undefined>;
     /**
-     * The external id for assuming the role.
+     * The external id for assuming the role. Default: none.
      */
     externalId?: pulumi.Input<string | undefined>;
     /**
-     * A profile of the AWS configuration files.
+     * A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
      */
     profile?: pulumi.Input<string | undefined>;
     /**
-     * The region; default: the one in the registry's host name.
+     * The region. Default: the one in the registry's host name, else that of the AWS CLI.
      */
     region?: pulumi.Input<string | undefined>;
 }
@@ -105,7 +105,7 @@ export interface BuildSecretArgs {
      */
     file?: pulumi.Input<string | undefined>;
     /**
-     * The value itself.
+     * The secret itself.
      */
     value?: pulumi.Input<string | undefined>;
 }
@@ -129,11 +129,11 @@ export interface BuilderArgs {
  */
 export interface CacheOptionArgs {
     /**
-     * The backend's parameters.
+     * The backend's parameters by name, as in Docker's "Cache storage backends". Default: none.
      */
     params?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
     /**
-     * The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...
+     * The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
      */
     type: pulumi.Input<string | enums.CacheType>;
 }
@@ -143,15 +143,15 @@ export interface CacheOptionArgs {
  */
 export interface DestinationArgs {
     /**
-     * How AWS is reached for this repository, if it is in ECR.
+     * How AWS is reached for this repository, if it is in ECR. Default: as the provider's `aws` says.
      */
     aws?: pulumi.Input<inputs.AwsOptionsArgs | undefined>;
     /**
-     * More tags for the image there.
+     * More tags for the image there. Default: none.
      */
     extraTags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
-     * A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+     * A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
      */
     registryAuth?: pulumi.Input<inputs.RegistryAuthArgs | undefined>;
     /**
@@ -159,7 +159,7 @@ export interface DestinationArgs {
      */
     repository: pulumi.Input<string>;
     /**
-     * What the tag there begins with.
+     * What the tag there begins with. Default: nothing.
      */
     tagPrefix?: pulumi.Input<string | undefined>;
 }
@@ -169,7 +169,7 @@ export interface DestinationArgs {
  */
 export interface EncryptionArgs {
     /**
-     * The ARN of a KMS key.
+     * The ARN of a KMS key. Default: the one that AWS keeps for ECR.
      */
     kmsKey?: pulumi.Input<string | undefined>;
     /**
@@ -179,59 +179,59 @@ export interface EncryptionArgs {
 }
 
 /**
- * Which inputs count for the fingerprint. All do unless set to false.
+ * Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count.
  */
 export interface InvalidationArgs {
     /**
-     * Whether `buildArgs` counts. Default: true.
+     * Whether `buildArgs` counts for the fingerprint. Default: true.
      */
     buildArgs?: pulumi.Input<boolean | undefined>;
     /**
-     * Whether `buildContexts` counts. Default: true.
+     * Whether `buildContexts` counts for the fingerprint. Default: true.
      */
     buildContexts?: pulumi.Input<boolean | undefined>;
     /**
-     * Whether `buildFlags` counts. Default: true.
+     * Whether `buildFlags` counts for the fingerprint. Default: true.
      */
     buildFlags?: pulumi.Input<boolean | undefined>;
     /**
-     * Whether `buildSecrets` counts. Default: true.
+     * Whether `buildSecrets` counts for the fingerprint. Default: true.
      */
     buildSecrets?: pulumi.Input<boolean | undefined>;
     /**
-     * Whether `extraHash` counts. Default: true.
+     * Whether `extraHash` counts for the fingerprint. Default: true.
      */
     extraHash?: pulumi.Input<boolean | undefined>;
     /**
-     * Whether `file` counts. Default: true.
+     * Whether `file` counts for the fingerprint. Default: true.
      */
     file?: pulumi.Input<boolean | undefined>;
     /**
-     * Names of single build arguments that do not count.
+     * Names of build arguments that do not count for the fingerprint. Default: none.
      */
     ignoredBuildArgs?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
-     * Whether `networkMode` counts. Default: true.
+     * Whether `networkMode` counts for the fingerprint. Default: true.
      */
     networkMode?: pulumi.Input<boolean | undefined>;
     /**
-     * Whether `platform` counts. Default: true.
+     * Whether `platform` counts for the fingerprint. Default: true.
      */
     platform?: pulumi.Input<boolean | undefined>;
     /**
-     * Whether `provenance` counts. Default: true.
+     * Whether `provenance` counts for the fingerprint. Default: true.
      */
     provenance?: pulumi.Input<boolean | undefined>;
     /**
-     * Whether `sbom` counts. Default: true.
+     * Whether `sbom` counts for the fingerprint. Default: true.
      */
     sbom?: pulumi.Input<boolean | undefined>;
     /**
-     * Whether `sourceDateEpoch` counts. Default: true.
+     * Whether `sourceDateEpoch` counts for the fingerprint. Default: true.
      */
     sourceDateEpoch?: pulumi.Input<boolean | undefined>;
     /**
-     * Whether `target` counts. Default: true.
+     * Whether `target` counts for the fingerprint. Default: true.
      */
     target?: pulumi.Input<boolean | undefined>;
 }
@@ -287,7 +287,7 @@ export interface PullPrincipalArgs {
 }
 
 /**
- * A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+ * A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
  */
 export interface RegistryAuth {
     /**
@@ -301,7 +301,7 @@ export interface RegistryAuth {
 }
 
 /**
- * A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+ * A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
  */
 export interface RegistryAuthArgs {
     /**
@@ -333,15 +333,15 @@ export interface RegistryLoginArgs {
 }
 
 /**
- * Which published images expire. ECR does not know which images are in use: give one member only.
+ * Which published images expire; give one member. ECR does not know which images are in use.
  */
 export interface RetentionArgs {
     /**
-     * How many of the newest images are kept.
+     * How many of the newest images are kept; the others expire.
      */
     keepLast?: pulumi.Input<number | undefined>;
     /**
-     * After how many days an image expires.
+     * After how many days since it was pushed an image expires.
      */
     minAgeDays?: pulumi.Input<number | undefined>;
 }
@@ -351,7 +351,7 @@ export interface RetentionArgs {
  */
 export interface StackAwsOptionsArgs {
     /**
-     * A role to assume first.
+     * The ARN of a role to assume first. Default: none.
      */
     assumeRoleArn?: pulumi.Input<string | undefined>;
     /**
@@ -359,11 +359,11 @@ export interface StackAwsOptionsArgs {
      */
     assumeRoles?: pulumi.Input<pulumi.Input<inputs.AssumeRoleArgs>[] | undefined>;
     /**
-     * Another endpoint for every AWS service, as emulators need.
+     * The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
      */
     endpoint?: pulumi.Input<string | undefined>;
     /**
-     * The external id for assuming the role.
+     * The external id for assuming the role. Default: none.
      */
     externalId?: pulumi.Input<string | undefined>;
     /**
@@ -371,11 +371,11 @@ export interface StackAwsOptionsArgs {
      */
     keysOf?: pulumi.Input<string | undefined>;
     /**
-     * A profile of the AWS configuration files.
+     * A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
      */
     profile?: pulumi.Input<string | undefined>;
     /**
-     * The region; default: the one in the registry's host name.
+     * The region. Default: the one in the registry's host name, else that of the AWS CLI.
      */
     region?: pulumi.Input<string | undefined>;
 }

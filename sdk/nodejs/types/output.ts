@@ -11,23 +11,23 @@ import * as enums from "../types/enums";
  */
 export interface AwsOptions {
     /**
-     * A role to assume first.
+     * The ARN of a role to assume first. Default: none.
      */
     assumeRoleArn?: string;
     /**
-     * Another endpoint for every AWS service, as emulators need.
+     * The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
      */
     endpoint?: string;
     /**
-     * The external id for assuming the role.
+     * The external id for assuming the role. Default: none.
      */
     externalId?: string;
     /**
-     * A profile of the AWS configuration files.
+     * A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
      */
     profile?: string;
     /**
-     * The region; default: the one in the registry's host name.
+     * The region. Default: the one in the registry's host name, else that of the AWS CLI.
      */
     region?: string;
 }

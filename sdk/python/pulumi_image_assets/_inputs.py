@@ -322,23 +322,23 @@ class AwsOptionsArgsDict(TypedDict):
     """
     assume_role_arn: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    A role to assume first.
+    The ARN of a role to assume first. Default: none.
     """
     endpoint: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    Another endpoint for every AWS service, as emulators need.
+    The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
     """
     external_id: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    The external id for assuming the role.
+    The external id for assuming the role. Default: none.
     """
     profile: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    A profile of the AWS configuration files.
+    A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
     """
     region: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    The region; default: the one in the registry's host name.
+    The region. Default: the one in the registry's host name, else that of the AWS CLI.
     """
 
 @pulumi.input_type
@@ -352,11 +352,11 @@ class AwsOptionsArgs:
         """
         How AWS is reached for ECR. Default: as the AWS CLI does.
 
-        :param pulumi.Input[_builtins.str] assume_role_arn: A role to assume first.
-        :param pulumi.Input[_builtins.str] endpoint: Another endpoint for every AWS service, as emulators need.
-        :param pulumi.Input[_builtins.str] external_id: The external id for assuming the role.
-        :param pulumi.Input[_builtins.str] profile: A profile of the AWS configuration files.
-        :param pulumi.Input[_builtins.str] region: The region; default: the one in the registry's host name.
+        :param pulumi.Input[_builtins.str] assume_role_arn: The ARN of a role to assume first. Default: none.
+        :param pulumi.Input[_builtins.str] endpoint: The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
+        :param pulumi.Input[_builtins.str] external_id: The external id for assuming the role. Default: none.
+        :param pulumi.Input[_builtins.str] profile: A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
+        :param pulumi.Input[_builtins.str] region: The region. Default: the one in the registry's host name, else that of the AWS CLI.
         """
         if assume_role_arn is not None:
             pulumi.set(__self__, "assume_role_arn", assume_role_arn)
@@ -373,7 +373,7 @@ class AwsOptionsArgs:
     @pulumi.getter(name="assumeRoleArn")
     def assume_role_arn(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        A role to assume first.
+        The ARN of a role to assume first. Default: none.
         """
         return pulumi.get(self, "assume_role_arn")
 
@@ -385,7 +385,7 @@ class AwsOptionsArgs:
     @pulumi.getter
     def endpoint(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Another endpoint for every AWS service, as emulators need.
+        The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
         """
         return pulumi.get(self, "endpoint")
 
@@ -397,7 +397,7 @@ class AwsOptionsArgs:
     @pulumi.getter(name="externalId")
     def external_id(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The external id for assuming the role.
+        The external id for assuming the role. Default: none.
         """
         return pulumi.get(self, "external_id")
 
@@ -409,7 +409,7 @@ class AwsOptionsArgs:
     @pulumi.getter
     def profile(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        A profile of the AWS configuration files.
+        A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
         """
         return pulumi.get(self, "profile")
 
@@ -421,7 +421,7 @@ class AwsOptionsArgs:
     @pulumi.getter
     def region(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The region; default: the one in the registry's host name.
+        The region. Default: the one in the registry's host name, else that of the AWS CLI.
         """
         return pulumi.get(self, "region")
 
@@ -444,7 +444,7 @@ class BuildSecretArgsDict(TypedDict):
     """
     value: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    The value itself.
+    The secret itself.
     """
 
 @pulumi.input_type
@@ -458,7 +458,7 @@ class BuildSecretArgs:
 
         :param pulumi.Input[_builtins.str] env: The name of an environment variable of the machine that builds.
         :param pulumi.Input[_builtins.str] file: The path of a file on the machine that builds.
-        :param pulumi.Input[_builtins.str] value: The value itself.
+        :param pulumi.Input[_builtins.str] value: The secret itself.
         """
         if env is not None:
             pulumi.set(__self__, "env", env)
@@ -495,7 +495,7 @@ class BuildSecretArgs:
     @pulumi.getter
     def value(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The value itself.
+        The secret itself.
         """
         return pulumi.get(self, "value")
 
@@ -564,11 +564,11 @@ class CacheOptionArgsDict(TypedDict):
     """
     type: pulumi.Input[Union[_builtins.str, 'CacheType']]
     """
-    The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...
+    The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
     """
     params: NotRequired[pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]]
     """
-    The backend's parameters.
+    The backend's parameters by name, as in Docker's "Cache storage backends". Default: none.
     """
 
 @pulumi.input_type
@@ -579,8 +579,8 @@ class CacheOptionArgs:
         """
         A cache backend of BuildKit.
 
-        :param pulumi.Input[Union[_builtins.str, 'CacheType']] type: The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] params: The backend's parameters.
+        :param pulumi.Input[Union[_builtins.str, 'CacheType']] type: The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] params: The backend's parameters by name, as in Docker's "Cache storage backends". Default: none.
         """
         pulumi.set(__self__, "type", type)
         if params is not None:
@@ -590,7 +590,7 @@ class CacheOptionArgs:
     @pulumi.getter
     def type(self) -> pulumi.Input[Union[_builtins.str, 'CacheType']]:
         """
-        The backend: `registry`, `local`, `gha`, `s3`, `inline`, ...
+        The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
         """
         return pulumi.get(self, "type")
 
@@ -602,7 +602,7 @@ class CacheOptionArgs:
     @pulumi.getter
     def params(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
         """
-        The backend's parameters.
+        The backend's parameters by name, as in Docker's "Cache storage backends". Default: none.
         """
         return pulumi.get(self, "params")
 
@@ -621,19 +621,19 @@ class DestinationArgsDict(TypedDict):
     """
     aws: NotRequired[pulumi.Input[Optional['AwsOptionsArgsDict']]]
     """
-    How AWS is reached for this repository, if it is in ECR.
+    How AWS is reached for this repository, if it is in ECR. Default: as the provider's `aws` says.
     """
     extra_tags: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]]
     """
-    More tags for the image there.
+    More tags for the image there. Default: none.
     """
     registry_auth: NotRequired[pulumi.Input[Optional['RegistryAuthArgsDict']]]
     """
-    A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+    A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
     """
     tag_prefix: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    What the tag there begins with.
+    What the tag there begins with. Default: nothing.
     """
 
 @pulumi.input_type
@@ -648,10 +648,10 @@ class DestinationArgs:
         A further repository for an asset's image.
 
         :param pulumi.Input[_builtins.str] repository: The repository, as `registry/path` without a tag.
-        :param pulumi.Input['AwsOptionsArgs'] aws: How AWS is reached for this repository, if it is in ECR.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the image there.
-        :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
-        :param pulumi.Input[_builtins.str] tag_prefix: What the tag there begins with.
+        :param pulumi.Input['AwsOptionsArgs'] aws: How AWS is reached for this repository, if it is in ECR. Default: as the provider's `aws` says.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the image there. Default: none.
+        :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
+        :param pulumi.Input[_builtins.str] tag_prefix: What the tag there begins with. Default: nothing.
         """
         pulumi.set(__self__, "repository", repository)
         if aws is not None:
@@ -679,7 +679,7 @@ class DestinationArgs:
     @pulumi.getter
     def aws(self) -> pulumi.Input[Optional['AwsOptionsArgs']]:
         """
-        How AWS is reached for this repository, if it is in ECR.
+        How AWS is reached for this repository, if it is in ECR. Default: as the provider's `aws` says.
         """
         return pulumi.get(self, "aws")
 
@@ -691,7 +691,7 @@ class DestinationArgs:
     @pulumi.getter(name="extraTags")
     def extra_tags(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        More tags for the image there.
+        More tags for the image there. Default: none.
         """
         return pulumi.get(self, "extra_tags")
 
@@ -703,7 +703,7 @@ class DestinationArgs:
     @pulumi.getter(name="registryAuth")
     def registry_auth(self) -> pulumi.Input[Optional['RegistryAuthArgs']]:
         """
-        A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+        A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
         """
         return pulumi.get(self, "registry_auth")
 
@@ -715,7 +715,7 @@ class DestinationArgs:
     @pulumi.getter(name="tagPrefix")
     def tag_prefix(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        What the tag there begins with.
+        What the tag there begins with. Default: nothing.
         """
         return pulumi.get(self, "tag_prefix")
 
@@ -734,7 +734,7 @@ class EncryptionArgsDict(TypedDict):
     """
     kms_key: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    The ARN of a KMS key.
+    The ARN of a KMS key. Default: the one that AWS keeps for ECR.
     """
 
 @pulumi.input_type
@@ -746,7 +746,7 @@ class EncryptionArgs:
         How the repository is encrypted.
 
         :param pulumi.Input[Union[_builtins.str, 'EncryptionType']] type: `AES256` (default), `KMS` or `KMS_DSSE`.
-        :param pulumi.Input[_builtins.str] kms_key: The ARN of a KMS key.
+        :param pulumi.Input[_builtins.str] kms_key: The ARN of a KMS key. Default: the one that AWS keeps for ECR.
         """
         pulumi.set(__self__, "type", type)
         if kms_key is not None:
@@ -768,7 +768,7 @@ class EncryptionArgs:
     @pulumi.getter(name="kmsKey")
     def kms_key(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The ARN of a KMS key.
+        The ARN of a KMS key. Default: the one that AWS keeps for ECR.
         """
         return pulumi.get(self, "kms_key")
 
@@ -779,59 +779,59 @@ class EncryptionArgs:
 
 class InvalidationArgsDict(TypedDict):
     """
-    Which inputs count for the fingerprint. All do unless set to false.
+    Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count.
     """
     build_args: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
-    Whether `buildArgs` counts. Default: true.
+    Whether `buildArgs` counts for the fingerprint. Default: true.
     """
     build_contexts: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
-    Whether `buildContexts` counts. Default: true.
+    Whether `buildContexts` counts for the fingerprint. Default: true.
     """
     build_flags: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
-    Whether `buildFlags` counts. Default: true.
+    Whether `buildFlags` counts for the fingerprint. Default: true.
     """
     build_secrets: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
-    Whether `buildSecrets` counts. Default: true.
+    Whether `buildSecrets` counts for the fingerprint. Default: true.
     """
     extra_hash: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
-    Whether `extraHash` counts. Default: true.
+    Whether `extraHash` counts for the fingerprint. Default: true.
     """
     file: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
-    Whether `file` counts. Default: true.
+    Whether `file` counts for the fingerprint. Default: true.
     """
     ignored_build_args: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]]
     """
-    Names of single build arguments that do not count.
+    Names of build arguments that do not count for the fingerprint. Default: none.
     """
     network_mode: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
-    Whether `networkMode` counts. Default: true.
+    Whether `networkMode` counts for the fingerprint. Default: true.
     """
     platform: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
-    Whether `platform` counts. Default: true.
+    Whether `platform` counts for the fingerprint. Default: true.
     """
     provenance: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
-    Whether `provenance` counts. Default: true.
+    Whether `provenance` counts for the fingerprint. Default: true.
     """
     sbom: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
-    Whether `sbom` counts. Default: true.
+    Whether `sbom` counts for the fingerprint. Default: true.
     """
     source_date_epoch: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
-    Whether `sourceDateEpoch` counts. Default: true.
+    Whether `sourceDateEpoch` counts for the fingerprint. Default: true.
     """
     target: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
     """
-    Whether `target` counts. Default: true.
+    Whether `target` counts for the fingerprint. Default: true.
     """
 
 @pulumi.input_type
@@ -851,21 +851,21 @@ class InvalidationArgs:
                  source_date_epoch: pulumi.Input[Optional[_builtins.bool]] = None,
                  target: pulumi.Input[Optional[_builtins.bool]] = None):
         """
-        Which inputs count for the fingerprint. All do unless set to false.
+        Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count.
 
-        :param pulumi.Input[_builtins.bool] build_args: Whether `buildArgs` counts. Default: true.
-        :param pulumi.Input[_builtins.bool] build_contexts: Whether `buildContexts` counts. Default: true.
-        :param pulumi.Input[_builtins.bool] build_flags: Whether `buildFlags` counts. Default: true.
-        :param pulumi.Input[_builtins.bool] build_secrets: Whether `buildSecrets` counts. Default: true.
-        :param pulumi.Input[_builtins.bool] extra_hash: Whether `extraHash` counts. Default: true.
-        :param pulumi.Input[_builtins.bool] file: Whether `file` counts. Default: true.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] ignored_build_args: Names of single build arguments that do not count.
-        :param pulumi.Input[_builtins.bool] network_mode: Whether `networkMode` counts. Default: true.
-        :param pulumi.Input[_builtins.bool] platform: Whether `platform` counts. Default: true.
-        :param pulumi.Input[_builtins.bool] provenance: Whether `provenance` counts. Default: true.
-        :param pulumi.Input[_builtins.bool] sbom: Whether `sbom` counts. Default: true.
-        :param pulumi.Input[_builtins.bool] source_date_epoch: Whether `sourceDateEpoch` counts. Default: true.
-        :param pulumi.Input[_builtins.bool] target: Whether `target` counts. Default: true.
+        :param pulumi.Input[_builtins.bool] build_args: Whether `buildArgs` counts for the fingerprint. Default: true.
+        :param pulumi.Input[_builtins.bool] build_contexts: Whether `buildContexts` counts for the fingerprint. Default: true.
+        :param pulumi.Input[_builtins.bool] build_flags: Whether `buildFlags` counts for the fingerprint. Default: true.
+        :param pulumi.Input[_builtins.bool] build_secrets: Whether `buildSecrets` counts for the fingerprint. Default: true.
+        :param pulumi.Input[_builtins.bool] extra_hash: Whether `extraHash` counts for the fingerprint. Default: true.
+        :param pulumi.Input[_builtins.bool] file: Whether `file` counts for the fingerprint. Default: true.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] ignored_build_args: Names of build arguments that do not count for the fingerprint. Default: none.
+        :param pulumi.Input[_builtins.bool] network_mode: Whether `networkMode` counts for the fingerprint. Default: true.
+        :param pulumi.Input[_builtins.bool] platform: Whether `platform` counts for the fingerprint. Default: true.
+        :param pulumi.Input[_builtins.bool] provenance: Whether `provenance` counts for the fingerprint. Default: true.
+        :param pulumi.Input[_builtins.bool] sbom: Whether `sbom` counts for the fingerprint. Default: true.
+        :param pulumi.Input[_builtins.bool] source_date_epoch: Whether `sourceDateEpoch` counts for the fingerprint. Default: true.
+        :param pulumi.Input[_builtins.bool] target: Whether `target` counts for the fingerprint. Default: true.
         """
         if build_args is not None:
             pulumi.set(__self__, "build_args", build_args)
@@ -898,7 +898,7 @@ class InvalidationArgs:
     @pulumi.getter(name="buildArgs")
     def build_args(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether `buildArgs` counts. Default: true.
+        Whether `buildArgs` counts for the fingerprint. Default: true.
         """
         return pulumi.get(self, "build_args")
 
@@ -910,7 +910,7 @@ class InvalidationArgs:
     @pulumi.getter(name="buildContexts")
     def build_contexts(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether `buildContexts` counts. Default: true.
+        Whether `buildContexts` counts for the fingerprint. Default: true.
         """
         return pulumi.get(self, "build_contexts")
 
@@ -922,7 +922,7 @@ class InvalidationArgs:
     @pulumi.getter(name="buildFlags")
     def build_flags(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether `buildFlags` counts. Default: true.
+        Whether `buildFlags` counts for the fingerprint. Default: true.
         """
         return pulumi.get(self, "build_flags")
 
@@ -934,7 +934,7 @@ class InvalidationArgs:
     @pulumi.getter(name="buildSecrets")
     def build_secrets(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether `buildSecrets` counts. Default: true.
+        Whether `buildSecrets` counts for the fingerprint. Default: true.
         """
         return pulumi.get(self, "build_secrets")
 
@@ -946,7 +946,7 @@ class InvalidationArgs:
     @pulumi.getter(name="extraHash")
     def extra_hash(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether `extraHash` counts. Default: true.
+        Whether `extraHash` counts for the fingerprint. Default: true.
         """
         return pulumi.get(self, "extra_hash")
 
@@ -958,7 +958,7 @@ class InvalidationArgs:
     @pulumi.getter
     def file(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether `file` counts. Default: true.
+        Whether `file` counts for the fingerprint. Default: true.
         """
         return pulumi.get(self, "file")
 
@@ -970,7 +970,7 @@ class InvalidationArgs:
     @pulumi.getter(name="ignoredBuildArgs")
     def ignored_build_args(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        Names of single build arguments that do not count.
+        Names of build arguments that do not count for the fingerprint. Default: none.
         """
         return pulumi.get(self, "ignored_build_args")
 
@@ -982,7 +982,7 @@ class InvalidationArgs:
     @pulumi.getter(name="networkMode")
     def network_mode(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether `networkMode` counts. Default: true.
+        Whether `networkMode` counts for the fingerprint. Default: true.
         """
         return pulumi.get(self, "network_mode")
 
@@ -994,7 +994,7 @@ class InvalidationArgs:
     @pulumi.getter
     def platform(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether `platform` counts. Default: true.
+        Whether `platform` counts for the fingerprint. Default: true.
         """
         return pulumi.get(self, "platform")
 
@@ -1006,7 +1006,7 @@ class InvalidationArgs:
     @pulumi.getter
     def provenance(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether `provenance` counts. Default: true.
+        Whether `provenance` counts for the fingerprint. Default: true.
         """
         return pulumi.get(self, "provenance")
 
@@ -1018,7 +1018,7 @@ class InvalidationArgs:
     @pulumi.getter
     def sbom(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether `sbom` counts. Default: true.
+        Whether `sbom` counts for the fingerprint. Default: true.
         """
         return pulumi.get(self, "sbom")
 
@@ -1030,7 +1030,7 @@ class InvalidationArgs:
     @pulumi.getter(name="sourceDateEpoch")
     def source_date_epoch(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether `sourceDateEpoch` counts. Default: true.
+        Whether `sourceDateEpoch` counts for the fingerprint. Default: true.
         """
         return pulumi.get(self, "source_date_epoch")
 
@@ -1042,7 +1042,7 @@ class InvalidationArgs:
     @pulumi.getter
     def target(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether `target` counts. Default: true.
+        Whether `target` counts for the fingerprint. Default: true.
         """
         return pulumi.get(self, "target")
 
@@ -1251,7 +1251,7 @@ class PullPrincipalArgs:
 
 class RegistryAuthDict(TypedDict):
     """
-    A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+    A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
     """
     password: _builtins.str
     """
@@ -1268,7 +1268,7 @@ class RegistryAuth:
                  password: _builtins.str,
                  username: _builtins.str):
         """
-        A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+        A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
 
         :param _builtins.str password: The password or token.
         :param _builtins.str username: The user's name.
@@ -1303,7 +1303,7 @@ class RegistryAuth:
 
 class RegistryAuthArgsDict(TypedDict):
     """
-    A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+    A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
     """
     password: pulumi.Input[_builtins.str]
     """
@@ -1320,7 +1320,7 @@ class RegistryAuthArgs:
                  password: pulumi.Input[_builtins.str],
                  username: pulumi.Input[_builtins.str]):
         """
-        A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+        A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
 
         :param pulumi.Input[_builtins.str] password: The password or token.
         :param pulumi.Input[_builtins.str] username: The user's name.
@@ -1426,15 +1426,15 @@ class RegistryLoginArgs:
 
 class RetentionArgsDict(TypedDict):
     """
-    Which published images expire. ECR does not know which images are in use: give one member only.
+    Which published images expire; give one member. ECR does not know which images are in use.
     """
     keep_last: NotRequired[pulumi.Input[Optional[_builtins.int]]]
     """
-    How many of the newest images are kept.
+    How many of the newest images are kept; the others expire.
     """
     min_age_days: NotRequired[pulumi.Input[Optional[_builtins.int]]]
     """
-    After how many days an image expires.
+    After how many days since it was pushed an image expires.
     """
 
 @pulumi.input_type
@@ -1443,10 +1443,10 @@ class RetentionArgs:
                  keep_last: pulumi.Input[Optional[_builtins.int]] = None,
                  min_age_days: pulumi.Input[Optional[_builtins.int]] = None):
         """
-        Which published images expire. ECR does not know which images are in use: give one member only.
+        Which published images expire; give one member. ECR does not know which images are in use.
 
-        :param pulumi.Input[_builtins.int] keep_last: How many of the newest images are kept.
-        :param pulumi.Input[_builtins.int] min_age_days: After how many days an image expires.
+        :param pulumi.Input[_builtins.int] keep_last: How many of the newest images are kept; the others expire.
+        :param pulumi.Input[_builtins.int] min_age_days: After how many days since it was pushed an image expires.
         """
         if keep_last is not None:
             pulumi.set(__self__, "keep_last", keep_last)
@@ -1457,7 +1457,7 @@ class RetentionArgs:
     @pulumi.getter(name="keepLast")
     def keep_last(self) -> pulumi.Input[Optional[_builtins.int]]:
         """
-        How many of the newest images are kept.
+        How many of the newest images are kept; the others expire.
         """
         return pulumi.get(self, "keep_last")
 
@@ -1469,7 +1469,7 @@ class RetentionArgs:
     @pulumi.getter(name="minAgeDays")
     def min_age_days(self) -> pulumi.Input[Optional[_builtins.int]]:
         """
-        After how many days an image expires.
+        After how many days since it was pushed an image expires.
         """
         return pulumi.get(self, "min_age_days")
 
@@ -1484,7 +1484,7 @@ class StackAwsOptionsArgsDict(TypedDict):
     """
     assume_role_arn: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    A role to assume first.
+    The ARN of a role to assume first. Default: none.
     """
     assume_roles: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input['AssumeRoleArgsDict']]]]]
     """
@@ -1492,11 +1492,11 @@ class StackAwsOptionsArgsDict(TypedDict):
     """
     endpoint: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    Another endpoint for every AWS service, as emulators need.
+    The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
     """
     external_id: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    The external id for assuming the role.
+    The external id for assuming the role. Default: none.
     """
     keys_of: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
@@ -1504,11 +1504,11 @@ class StackAwsOptionsArgsDict(TypedDict):
     """
     profile: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    A profile of the AWS configuration files.
+    A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
     """
     region: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    The region; default: the one in the registry's host name.
+    The region. Default: the one in the registry's host name, else that of the AWS CLI.
     """
 
 @pulumi.input_type
@@ -1524,13 +1524,13 @@ class StackAwsOptionsArgs:
         """
         How AWS is reached for ECR by the stack's `aws:` configuration.
 
-        :param pulumi.Input[_builtins.str] assume_role_arn: A role to assume first.
+        :param pulumi.Input[_builtins.str] assume_role_arn: The ARN of a role to assume first. Default: none.
         :param pulumi.Input[Sequence[pulumi.Input['AssumeRoleArgs']]] assume_roles: Roles to assume, one after the other.
-        :param pulumi.Input[_builtins.str] endpoint: Another endpoint for every AWS service, as emulators need.
-        :param pulumi.Input[_builtins.str] external_id: The external id for assuming the role.
+        :param pulumi.Input[_builtins.str] endpoint: The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
+        :param pulumi.Input[_builtins.str] external_id: The external id for assuming the role. Default: none.
         :param pulumi.Input[_builtins.str] keys_of: The stack, PROJECT/STACK, whose access key to use; it is known in memory only.
-        :param pulumi.Input[_builtins.str] profile: A profile of the AWS configuration files.
-        :param pulumi.Input[_builtins.str] region: The region; default: the one in the registry's host name.
+        :param pulumi.Input[_builtins.str] profile: A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
+        :param pulumi.Input[_builtins.str] region: The region. Default: the one in the registry's host name, else that of the AWS CLI.
         """
         if assume_role_arn is not None:
             pulumi.set(__self__, "assume_role_arn", assume_role_arn)
@@ -1551,7 +1551,7 @@ class StackAwsOptionsArgs:
     @pulumi.getter(name="assumeRoleArn")
     def assume_role_arn(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        A role to assume first.
+        The ARN of a role to assume first. Default: none.
         """
         return pulumi.get(self, "assume_role_arn")
 
@@ -1575,7 +1575,7 @@ class StackAwsOptionsArgs:
     @pulumi.getter
     def endpoint(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Another endpoint for every AWS service, as emulators need.
+        The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
         """
         return pulumi.get(self, "endpoint")
 
@@ -1587,7 +1587,7 @@ class StackAwsOptionsArgs:
     @pulumi.getter(name="externalId")
     def external_id(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The external id for assuming the role.
+        The external id for assuming the role. Default: none.
         """
         return pulumi.get(self, "external_id")
 
@@ -1611,7 +1611,7 @@ class StackAwsOptionsArgs:
     @pulumi.getter
     def profile(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        A profile of the AWS configuration files.
+        A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
         """
         return pulumi.get(self, "profile")
 
@@ -1623,7 +1623,7 @@ class StackAwsOptionsArgs:
     @pulumi.getter
     def region(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The region; default: the one in the registry's host name.
+        The region. Default: the one in the registry's host name, else that of the AWS CLI.
         """
         return pulumi.get(self, "region")
 

@@ -41,17 +41,17 @@ class CopiedImageArgs:
 
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
         :param pulumi.Input[_builtins.str] source: The image to copy: `repository:tag`, `repository@digest`, or the path of an archive, as in "./image.tar".
-        :param pulumi.Input['AwsOptionsArgs'] aws: How AWS is reached for a repository in ECR.
+        :param pulumi.Input['AwsOptionsArgs'] aws: How AWS is reached for a repository in ECR. Default: as the provider's `aws` says.
         :param pulumi.Input[Union[_builtins.str, 'CheckSource']] check_source: When to ask whether the source's tag has moved: on `refresh` (default), or `always`, in each preview and up.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image; a change moves them and builds nothing. Default: none.
         :param pulumi.Input[_builtins.bool] names_content: Whether the tag names the content, so that it never moves.
         :param pulumi.Input['OwnRepositoryArgs'] own_repository: The repository that the asset made for itself.
         :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: The platforms to copy. Default: all, and the digest stays the same. Of one platform the copy is its image itself, of several an index of these.
         :param pulumi.Input[_builtins.bool] referrers: Whether what refers to the image (signatures, SBOMs) is copied too, as it is then. Default: false.
-        :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+        :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
-        :param pulumi.Input['RegistryAuthArgs'] source_auth: A login for the source's registry. It is never stored; refresh uses the provider's `registries`.
-        :param pulumi.Input['AwsOptionsArgs'] source_aws: How AWS is reached for a source in ECR.
+        :param pulumi.Input['RegistryAuthArgs'] source_auth: A login for the source's registry. Default: the provider's own logins. It is never stored; refresh uses the provider's `registries`.
+        :param pulumi.Input['AwsOptionsArgs'] source_aws: How AWS is reached for a source in ECR. Default: as the provider's `aws` says.
         :param pulumi.Input['StackAwsOptionsArgs'] stack_aws: What the component hands on of the stack's `aws:` configuration.
         :param pulumi.Input[_builtins.str] tag: The copy's tag. It moves if the source's does. Default: the source's tag, or the first 32 digits of its digest.
         """
@@ -112,7 +112,7 @@ class CopiedImageArgs:
     @pulumi.getter
     def aws(self) -> pulumi.Input[Optional['AwsOptionsArgs']]:
         """
-        How AWS is reached for a repository in ECR.
+        How AWS is reached for a repository in ECR. Default: as the provider's `aws` says.
         """
         return pulumi.get(self, "aws")
 
@@ -136,7 +136,7 @@ class CopiedImageArgs:
     @pulumi.getter(name="extraTags")
     def extra_tags(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        More tags for the same image. Changing them builds nothing.
+        More tags for the same image; a change moves them and builds nothing. Default: none.
         """
         return pulumi.get(self, "extra_tags")
 
@@ -196,7 +196,7 @@ class CopiedImageArgs:
     @pulumi.getter(name="registryAuth")
     def registry_auth(self) -> pulumi.Input[Optional['RegistryAuthArgs']]:
         """
-        A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+        A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`.
         """
         return pulumi.get(self, "registry_auth")
 
@@ -220,7 +220,7 @@ class CopiedImageArgs:
     @pulumi.getter(name="sourceAuth")
     def source_auth(self) -> pulumi.Input[Optional['RegistryAuthArgs']]:
         """
-        A login for the source's registry. It is never stored; refresh uses the provider's `registries`.
+        A login for the source's registry. Default: the provider's own logins. It is never stored; refresh uses the provider's `registries`.
         """
         return pulumi.get(self, "source_auth")
 
@@ -232,7 +232,7 @@ class CopiedImageArgs:
     @pulumi.getter(name="sourceAws")
     def source_aws(self) -> pulumi.Input[Optional['AwsOptionsArgs']]:
         """
-        How AWS is reached for a source in ECR.
+        How AWS is reached for a source in ECR. Default: as the provider's `aws` says.
         """
         return pulumi.get(self, "source_aws")
 
@@ -290,21 +290,34 @@ class CopiedImage(pulumi.CustomResource):
         """
         A copy of an image: what a replica makes, and an asset for each of its destinations. Not meant to be used by itself.
 
+        ## Example Usage
+        ### The copy without the component around it
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        base = image_assets.CopiedImage("base",
+            source="docker.io/library/python:3.12-slim",
+            repository="registry.example.com/mirror/python")
+        pulumi.export("imageUri", base.image_uri)
+        ```
+
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']] aws: How AWS is reached for a repository in ECR.
+        :param pulumi.Input[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']] aws: How AWS is reached for a repository in ECR. Default: as the provider's `aws` says.
         :param pulumi.Input[Union[_builtins.str, 'CheckSource']] check_source: When to ask whether the source's tag has moved: on `refresh` (default), or `always`, in each preview and up.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image; a change moves them and builds nothing. Default: none.
         :param pulumi.Input[_builtins.bool] names_content: Whether the tag names the content, so that it never moves.
         :param pulumi.Input[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']] own_repository: The repository that the asset made for itself.
         :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: The platforms to copy. Default: all, and the digest stays the same. Of one platform the copy is its image itself, of several an index of these.
         :param pulumi.Input[_builtins.bool] referrers: Whether what refers to the image (signatures, SBOMs) is copied too, as it is then. Default: false.
-        :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+        :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[_builtins.str] source: The image to copy: `repository:tag`, `repository@digest`, or the path of an archive, as in "./image.tar".
-        :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] source_auth: A login for the source's registry. It is never stored; refresh uses the provider's `registries`.
-        :param pulumi.Input[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']] source_aws: How AWS is reached for a source in ECR.
+        :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] source_auth: A login for the source's registry. Default: the provider's own logins. It is never stored; refresh uses the provider's `registries`.
+        :param pulumi.Input[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']] source_aws: How AWS is reached for a source in ECR. Default: as the provider's `aws` says.
         :param pulumi.Input[Union['StackAwsOptionsArgs', 'StackAwsOptionsArgsDict']] stack_aws: What the component hands on of the stack's `aws:` configuration.
         :param pulumi.Input[_builtins.str] tag: The copy's tag. It moves if the source's does. Default: the source's tag, or the first 32 digits of its digest.
         """
@@ -316,6 +329,19 @@ class CopiedImage(pulumi.CustomResource):
                  opts: Optional[pulumi.ResourceOptions] = None):
         """
         A copy of an image: what a replica makes, and an asset for each of its destinations. Not meant to be used by itself.
+
+        ## Example Usage
+        ### The copy without the component around it
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        base = image_assets.CopiedImage("base",
+            source="docker.io/library/python:3.12-slim",
+            repository="registry.example.com/mirror/python")
+        pulumi.export("imageUri", base.image_uri)
+        ```
 
         :param str resource_name: The name of the resource.
         :param CopiedImageArgs args: The arguments to use to populate this resource's properties.

@@ -127,9 +127,22 @@ def get_image(platform: Optional[Union[_builtins.str, 'Platform']] = None,
     """
     Look an image up in its registry; nothing is downloaded but its description.
 
-    :param Union[_builtins.str, 'Platform'] platform: Of which platform the labels are wanted, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
+    ## Example Usage
+    ### Ask a registry
+
+    ```python
+    import pulumi
+    import pulumi_image_assets as image_assets
+
+    image = image_assets.get_image_output(reference="registry.example.com/team/api:stable",
+        platform=image_assets.Platform.LINUX_ARM64)
+    pulumi.export("digest", image.image_digest)
+    pulumi.export("labels", image.labels)
+    ```
+
+    :param Union[_builtins.str, 'Platform'] platform: The platform whose labels are wanted, as `os/architecture`, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
     :param _builtins.str reference: The image, `repository:tag` or `repository@digest`.
-    :param Union['RegistryAuth', 'RegistryAuthDict'] registry_auth: A login for the registry, if the provider's own logins are not to be used.
+    :param Union['RegistryAuth', 'RegistryAuthDict'] registry_auth: A login for the registry. Default: the provider's own logins.
     """
     __args__ = dict()
     __args__['platform'] = platform
@@ -153,9 +166,22 @@ def get_image_output(platform: pulumi.Input[Optional[Optional[Union[_builtins.st
     """
     Look an image up in its registry; nothing is downloaded but its description.
 
-    :param Union[_builtins.str, 'Platform'] platform: Of which platform the labels are wanted, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
+    ## Example Usage
+    ### Ask a registry
+
+    ```python
+    import pulumi
+    import pulumi_image_assets as image_assets
+
+    image = image_assets.get_image_output(reference="registry.example.com/team/api:stable",
+        platform=image_assets.Platform.LINUX_ARM64)
+    pulumi.export("digest", image.image_digest)
+    pulumi.export("labels", image.labels)
+    ```
+
+    :param Union[_builtins.str, 'Platform'] platform: The platform whose labels are wanted, as `os/architecture`, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
     :param _builtins.str reference: The image, `repository:tag` or `repository@digest`.
-    :param Union['RegistryAuth', 'RegistryAuthDict'] registry_auth: A login for the registry, if the provider's own logins are not to be used.
+    :param Union['RegistryAuth', 'RegistryAuthDict'] registry_auth: A login for the registry. Default: the provider's own logins.
     """
     __args__ = dict()
     __args__['platform'] = platform

@@ -40,19 +40,19 @@ class ImageReplicaArgs:
         The set of arguments for constructing a ImageReplica resource.
 
         :param pulumi.Input[_builtins.str] source: The image to copy: `repository:tag`, `repository@digest`, or the path of an archive, as in "./image.tar".
-        :param pulumi.Input['AwsOptionsArgs'] aws: How AWS is reached for a repository in ECR.
+        :param pulumi.Input['AwsOptionsArgs'] aws: How AWS is reached for a repository in ECR. Default: as the provider's `aws` says.
         :param pulumi.Input[Union[_builtins.str, 'CheckSource']] check_source: When to ask whether the source's tag has moved: on `refresh` (default), or `always`, in each preview and up.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image; a change moves them and builds nothing. Default: none.
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
         :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: The platforms to copy. Default: all, and the digest stays the same. Of one platform the copy is its image itself, of several an index of these.
-        :param pulumi.Input[Sequence[pulumi.Input['PullPrincipalArgs']]] pull_principals: Who may pull; the same as calling `grantPull` for each.
+        :param pulumi.Input[Sequence[pulumi.Input['PullPrincipalArgs']]] pull_principals: Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else.
         :param pulumi.Input[_builtins.bool] referrers: Whether what refers to the image (signatures, SBOMs) is copied too, as it is then. Default: false.
-        :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+        :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
-        :param pulumi.Input[Sequence[pulumi.Input['NamedStatementArgs']]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+        :param pulumi.Input[Sequence[pulumi.Input['NamedStatementArgs']]] resource_policy_statements: Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
-        :param pulumi.Input['RegistryAuthArgs'] source_auth: A login for the source's registry. It is never stored; refresh uses the provider's `registries`.
-        :param pulumi.Input['AwsOptionsArgs'] source_aws: How AWS is reached for a source in ECR.
+        :param pulumi.Input['RegistryAuthArgs'] source_auth: A login for the source's registry. Default: the provider's own logins. It is never stored; refresh uses the provider's `registries`.
+        :param pulumi.Input['AwsOptionsArgs'] source_aws: How AWS is reached for a source in ECR. Default: as the provider's `aws` says.
         :param pulumi.Input[_builtins.str] tag: The copy's tag. It moves if the source's does. Default: the source's tag, or the first 32 digits of its digest.
         """
         pulumi.set(__self__, "source", source)
@@ -101,7 +101,7 @@ class ImageReplicaArgs:
     @pulumi.getter
     def aws(self) -> pulumi.Input[Optional['AwsOptionsArgs']]:
         """
-        How AWS is reached for a repository in ECR.
+        How AWS is reached for a repository in ECR. Default: as the provider's `aws` says.
         """
         return pulumi.get(self, "aws")
 
@@ -125,7 +125,7 @@ class ImageReplicaArgs:
     @pulumi.getter(name="extraTags")
     def extra_tags(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        More tags for the same image. Changing them builds nothing.
+        More tags for the same image; a change moves them and builds nothing. Default: none.
         """
         return pulumi.get(self, "extra_tags")
 
@@ -161,7 +161,7 @@ class ImageReplicaArgs:
     @pulumi.getter(name="pullPrincipals")
     def pull_principals(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['PullPrincipalArgs']]]]:
         """
-        Who may pull; the same as calling `grantPull` for each.
+        Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else.
         """
         return pulumi.get(self, "pull_principals")
 
@@ -185,7 +185,7 @@ class ImageReplicaArgs:
     @pulumi.getter(name="registryAuth")
     def registry_auth(self) -> pulumi.Input[Optional['RegistryAuthArgs']]:
         """
-        A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+        A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`.
         """
         return pulumi.get(self, "registry_auth")
 
@@ -209,7 +209,7 @@ class ImageReplicaArgs:
     @pulumi.getter(name="resourcePolicyStatements")
     def resource_policy_statements(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['NamedStatementArgs']]]]:
         """
-        Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+        Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none.
         """
         return pulumi.get(self, "resource_policy_statements")
 
@@ -233,7 +233,7 @@ class ImageReplicaArgs:
     @pulumi.getter(name="sourceAuth")
     def source_auth(self) -> pulumi.Input[Optional['RegistryAuthArgs']]:
         """
-        A login for the source's registry. It is never stored; refresh uses the provider's `registries`.
+        A login for the source's registry. Default: the provider's own logins. It is never stored; refresh uses the provider's `registries`.
         """
         return pulumi.get(self, "source_auth")
 
@@ -245,7 +245,7 @@ class ImageReplicaArgs:
     @pulumi.getter(name="sourceAws")
     def source_aws(self) -> pulumi.Input[Optional['AwsOptionsArgs']]:
         """
-        How AWS is reached for a source in ECR.
+        How AWS is reached for a source in ECR. Default: as the provider's `aws` says.
         """
         return pulumi.get(self, "source_aws")
 
@@ -291,22 +291,36 @@ class ImageReplica(pulumi.ComponentResource):
         """
         A copy of an image that is somewhere already; its digest is kept.
 
+        ## Example Usage
+        ### Copy an image with its signatures
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        base = image_assets.ImageReplica("base",
+            source="docker.io/library/python:3.12-slim",
+            repository="registry.example.com/mirror/python",
+            referrers=True)
+        pulumi.export("imageDigestUri", base.image_digest_uri)
+        ```
+
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']] aws: How AWS is reached for a repository in ECR.
+        :param pulumi.Input[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']] aws: How AWS is reached for a repository in ECR. Default: as the provider's `aws` says.
         :param pulumi.Input[Union[_builtins.str, 'CheckSource']] check_source: When to ask whether the source's tag has moved: on `refresh` (default), or `always`, in each preview and up.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image; a change moves them and builds nothing. Default: none.
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
         :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: The platforms to copy. Default: all, and the digest stays the same. Of one platform the copy is its image itself, of several an index of these.
-        :param pulumi.Input[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]] pull_principals: Who may pull; the same as calling `grantPull` for each.
+        :param pulumi.Input[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]] pull_principals: Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else.
         :param pulumi.Input[_builtins.bool] referrers: Whether what refers to the image (signatures, SBOMs) is copied too, as it is then. Default: false.
-        :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+        :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
-        :param pulumi.Input[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+        :param pulumi.Input[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]] resource_policy_statements: Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none.
         :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
         :param pulumi.Input[_builtins.str] source: The image to copy: `repository:tag`, `repository@digest`, or the path of an archive, as in "./image.tar".
-        :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] source_auth: A login for the source's registry. It is never stored; refresh uses the provider's `registries`.
-        :param pulumi.Input[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']] source_aws: How AWS is reached for a source in ECR.
+        :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] source_auth: A login for the source's registry. Default: the provider's own logins. It is never stored; refresh uses the provider's `registries`.
+        :param pulumi.Input[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']] source_aws: How AWS is reached for a source in ECR. Default: as the provider's `aws` says.
         :param pulumi.Input[_builtins.str] tag: The copy's tag. It moves if the source's does. Default: the source's tag, or the first 32 digits of its digest.
         """
         ...
@@ -317,6 +331,20 @@ class ImageReplica(pulumi.ComponentResource):
                  opts: Optional[pulumi.ResourceOptions] = None):
         """
         A copy of an image that is somewhere already; its digest is kept.
+
+        ## Example Usage
+        ### Copy an image with its signatures
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        base = image_assets.ImageReplica("base",
+            source="docker.io/library/python:3.12-slim",
+            repository="registry.example.com/mirror/python",
+            referrers=True)
+        pulumi.export("imageDigestUri", base.image_digest_uri)
+        ```
 
         :param str resource_name: The name of the resource.
         :param ImageReplicaArgs args: The arguments to use to populate this resource's properties.
@@ -504,7 +532,25 @@ class ImageReplica(pulumi.ComponentResource):
                                name: _builtins.str,
                                statement: pulumi.Input[Mapping[str, Any]]) -> pulumi.Output['ImageReplica.AddToResourcePolicyResult']:
         """
-        Add a statement to the repository's policy.
+        Add a statement to the ECR repository's policy.
+
+        ## Example Usage
+        ### Add a statement
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        base = image_assets.ImageReplica("base", source="docker.io/library/python:3.12-slim")
+        pulumi.export("granted", base.add_to_resource_policy(name="scanner",
+            statement={
+                "Effect": "Allow",
+                "Principal": {
+                    "AWS": "arn:aws:iam::210987654321:root",
+                },
+                "Action": "ecr:DescribeImageScanFindings",
+            }).image_uri)
+        ```
 
         :param _builtins.str name: The grant's name, unique in the resource.
         :param pulumi.Input[Mapping[str, Any]] statement: An IAM policy statement: Effect, Action, Principal and the like.
@@ -560,7 +606,23 @@ class ImageReplica(pulumi.ComponentResource):
               role: pulumi.Input[Optional[_builtins.str]] = None,
               service: pulumi.Input[Optional[_builtins.str]] = None) -> pulumi.Output['ImageReplica.GrantResult']:
         """
-        Let somebody do the actions that are named.
+        Let somebody do with the ECR repository what the named actions allow.
+
+        ## Example Usage
+        ### Let a principal see what there is
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        base = image_assets.ImageReplica("base", source="docker.io/library/python:3.12-slim")
+        pulumi.export("granted", base.grant(name="auditor",
+            actions=[
+                "ecr:DescribeImages",
+                "ecr:ListImages",
+            ],
+            arn="arn:aws:iam::210987654321:user/auditor").image_uri)
+        ```
 
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] actions: Actions, as in `ecr:DescribeImages`.
         :param _builtins.str name: The grant's name, unique in the resource.
@@ -623,7 +685,19 @@ class ImageReplica(pulumi.ComponentResource):
                    role: pulumi.Input[Optional[_builtins.str]] = None,
                    service: pulumi.Input[Optional[_builtins.str]] = None) -> pulumi.Output['ImageReplica.GrantPullResult']:
         """
-        Let somebody pull.
+        Let somebody pull from the ECR repository.
+
+        ## Example Usage
+        ### Let a service pull
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        base = image_assets.ImageReplica("base", source="docker.io/library/python:3.12-slim")
+        pulumi.export("granted", base.grant_pull(name="lambda",
+            service="lambda.amazonaws.com").image_uri)
+        ```
 
         :param _builtins.str name: The grant's name, unique in the resource.
         :param pulumi.Input[_builtins.str] account_id: The id of an AWS account: it gets a statement in the repository.
@@ -684,7 +758,19 @@ class ImageReplica(pulumi.ComponentResource):
                         role: pulumi.Input[Optional[_builtins.str]] = None,
                         service: pulumi.Input[Optional[_builtins.str]] = None) -> pulumi.Output['ImageReplica.GrantPullPushResult']:
         """
-        Let somebody pull and push.
+        Let somebody pull from the ECR repository and push to it.
+
+        ## Example Usage
+        ### Let another account pull and push
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        base = image_assets.ImageReplica("base", source="docker.io/library/python:3.12-slim")
+        pulumi.export("granted", base.grant_pull_push(name="partner",
+            account_id="210987654321").image_uri)
+        ```
 
         :param _builtins.str name: The grant's name, unique in the resource.
         :param pulumi.Input[_builtins.str] account_id: The id of an AWS account: it gets a statement in the repository.
@@ -745,7 +831,19 @@ class ImageReplica(pulumi.ComponentResource):
                    role: pulumi.Input[Optional[_builtins.str]] = None,
                    service: pulumi.Input[Optional[_builtins.str]] = None) -> pulumi.Output['ImageReplica.GrantPushResult']:
         """
-        Let somebody push.
+        Let somebody push to the ECR repository.
+
+        ## Example Usage
+        ### Let a role push
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        base = image_assets.ImageReplica("base", source="docker.io/library/python:3.12-slim")
+        pulumi.export("granted", base.grant_push(name="builder",
+            role="image-builder").image_uri)
+        ```
 
         :param _builtins.str name: The grant's name, unique in the resource.
         :param pulumi.Input[_builtins.str] account_id: The id of an AWS account: it gets a statement in the repository.

@@ -33,15 +33,15 @@ class ImageRepositoryArgs:
         """
         The set of arguments for constructing a ImageRepository resource.
 
-        :param pulumi.Input['EncryptionArgs'] encryption: How the repository is encrypted.
+        :param pulumi.Input['EncryptionArgs'] encryption: How the repository is encrypted. Default: `AES256`.
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository may be deleted with the images in it. Default: false.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] mutable_tags: Tags that may move from one image to another, at most five, such as `latest` or `release-*`. Default: none.
-        :param pulumi.Input[Sequence[pulumi.Input['PullPrincipalArgs']]] pull_principals: Who may pull; the same as calling `grantPull` for each.
+        :param pulumi.Input[Sequence[pulumi.Input['PullPrincipalArgs']]] pull_principals: Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else.
         :param pulumi.Input[_builtins.str] repository_name: The repository's name. Default: `<project>-<stack>-<name>`.
-        :param pulumi.Input[Sequence[pulumi.Input['NamedStatementArgs']]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
-        :param pulumi.Input['RetentionArgs'] retention: Which published images expire. ECR does not know which images are in use: give one member only.
+        :param pulumi.Input[Sequence[pulumi.Input['NamedStatementArgs']]] resource_policy_statements: Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none.
+        :param pulumi.Input['RetentionArgs'] retention: Which published images expire; give one member. ECR does not know which images are in use. Default: none.
         :param pulumi.Input[_builtins.bool] scan_on_push: Whether images are scanned when they are pushed. Default: true.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] tags: AWS tags of the repository.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] tags: AWS tags of the repository, by key. Default: none.
         """
         if encryption is not None:
             pulumi.set(__self__, "encryption", encryption)
@@ -66,7 +66,7 @@ class ImageRepositoryArgs:
     @pulumi.getter
     def encryption(self) -> pulumi.Input[Optional['EncryptionArgs']]:
         """
-        How the repository is encrypted.
+        How the repository is encrypted. Default: `AES256`.
         """
         return pulumi.get(self, "encryption")
 
@@ -102,7 +102,7 @@ class ImageRepositoryArgs:
     @pulumi.getter(name="pullPrincipals")
     def pull_principals(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['PullPrincipalArgs']]]]:
         """
-        Who may pull; the same as calling `grantPull` for each.
+        Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else.
         """
         return pulumi.get(self, "pull_principals")
 
@@ -126,7 +126,7 @@ class ImageRepositoryArgs:
     @pulumi.getter(name="resourcePolicyStatements")
     def resource_policy_statements(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['NamedStatementArgs']]]]:
         """
-        Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+        Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none.
         """
         return pulumi.get(self, "resource_policy_statements")
 
@@ -138,7 +138,7 @@ class ImageRepositoryArgs:
     @pulumi.getter
     def retention(self) -> pulumi.Input[Optional['RetentionArgs']]:
         """
-        Which published images expire. ECR does not know which images are in use: give one member only.
+        Which published images expire; give one member. ECR does not know which images are in use. Default: none.
         """
         return pulumi.get(self, "retention")
 
@@ -162,7 +162,7 @@ class ImageRepositoryArgs:
     @pulumi.getter
     def tags(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
         """
-        AWS tags of the repository.
+        AWS tags of the repository, by key. Default: none.
         """
         return pulumi.get(self, "tags")
 
@@ -188,19 +188,40 @@ class ImageRepository(pulumi.ComponentResource):
                  tags: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  __props__=None):
         """
-        An Amazon ECR repository that the program owns.
+        An Amazon ECR repository that the program owns, for assets to share.
+
+        ## Example Usage
+        ### One repository for several assets
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        images = image_assets.ImageRepository("images",
+            repository_name="team/services",
+            retention={
+                "keep_last": 100,
+            },
+            mutable_tags=["latest"])
+        api = image_assets.DockerImageAsset("api",
+            directory="./api",
+            repository=images.repository_url,
+            tag_prefix="api-",
+            extra_tags=["latest"])
+        pulumi.export("imageUri", api.image_uri)
+        ```
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[Union['EncryptionArgs', 'EncryptionArgsDict']] encryption: How the repository is encrypted.
+        :param pulumi.Input[Union['EncryptionArgs', 'EncryptionArgsDict']] encryption: How the repository is encrypted. Default: `AES256`.
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository may be deleted with the images in it. Default: false.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] mutable_tags: Tags that may move from one image to another, at most five, such as `latest` or `release-*`. Default: none.
-        :param pulumi.Input[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]] pull_principals: Who may pull; the same as calling `grantPull` for each.
+        :param pulumi.Input[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]] pull_principals: Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else.
         :param pulumi.Input[_builtins.str] repository_name: The repository's name. Default: `<project>-<stack>-<name>`.
-        :param pulumi.Input[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
-        :param pulumi.Input[Union['RetentionArgs', 'RetentionArgsDict']] retention: Which published images expire. ECR does not know which images are in use: give one member only.
+        :param pulumi.Input[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]] resource_policy_statements: Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none.
+        :param pulumi.Input[Union['RetentionArgs', 'RetentionArgsDict']] retention: Which published images expire; give one member. ECR does not know which images are in use. Default: none.
         :param pulumi.Input[_builtins.bool] scan_on_push: Whether images are scanned when they are pushed. Default: true.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] tags: AWS tags of the repository.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] tags: AWS tags of the repository, by key. Default: none.
         """
         ...
     @overload
@@ -209,7 +230,28 @@ class ImageRepository(pulumi.ComponentResource):
                  args: Optional[ImageRepositoryArgs] = None,
                  opts: Optional[pulumi.ResourceOptions] = None):
         """
-        An Amazon ECR repository that the program owns.
+        An Amazon ECR repository that the program owns, for assets to share.
+
+        ## Example Usage
+        ### One repository for several assets
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        images = image_assets.ImageRepository("images",
+            repository_name="team/services",
+            retention={
+                "keep_last": 100,
+            },
+            mutable_tags=["latest"])
+        api = image_assets.DockerImageAsset("api",
+            directory="./api",
+            repository=images.repository_url,
+            tag_prefix="api-",
+            extra_tags=["latest"])
+        pulumi.export("imageUri", api.image_uri)
+        ```
 
         :param str resource_name: The name of the resource.
         :param ImageRepositoryArgs args: The arguments to use to populate this resource's properties.
@@ -318,7 +360,25 @@ class ImageRepository(pulumi.ComponentResource):
                                name: _builtins.str,
                                statement: pulumi.Input[Mapping[str, Any]]) -> pulumi.Output['ImageRepository.AddToResourcePolicyResult']:
         """
-        Add a statement to the repository's policy.
+        Add a statement to the ECR repository's policy.
+
+        ## Example Usage
+        ### Add a statement
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        images = image_assets.ImageRepository("images")
+        pulumi.export("granted", images.add_to_resource_policy(name="scanner",
+            statement={
+                "Effect": "Allow",
+                "Principal": {
+                    "AWS": "arn:aws:iam::210987654321:root",
+                },
+                "Action": "ecr:DescribeImageScanFindings",
+            }).repository_url)
+        ```
 
         :param _builtins.str name: The grant's name, unique in the resource.
         :param pulumi.Input[Mapping[str, Any]] statement: An IAM policy statement: Effect, Action, Principal and the like.
@@ -363,7 +423,23 @@ class ImageRepository(pulumi.ComponentResource):
               role: pulumi.Input[Optional[_builtins.str]] = None,
               service: pulumi.Input[Optional[_builtins.str]] = None) -> pulumi.Output['ImageRepository.GrantResult']:
         """
-        Let somebody do the actions that are named.
+        Let somebody do with the ECR repository what the named actions allow.
+
+        ## Example Usage
+        ### Let a principal see what there is
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        images = image_assets.ImageRepository("images")
+        pulumi.export("granted", images.grant(name="auditor",
+            actions=[
+                "ecr:DescribeImages",
+                "ecr:ListImages",
+            ],
+            arn="arn:aws:iam::210987654321:user/auditor").repository_url)
+        ```
 
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] actions: Actions, as in `ecr:DescribeImages`.
         :param _builtins.str name: The grant's name, unique in the resource.
@@ -415,7 +491,19 @@ class ImageRepository(pulumi.ComponentResource):
                    role: pulumi.Input[Optional[_builtins.str]] = None,
                    service: pulumi.Input[Optional[_builtins.str]] = None) -> pulumi.Output['ImageRepository.GrantPullResult']:
         """
-        Let somebody pull.
+        Let somebody pull from the ECR repository.
+
+        ## Example Usage
+        ### Let a service pull
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        images = image_assets.ImageRepository("images")
+        pulumi.export("granted", images.grant_pull(name="lambda",
+            service="lambda.amazonaws.com").repository_url)
+        ```
 
         :param _builtins.str name: The grant's name, unique in the resource.
         :param pulumi.Input[_builtins.str] account_id: The id of an AWS account: it gets a statement in the repository.
@@ -465,7 +553,19 @@ class ImageRepository(pulumi.ComponentResource):
                         role: pulumi.Input[Optional[_builtins.str]] = None,
                         service: pulumi.Input[Optional[_builtins.str]] = None) -> pulumi.Output['ImageRepository.GrantPullPushResult']:
         """
-        Let somebody pull and push.
+        Let somebody pull from the ECR repository and push to it.
+
+        ## Example Usage
+        ### Let another account pull and push
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        images = image_assets.ImageRepository("images")
+        pulumi.export("granted", images.grant_pull_push(name="partner",
+            account_id="210987654321").repository_url)
+        ```
 
         :param _builtins.str name: The grant's name, unique in the resource.
         :param pulumi.Input[_builtins.str] account_id: The id of an AWS account: it gets a statement in the repository.
@@ -515,7 +615,19 @@ class ImageRepository(pulumi.ComponentResource):
                    role: pulumi.Input[Optional[_builtins.str]] = None,
                    service: pulumi.Input[Optional[_builtins.str]] = None) -> pulumi.Output['ImageRepository.GrantPushResult']:
         """
-        Let somebody push.
+        Let somebody push to the ECR repository.
+
+        ## Example Usage
+        ### Let a role push
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        images = image_assets.ImageRepository("images")
+        pulumi.export("granted", images.grant_push(name="builder",
+            role="image-builder").repository_url)
+        ```
 
         :param _builtins.str name: The grant's name, unique in the resource.
         :param pulumi.Input[_builtins.str] account_id: The id of an AWS account: it gets a statement in the repository.

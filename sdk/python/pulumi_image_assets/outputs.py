@@ -35,11 +35,11 @@ class AwsOptions(dict):
         """
         How AWS is reached for ECR. Default: as the AWS CLI does.
 
-        :param _builtins.str assume_role_arn: A role to assume first.
-        :param _builtins.str endpoint: Another endpoint for every AWS service, as emulators need.
-        :param _builtins.str external_id: The external id for assuming the role.
-        :param _builtins.str profile: A profile of the AWS configuration files.
-        :param _builtins.str region: The region; default: the one in the registry's host name.
+        :param _builtins.str assume_role_arn: The ARN of a role to assume first. Default: none.
+        :param _builtins.str endpoint: The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
+        :param _builtins.str external_id: The external id for assuming the role. Default: none.
+        :param _builtins.str profile: A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
+        :param _builtins.str region: The region. Default: the one in the registry's host name, else that of the AWS CLI.
         """
         if assume_role_arn is not None:
             pulumi.set(__self__, "assume_role_arn", assume_role_arn)
@@ -56,7 +56,7 @@ class AwsOptions(dict):
     @pulumi.getter(name="assumeRoleArn")
     def assume_role_arn(self) -> Optional[_builtins.str]:
         """
-        A role to assume first.
+        The ARN of a role to assume first. Default: none.
         """
         return pulumi.get(self, "assume_role_arn")
 
@@ -64,7 +64,7 @@ class AwsOptions(dict):
     @pulumi.getter
     def endpoint(self) -> Optional[_builtins.str]:
         """
-        Another endpoint for every AWS service, as emulators need.
+        The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.
         """
         return pulumi.get(self, "endpoint")
 
@@ -72,7 +72,7 @@ class AwsOptions(dict):
     @pulumi.getter(name="externalId")
     def external_id(self) -> Optional[_builtins.str]:
         """
-        The external id for assuming the role.
+        The external id for assuming the role. Default: none.
         """
         return pulumi.get(self, "external_id")
 
@@ -80,7 +80,7 @@ class AwsOptions(dict):
     @pulumi.getter
     def profile(self) -> Optional[_builtins.str]:
         """
-        A profile of the AWS configuration files.
+        A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`.
         """
         return pulumi.get(self, "profile")
 
@@ -88,7 +88,7 @@ class AwsOptions(dict):
     @pulumi.getter
     def region(self) -> Optional[_builtins.str]:
         """
-        The region; default: the one in the registry's host name.
+        The region. Default: the one in the registry's host name, else that of the AWS CLI.
         """
         return pulumi.get(self, "region")
 

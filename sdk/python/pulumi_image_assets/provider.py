@@ -34,16 +34,16 @@ class ProviderArgs:
         """
         The set of arguments for constructing a Provider resource.
 
-        :param pulumi.Input['AwsOptionsArgs'] aws: How AWS is reached for ECR.
+        :param pulumi.Input['AwsOptionsArgs'] aws: How AWS is reached for ECR. Default: as the AWS CLI does.
         :param pulumi.Input[Union[_builtins.str, 'BuildOutput']] build_output: How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.
-        :param pulumi.Input['BuilderArgs'] builder: The builder of images that name none.
-        :param pulumi.Input[_builtins.str] cache_directory: Where digests are remembered. Default: the user's cache directory.
+        :param pulumi.Input['BuilderArgs'] builder: The builder of images that name none. Default: `docker` with its current builder.
+        :param pulumi.Input[_builtins.str] cache_directory: The directory where digests of files are remembered. Default: the user's cache directory.
         :param pulumi.Input[Union[_builtins.str, 'CheckPublished']] check_published: When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] default_platform: The platform of images that name none. Default: `linux/amd64`.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Default: loopback hosts, which always are.
         :param pulumi.Input[_builtins.int] max_concurrent_builds: How many images a builder's node builds at once. Default: 8.
         :param pulumi.Input[_builtins.bool] pin_base_images: Whether base images count by their digests, for images that do not say. Default: false.
-        :param pulumi.Input[Sequence[pulumi.Input['RegistryLoginArgs']]] registries: Logins for registries.
+        :param pulumi.Input[Sequence[pulumi.Input['RegistryLoginArgs']]] registries: Logins for registries. Default: those of docker.
         """
         if aws is not None:
             pulumi.set(__self__, "aws", aws)
@@ -70,7 +70,7 @@ class ProviderArgs:
     @pulumi.getter
     def aws(self) -> pulumi.Input[Optional['AwsOptionsArgs']]:
         """
-        How AWS is reached for ECR.
+        How AWS is reached for ECR. Default: as the AWS CLI does.
         """
         return pulumi.get(self, "aws")
 
@@ -94,7 +94,7 @@ class ProviderArgs:
     @pulumi.getter
     def builder(self) -> pulumi.Input[Optional['BuilderArgs']]:
         """
-        The builder of images that name none.
+        The builder of images that name none. Default: `docker` with its current builder.
         """
         return pulumi.get(self, "builder")
 
@@ -106,7 +106,7 @@ class ProviderArgs:
     @pulumi.getter(name="cacheDirectory")
     def cache_directory(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Where digests are remembered. Default: the user's cache directory.
+        The directory where digests of files are remembered. Default: the user's cache directory.
         """
         return pulumi.get(self, "cache_directory")
 
@@ -142,7 +142,7 @@ class ProviderArgs:
     @pulumi.getter(name="insecureRegistries")
     def insecure_registries(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
+        Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Default: loopback hosts, which always are.
         """
         return pulumi.get(self, "insecure_registries")
 
@@ -178,7 +178,7 @@ class ProviderArgs:
     @pulumi.getter
     def registries(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['RegistryLoginArgs']]]]:
         """
-        Logins for registries.
+        Logins for registries. Default: those of docker.
         """
         return pulumi.get(self, "registries")
 
@@ -209,16 +209,16 @@ class Provider(pulumi.ProviderResource):
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']] aws: How AWS is reached for ECR.
+        :param pulumi.Input[Union['AwsOptionsArgs', 'AwsOptionsArgsDict']] aws: How AWS is reached for ECR. Default: as the AWS CLI does.
         :param pulumi.Input[Union[_builtins.str, 'BuildOutput']] build_output: How much a successful build leaves behind: `quiet` nothing, `normal` (default) a line, `full` its output.
-        :param pulumi.Input[Union['BuilderArgs', 'BuilderArgsDict']] builder: The builder of images that name none.
-        :param pulumi.Input[_builtins.str] cache_directory: Where digests are remembered. Default: the user's cache directory.
+        :param pulumi.Input[Union['BuilderArgs', 'BuilderArgsDict']] builder: The builder of images that name none. Default: `docker` with its current builder.
+        :param pulumi.Input[_builtins.str] cache_directory: The directory where digests of files are remembered. Default: the user's cache directory.
         :param pulumi.Input[Union[_builtins.str, 'CheckPublished']] check_published: When to ask whether an image is still there: on `refresh` (default), or `always`, in each preview and up.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] default_platform: The platform of images that name none. Default: `linux/amd64`.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] insecure_registries: Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Default: loopback hosts, which always are.
         :param pulumi.Input[_builtins.int] max_concurrent_builds: How many images a builder's node builds at once. Default: 8.
         :param pulumi.Input[_builtins.bool] pin_base_images: Whether base images count by their digests, for images that do not say. Default: false.
-        :param pulumi.Input[Sequence[pulumi.Input[Union['RegistryLoginArgs', 'RegistryLoginArgsDict']]]] registries: Logins for registries.
+        :param pulumi.Input[Sequence[pulumi.Input[Union['RegistryLoginArgs', 'RegistryLoginArgsDict']]]] registries: Logins for registries. Default: those of docker.
         """
         ...
     @overload

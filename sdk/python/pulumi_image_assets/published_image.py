@@ -65,47 +65,47 @@ class PublishedImageArgs:
         """
         The set of arguments for constructing a PublishedImage resource.
 
-        :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
-        :param pulumi.Input[_builtins.str] asset_hash: Your own hash: it replaces everything else that counts.
-        :param pulumi.Input['StackAwsOptionsArgs'] aws: What the component hands on of the stack's `aws:` configuration.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_args: Values for the Dockerfile's ARG instructions.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_contexts: Named contexts: a local directory counts by its content, any other value as text.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_flags: More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
-        :param pulumi.Input[_builtins.bool] build_on_preview: Build in previews too, and push nothing there. Default: false.
-        :param pulumi.Input[Mapping[str, pulumi.Input['BuildSecretArgs']]] build_secrets: Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_ssh: SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.
-        :param pulumi.Input['BuilderArgs'] builder: Which program builds, and where.
-        :param pulumi.Input[Union[_builtins.str, 'Cache']] cache: Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
-        :param pulumi.Input[_builtins.bool] cache_disabled: Build every step anew. Default: false. Does not count.
-        :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_from: Where the builder may take layers from. Does not count.
-        :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_to: Where the builder leaves layers for others. Does not count.
-        :param pulumi.Input['ArchiveCommandArgs'] command: A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
-        :param pulumi.Input[_builtins.str] directory: The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).
-        :param pulumi.Input[_builtins.str] dockerfile_inline: The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, appended to those of the ignore file.
-        :param pulumi.Input[_builtins.str] extra_hash: Any text that counts: change it to force a rebuild.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
-        :param pulumi.Input[_builtins.str] file: The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
-        :param pulumi.Input[Union[_builtins.str, 'FollowMode']] follow_symlinks: Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
-        :param pulumi.Input[Union[_builtins.str, 'IgnoreMode']] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`.
-        :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest; needed if it holds several.
-        :param pulumi.Input['InvalidationArgs'] invalidation: Which inputs count for the fingerprint. All do unless set to false.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
-        :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
-        :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps.
-        :param pulumi.Input['OwnRepositoryArgs'] own_repository: The repository that the asset made for itself.
-        :param pulumi.Input[_builtins.bool] pin_base_images: Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
-        :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
-        :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, published as one index. Their order does not count.
-        :param pulumi.Input[Union[_builtins.bool, _builtins.str]] provenance: Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
-        :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
-        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
-        :param pulumi.Input[Union[_builtins.bool, _builtins.str]] sbom: Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
-        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`.
-        :param pulumi.Input[Union[_builtins.int, _builtins.str]] source_date_epoch: The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
-        :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
-        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
-        :param pulumi.Input[_builtins.str] target: The stage to build.
+        :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] asset_hash: A text of your own whose hash is the fingerprint, in place of everything else that counts. Default: none. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input['StackAwsOptionsArgs'] aws: What the component hands on of the stack's `aws:` configuration. It does not count for the fingerprint.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_args: Values of the Dockerfile's ARG instructions, by name. Default: none. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_contexts: Further contexts by name, for `FROM` and `COPY --from`: a directory counts by its content, an image (`docker-image://...`) or a URL as text. Default: none. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_flags: More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[_builtins.bool] build_on_preview: Whether previews build, too; they push nothing. Default: false. It does not count for the fingerprint.
+        :param pulumi.Input[Mapping[str, pulumi.Input['BuildSecretArgs']]] build_secrets: Secrets by id, for `RUN --mount=type=secret`. The ids count, the values do not: a new value builds nothing. Default: none. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_ssh: SSH agents for `RUN --mount=type=ssh`, each `default` or `id=path`. Default: none. It does not count for the fingerprint.
+        :param pulumi.Input['BuilderArgs'] builder: Which program builds, and where. Default: the provider's `builder`. It does not count for the fingerprint.
+        :param pulumi.Input[Union[_builtins.str, 'Cache']] cache: Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Default: nowhere. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.bool] cache_disabled: Whether every step is built anew. Default: false. It does not count for the fingerprint.
+        :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_from: Where the builder may take layers from. Default: from its own cache only. It does not count for the fingerprint.
+        :param pulumi.Input[Sequence[pulumi.Input['CacheOptionArgs']]] cache_to: Where the builder leaves layers for others. Default: nowhere. It does not count for the fingerprint.
+        :param pulumi.Input['ArchiveCommandArgs'] command: A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text counts, and what its inputs hold. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[_builtins.str] directory: The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`). It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[_builtins.str] dockerfile_inline: The Dockerfile's content itself, in place of a file. Default: the Dockerfile is a file. The ignore file is the context's own. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, in the language that `ignoreMode` says; they come after those of the ignore file. Default: none. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[_builtins.str] extra_hash: Any text: change it to build anew. Default: none. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] file: The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first). It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Union[_builtins.str, 'FollowMode']] follow_symlinks: Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Union[_builtins.str, 'IgnoreMode']] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest. Default: the only one. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input['InvalidationArgs'] invalidation: Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input['OwnRepositoryArgs'] own_repository: The repository that the asset made for itself. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.bool] pin_base_images: Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one that `platform` names. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Union[_builtins.bool, _builtins.str]] provenance: Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
+        :param pulumi.Input[Union[_builtins.bool, _builtins.str]] sbom: Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Union[_builtins.int, _builtins.str]] source_date_epoch: The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. Default: the times stay. It needs a builder of its own, such as one of the driver `docker-container`. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with. Default: nothing. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts, not the file's bytes. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[_builtins.str] target: The stage of the Dockerfile to build. Default: the last. It counts for the fingerprint: a change makes another tag.
         """
         pulumi.set(__self__, "repository", repository)
         if asset_hash is not None:
@@ -193,7 +193,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def repository(self) -> pulumi.Input[_builtins.str]:
         """
-        The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
+        The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
         """
         return pulumi.get(self, "repository")
 
@@ -205,7 +205,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="assetHash")
     def asset_hash(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Your own hash: it replaces everything else that counts.
+        A text of your own whose hash is the fingerprint, in place of everything else that counts. Default: none. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "asset_hash")
 
@@ -217,7 +217,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def aws(self) -> pulumi.Input[Optional['StackAwsOptionsArgs']]:
         """
-        What the component hands on of the stack's `aws:` configuration.
+        What the component hands on of the stack's `aws:` configuration. It does not count for the fingerprint.
         """
         return pulumi.get(self, "aws")
 
@@ -229,7 +229,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="buildArgs")
     def build_args(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
         """
-        Values for the Dockerfile's ARG instructions.
+        Values of the Dockerfile's ARG instructions, by name. Default: none. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "build_args")
 
@@ -241,7 +241,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="buildContexts")
     def build_contexts(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
         """
-        Named contexts: a local directory counts by its content, any other value as text.
+        Further contexts by name, for `FROM` and `COPY --from`: a directory counts by its content, an image (`docker-image://...`) or a URL as text. Default: none. It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "build_contexts")
 
@@ -253,7 +253,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="buildFlags")
     def build_flags(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
+        More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "build_flags")
 
@@ -265,7 +265,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="buildOnPreview")
     def build_on_preview(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Build in previews too, and push nothing there. Default: false.
+        Whether previews build, too; they push nothing. Default: false. It does not count for the fingerprint.
         """
         return pulumi.get(self, "build_on_preview")
 
@@ -277,7 +277,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="buildSecrets")
     def build_secrets(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input['BuildSecretArgs']]]]:
         """
-        Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.
+        Secrets by id, for `RUN --mount=type=secret`. The ids count, the values do not: a new value builds nothing. Default: none. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "build_secrets")
 
@@ -289,7 +289,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="buildSsh")
     def build_ssh(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.
+        SSH agents for `RUN --mount=type=ssh`, each `default` or `id=path`. Default: none. It does not count for the fingerprint.
         """
         return pulumi.get(self, "build_ssh")
 
@@ -301,7 +301,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def builder(self) -> pulumi.Input[Optional['BuilderArgs']]:
         """
-        Which program builds, and where.
+        Which program builds, and where. Default: the provider's `builder`. It does not count for the fingerprint.
         """
         return pulumi.get(self, "builder")
 
@@ -313,7 +313,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def cache(self) -> pulumi.Input[Optional[Union[_builtins.str, 'Cache']]]:
         """
-        Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
+        Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Default: nowhere. It does not count for the fingerprint.
         """
         return pulumi.get(self, "cache")
 
@@ -325,7 +325,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="cacheDisabled")
     def cache_disabled(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Build every step anew. Default: false. Does not count.
+        Whether every step is built anew. Default: false. It does not count for the fingerprint.
         """
         return pulumi.get(self, "cache_disabled")
 
@@ -337,7 +337,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="cacheFrom")
     def cache_from(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]]:
         """
-        Where the builder may take layers from. Does not count.
+        Where the builder may take layers from. Default: from its own cache only. It does not count for the fingerprint.
         """
         return pulumi.get(self, "cache_from")
 
@@ -349,7 +349,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="cacheTo")
     def cache_to(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['CacheOptionArgs']]]]:
         """
-        Where the builder leaves layers for others. Does not count.
+        Where the builder leaves layers for others. Default: nowhere. It does not count for the fingerprint.
         """
         return pulumi.get(self, "cache_to")
 
@@ -361,7 +361,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def command(self) -> pulumi.Input[Optional['ArchiveCommandArgs']]:
         """
-        A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+        A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text counts, and what its inputs hold. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "command")
 
@@ -373,7 +373,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def directory(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).
+        The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`). It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "directory")
 
@@ -385,7 +385,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="dockerfileInline")
     def dockerfile_inline(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
+        The Dockerfile's content itself, in place of a file. Default: the Dockerfile is a file. The ignore file is the context's own. It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "dockerfile_inline")
 
@@ -397,7 +397,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def exclude(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        Patterns of what must not reach the builder, appended to those of the ignore file.
+        Patterns of what must not reach the builder, in the language that `ignoreMode` says; they come after those of the ignore file. Default: none. It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "exclude")
 
@@ -409,7 +409,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="extraHash")
     def extra_hash(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Any text that counts: change it to force a rebuild.
+        Any text: change it to build anew. Default: none. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "extra_hash")
 
@@ -421,7 +421,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="extraTags")
     def extra_tags(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        More tags for the same image. Changing them builds nothing.
+        More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
         """
         return pulumi.get(self, "extra_tags")
 
@@ -433,7 +433,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def file(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
+        The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first). It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "file")
 
@@ -445,7 +445,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="followSymlinks")
     def follow_symlinks(self) -> pulumi.Input[Optional[Union[_builtins.str, 'FollowMode']]]:
         """
-        Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
+        Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context. It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "follow_symlinks")
 
@@ -457,7 +457,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="ignoreMode")
     def ignore_mode(self) -> pulumi.Input[Optional[Union[_builtins.str, 'IgnoreMode']]]:
         """
-        The language of the ignore patterns: `docker` (default), `git` or `glob`.
+        The language of the ignore patterns: `docker` (default), `git` or `glob`. It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "ignore_mode")
 
@@ -469,7 +469,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def image(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Which image of the archive, by name or digest; needed if it holds several.
+        Which image of the archive, by name or digest. Default: the only one. It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "image")
 
@@ -481,7 +481,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def invalidation(self) -> pulumi.Input[Optional['InvalidationArgs']]:
         """
-        Which inputs count for the fingerprint. All do unless set to false.
+        Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "invalidation")
 
@@ -493,7 +493,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def labels(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
         """
-        Labels of the image. They do not count: a change takes effect with the next build.
+        Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
         """
         return pulumi.get(self, "labels")
 
@@ -505,7 +505,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="localImage")
     def local_image(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+        An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "local_image")
 
@@ -517,7 +517,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="networkMode")
     def network_mode(self) -> pulumi.Input[Optional[Union[_builtins.str, 'NetworkMode']]]:
         """
-        The network of RUN steps.
+        The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "network_mode")
 
@@ -529,7 +529,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="ownRepository")
     def own_repository(self) -> pulumi.Input[Optional['OwnRepositoryArgs']]:
         """
-        The repository that the asset made for itself.
+        The repository that the asset made for itself. It does not count for the fingerprint.
         """
         return pulumi.get(self, "own_repository")
 
@@ -541,7 +541,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="pinBaseImages")
     def pin_base_images(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
+        Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "pin_base_images")
 
@@ -553,7 +553,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def platform(self) -> pulumi.Input[Optional[Union[_builtins.str, 'Platform']]]:
         """
-        The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
+        The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "platform")
 
@@ -565,7 +565,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def platforms(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]]]:
         """
-        Several platforms, published as one index. Their order does not count.
+        Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one that `platform` names. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "platforms")
 
@@ -577,7 +577,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def provenance(self) -> pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]]:
         """
-        Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
+        Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "provenance")
 
@@ -589,7 +589,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="registryAuth")
     def registry_auth(self) -> pulumi.Input[Optional['RegistryAuthArgs']]:
         """
-        A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+        A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
         """
         return pulumi.get(self, "registry_auth")
 
@@ -601,7 +601,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="retainOnDelete")
     def retain_on_delete(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
+        Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
         """
         return pulumi.get(self, "retain_on_delete")
 
@@ -613,7 +613,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def sbom(self) -> pulumi.Input[Optional[Union[_builtins.bool, _builtins.str]]]:
         """
-        Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
+        Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "sbom")
 
@@ -625,7 +625,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def scope(self) -> pulumi.Input[Optional[Union[_builtins.str, 'Scope']]]:
         """
-        `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`.
+        `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`. It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "scope")
 
@@ -637,7 +637,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="sourceDateEpoch")
     def source_date_epoch(self) -> pulumi.Input[Optional[Union[_builtins.int, _builtins.str]]]:
         """
-        The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
+        The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. Default: the times stay. It needs a builder of its own, such as one of the driver `docker-container`. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "source_date_epoch")
 
@@ -649,7 +649,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="tagPrefix")
     def tag_prefix(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        What the tag begins with.
+        What the tag begins with. Default: nothing. It does not count for the fingerprint.
         """
         return pulumi.get(self, "tag_prefix")
 
@@ -661,7 +661,7 @@ class PublishedImageArgs:
     @pulumi.getter(name="tarballFile")
     def tarball_file(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
+        The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts, not the file's bytes. It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "tarball_file")
 
@@ -673,7 +673,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def target(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The stage to build.
+        The stage of the Dockerfile to build. Default: the last. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "target")
 
@@ -733,49 +733,62 @@ class PublishedImage(pulumi.CustomResource):
         """
         An image in a registry: what an asset component makes. Not meant to be used by itself.
 
+        ## Example Usage
+        ### The image without the component around it
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.PublishedImage("api",
+            directory="./api",
+            repository="registry.example.com/team/api")
+        pulumi.export("imageUri", api.image_uri)
+        ```
+
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[_builtins.str] asset_hash: Your own hash: it replaces everything else that counts.
-        :param pulumi.Input[Union['StackAwsOptionsArgs', 'StackAwsOptionsArgsDict']] aws: What the component hands on of the stack's `aws:` configuration.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_args: Values for the Dockerfile's ARG instructions.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_contexts: Named contexts: a local directory counts by its content, any other value as text.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_flags: More flags for the build command, passed on as they are. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs.
-        :param pulumi.Input[_builtins.bool] build_on_preview: Build in previews too, and push nothing there. Default: false.
-        :param pulumi.Input[Mapping[str, pulumi.Input[Union['BuildSecretArgs', 'BuildSecretArgsDict']]]] build_secrets: Secrets by id for `RUN --mount=type=secret`. Only the ids count; a new value does not rebuild.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_ssh: SSH agents for `RUN --mount=type=ssh`: `default` or `id=path`.
-        :param pulumi.Input[Union['BuilderArgs', 'BuilderArgsDict']] builder: Which program builds, and where.
-        :param pulumi.Input[Union[_builtins.str, 'Cache']] cache: Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Does not count.
-        :param pulumi.Input[_builtins.bool] cache_disabled: Build every step anew. Default: false. Does not count.
-        :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_from: Where the builder may take layers from. Does not count.
-        :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_to: Where the builder leaves layers for others. Does not count.
-        :param pulumi.Input[Union['ArchiveCommandArgs', 'ArchiveCommandArgsDict']] command: A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
-        :param pulumi.Input[_builtins.str] directory: The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts for the fingerprint, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`).
-        :param pulumi.Input[_builtins.str] dockerfile_inline: The Dockerfile's content itself, in place of a file. The ignore file is the context's own.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, appended to those of the ignore file.
-        :param pulumi.Input[_builtins.str] extra_hash: Any text that counts: change it to force a rebuild.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
-        :param pulumi.Input[_builtins.str] file: The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first).
-        :param pulumi.Input[Union[_builtins.str, 'FollowMode']] follow_symlinks: Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context.
-        :param pulumi.Input[Union[_builtins.str, 'IgnoreMode']] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`.
-        :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest; needed if it holds several.
-        :param pulumi.Input[Union['InvalidationArgs', 'InvalidationArgsDict']] invalidation: Which inputs count for the fingerprint. All do unless set to false.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image. They do not count: a change takes effect with the next build.
-        :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
-        :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps.
-        :param pulumi.Input[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']] own_repository: The repository that the asset made for itself.
-        :param pulumi.Input[_builtins.bool] pin_base_images: Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false.
-        :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host.
-        :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, published as one index. Their order does not count.
-        :param pulumi.Input[Union[_builtins.bool, _builtins.str]] provenance: Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store.
-        :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
-        :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
-        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
-        :param pulumi.Input[Union[_builtins.bool, _builtins.str]] sbom: Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`.
-        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`.
-        :param pulumi.Input[Union[_builtins.int, _builtins.str]] source_date_epoch: The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. It needs a builder of its own, such as one of the driver `docker-container`.
-        :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
-        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
-        :param pulumi.Input[_builtins.str] target: The stage to build.
+        :param pulumi.Input[_builtins.str] asset_hash: A text of your own whose hash is the fingerprint, in place of everything else that counts. Default: none. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Union['StackAwsOptionsArgs', 'StackAwsOptionsArgsDict']] aws: What the component hands on of the stack's `aws:` configuration. It does not count for the fingerprint.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_args: Values of the Dockerfile's ARG instructions, by name. Default: none. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] build_contexts: Further contexts by name, for `FROM` and `COPY --from`: a directory counts by its content, an image (`docker-image://...`) or a URL as text. Default: none. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_flags: More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[_builtins.bool] build_on_preview: Whether previews build, too; they push nothing. Default: false. It does not count for the fingerprint.
+        :param pulumi.Input[Mapping[str, pulumi.Input[Union['BuildSecretArgs', 'BuildSecretArgsDict']]]] build_secrets: Secrets by id, for `RUN --mount=type=secret`. The ids count, the values do not: a new value builds nothing. Default: none. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] build_ssh: SSH agents for `RUN --mount=type=ssh`, each `default` or `id=path`. Default: none. It does not count for the fingerprint.
+        :param pulumi.Input[Union['BuilderArgs', 'BuilderArgsDict']] builder: Which program builds, and where. Default: the provider's `builder`. It does not count for the fingerprint.
+        :param pulumi.Input[Union[_builtins.str, 'Cache']] cache: Where every layer of the build is kept, so that a builder that has none builds what changed only: `registry` beside the image, under the tag `cache-<asset>`, `gha` in GitHub's cache (within GitHub Actions), or `local` in the user's cache directory. It needs a builder that can export caches. Default: nowhere. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.bool] cache_disabled: Whether every step is built anew. Default: false. It does not count for the fingerprint.
+        :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_from: Where the builder may take layers from. Default: from its own cache only. It does not count for the fingerprint.
+        :param pulumi.Input[Sequence[pulumi.Input[Union['CacheOptionArgs', 'CacheOptionArgsDict']]]] cache_to: Where the builder leaves layers for others. Default: nowhere. It does not count for the fingerprint.
+        :param pulumi.Input[Union['ArchiveCommandArgs', 'ArchiveCommandArgsDict']] command: A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text counts, and what its inputs hold. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[_builtins.str] directory: The build context: a directory with a Dockerfile, relative to the program. What reaches the builder counts, the path does not. Or a git repository, as `https://host/it.git#branch:subdirectory`: the commit counts that the preview finds there, and is built. A private one wants a login that git has, or the build secret `GIT_AUTH_TOKEN` (or `GIT_AUTH_TOKEN.HOST`). It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[_builtins.str] dockerfile_inline: The Dockerfile's content itself, in place of a file. Default: the Dockerfile is a file. The ignore file is the context's own. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] exclude: Patterns of what must not reach the builder, in the language that `ignoreMode` says; they come after those of the ignore file. Default: none. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[_builtins.str] extra_hash: Any text: change it to build anew. Default: none. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] file: The Dockerfile, relative to `directory`; it may lie outside it. Default: what the builder finds, `Dockerfile` (docker: else `dockerfile`; podman: `Containerfile` first). It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Union[_builtins.str, 'FollowMode']] follow_symlinks: Which symbolic links are replaced by what they lead to: `never` (default), `external`, `always`, or `internal-only`, which follows none and refuses links that lead out of the context. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Union[_builtins.str, 'IgnoreMode']] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest. Default: the only one. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Union['InvalidationArgs', 'InvalidationArgsDict']] invalidation: Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']] own_repository: The repository that the asset made for itself. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.bool] pin_base_images: Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Sequence[pulumi.Input[Union[_builtins.str, 'Platform']]]] platforms: Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one that `platform` names. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Union[_builtins.bool, _builtins.str]] provenance: Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
+        :param pulumi.Input[Union[_builtins.bool, _builtins.str]] sbom: Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image of another generator. For the rest it is like `provenance`. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Union[_builtins.str, 'Scope']] scope: `context` (default): everything that reaches the builder counts. `dockerfile`: only what the Dockerfile's COPY, ADD and bind mounts can take, so that in a monorepo an unrelated file changes nothing; arguments and the variables of `platforms` are put in. Where that cannot be told (a path by a variable of the base image), everything counts and a warning says why. An ONBUILD of a base image is seen only with `pinBaseImages`. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Union[_builtins.int, _builtins.str]] source_date_epoch: The time, in seconds since 1970, that replaces every later one in the image's layers and config (BuildKit's SOURCE_DATE_EPOCH), so that two machines with the same builder make the same digest; `commit` is that of the commit that is checked out. Default: the times stay. It needs a builder of its own, such as one of the driver `docker-container`. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with. Default: nothing. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts, not the file's bytes. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[_builtins.str] target: The stage of the Dockerfile to build. Default: the last. It counts for the fingerprint: a change makes another tag.
         """
         ...
     @overload
@@ -785,6 +798,19 @@ class PublishedImage(pulumi.CustomResource):
                  opts: Optional[pulumi.ResourceOptions] = None):
         """
         An image in a registry: what an asset component makes. Not meant to be used by itself.
+
+        ## Example Usage
+        ### The image without the component around it
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.PublishedImage("api",
+            directory="./api",
+            repository="registry.example.com/team/api")
+        pulumi.export("imageUri", api.image_uri)
+        ```
 
         :param str resource_name: The name of the resource.
         :param PublishedImageArgs args: The arguments to use to populate this resource's properties.

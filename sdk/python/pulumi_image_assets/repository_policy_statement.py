@@ -30,7 +30,7 @@ class RepositoryPolicyStatementArgs:
         :param pulumi.Input[_builtins.str] repository_url: The repository, `registry/path`.
         :param pulumi.Input[Mapping[str, Any]] statement: An IAM policy statement: Effect, Action, Principal and the like.
         :param pulumi.Input['StackAwsOptionsArgs'] aws: What the component hands on of the stack's `aws:` configuration.
-        :param pulumi.Input[_builtins.str] sid: The statement's Sid. Default: derived from the resource.
+        :param pulumi.Input[_builtins.str] sid: The statement's Sid in the policy. Default: made of the resource's name.
         """
         pulumi.set(__self__, "repository_url", repository_url)
         pulumi.set(__self__, "statement", statement)
@@ -79,7 +79,7 @@ class RepositoryPolicyStatementArgs:
     @pulumi.getter
     def sid(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The statement's Sid. Default: derived from the resource.
+        The statement's Sid in the policy. Default: made of the resource's name.
         """
         return pulumi.get(self, "sid")
 
@@ -102,11 +102,30 @@ class RepositoryPolicyStatement(pulumi.CustomResource):
         """
         One statement of an Amazon ECR repository's policy; the other statements are left alone.
 
+        ## Example Usage
+        ### Let another account pull
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        partner = image_assets.RepositoryPolicyStatement("partner",
+            repository_url="123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/api",
+            statement={
+                "Effect": "Allow",
+                "Principal": {
+                    "AWS": "arn:aws:iam::210987654321:root",
+                },
+                "Action": "ecr:BatchGetImage",
+            })
+        pulumi.export("sid", partner.sid)
+        ```
+
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
         :param pulumi.Input[Union['StackAwsOptionsArgs', 'StackAwsOptionsArgsDict']] aws: What the component hands on of the stack's `aws:` configuration.
         :param pulumi.Input[_builtins.str] repository_url: The repository, `registry/path`.
-        :param pulumi.Input[_builtins.str] sid: The statement's Sid. Default: derived from the resource.
+        :param pulumi.Input[_builtins.str] sid: The statement's Sid in the policy. Default: made of the resource's name.
         :param pulumi.Input[Mapping[str, Any]] statement: An IAM policy statement: Effect, Action, Principal and the like.
         """
         ...
@@ -117,6 +136,25 @@ class RepositoryPolicyStatement(pulumi.CustomResource):
                  opts: Optional[pulumi.ResourceOptions] = None):
         """
         One statement of an Amazon ECR repository's policy; the other statements are left alone.
+
+        ## Example Usage
+        ### Let another account pull
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        partner = image_assets.RepositoryPolicyStatement("partner",
+            repository_url="123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/api",
+            statement={
+                "Effect": "Allow",
+                "Principal": {
+                    "AWS": "arn:aws:iam::210987654321:root",
+                },
+                "Action": "ecr:BatchGetImage",
+            })
+        pulumi.export("sid", partner.sid)
+        ```
 
         :param str resource_name: The name of the resource.
         :param RepositoryPolicyStatementArgs args: The arguments to use to populate this resource's properties.

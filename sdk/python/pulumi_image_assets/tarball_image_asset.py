@@ -36,19 +36,19 @@ class TarballImageAssetArgs:
         """
         The set of arguments for constructing a TarballImageAsset resource.
 
-        :param pulumi.Input['ArchiveCommandArgs'] command: A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
-        :param pulumi.Input[Sequence[pulumi.Input['DestinationArgs']]] destinations: Further repositories that get the same image. It is built once; adding one builds nothing.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
-        :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
-        :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest; needed if it holds several.
-        :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
-        :param pulumi.Input[Sequence[pulumi.Input['PullPrincipalArgs']]] pull_principals: Who may pull; the same as calling `grantPull` for each.
-        :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
-        :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
-        :param pulumi.Input[Sequence[pulumi.Input['NamedStatementArgs']]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
-        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
-        :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
-        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
+        :param pulumi.Input['ArchiveCommandArgs'] command: A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text counts, and what its inputs hold. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Sequence[pulumi.Input['DestinationArgs']]] destinations: Further repositories that get the same image, which is built once; adding one builds nothing. Default: none. It does not count for the fingerprint.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest. Default: the only one. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Sequence[pulumi.Input['PullPrincipalArgs']]] pull_principals: Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else. It does not count for the fingerprint.
+        :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
+        :param pulumi.Input[Sequence[pulumi.Input['NamedStatementArgs']]] resource_policy_statements: Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with. Default: nothing. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts, not the file's bytes. It counts for the fingerprint by what it makes of the image's content.
         """
         if command is not None:
             pulumi.set(__self__, "command", command)
@@ -81,7 +81,7 @@ class TarballImageAssetArgs:
     @pulumi.getter
     def command(self) -> pulumi.Input[Optional['ArchiveCommandArgs']]:
         """
-        A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
+        A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text counts, and what its inputs hold. It counts for the fingerprint: a change makes another tag.
         """
         return pulumi.get(self, "command")
 
@@ -93,7 +93,7 @@ class TarballImageAssetArgs:
     @pulumi.getter
     def destinations(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['DestinationArgs']]]]:
         """
-        Further repositories that get the same image. It is built once; adding one builds nothing.
+        Further repositories that get the same image, which is built once; adding one builds nothing. Default: none. It does not count for the fingerprint.
         """
         return pulumi.get(self, "destinations")
 
@@ -105,7 +105,7 @@ class TarballImageAssetArgs:
     @pulumi.getter(name="extraTags")
     def extra_tags(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        More tags for the same image. Changing them builds nothing.
+        More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
         """
         return pulumi.get(self, "extra_tags")
 
@@ -117,7 +117,7 @@ class TarballImageAssetArgs:
     @pulumi.getter(name="forceDelete")
     def force_delete(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
+        Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false. It does not count for the fingerprint.
         """
         return pulumi.get(self, "force_delete")
 
@@ -129,7 +129,7 @@ class TarballImageAssetArgs:
     @pulumi.getter
     def image(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Which image of the archive, by name or digest; needed if it holds several.
+        Which image of the archive, by name or digest. Default: the only one. It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "image")
 
@@ -141,7 +141,7 @@ class TarballImageAssetArgs:
     @pulumi.getter(name="localImage")
     def local_image(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
+        An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "local_image")
 
@@ -153,7 +153,7 @@ class TarballImageAssetArgs:
     @pulumi.getter(name="pullPrincipals")
     def pull_principals(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['PullPrincipalArgs']]]]:
         """
-        Who may pull; the same as calling `grantPull` for each.
+        Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else. It does not count for the fingerprint.
         """
         return pulumi.get(self, "pull_principals")
 
@@ -165,7 +165,7 @@ class TarballImageAssetArgs:
     @pulumi.getter(name="registryAuth")
     def registry_auth(self) -> pulumi.Input[Optional['RegistryAuthArgs']]:
         """
-        A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
+        A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
         """
         return pulumi.get(self, "registry_auth")
 
@@ -177,7 +177,7 @@ class TarballImageAssetArgs:
     @pulumi.getter
     def repository(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
+        The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
         """
         return pulumi.get(self, "repository")
 
@@ -189,7 +189,7 @@ class TarballImageAssetArgs:
     @pulumi.getter(name="resourcePolicyStatements")
     def resource_policy_statements(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['NamedStatementArgs']]]]:
         """
-        Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
+        Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none. It does not count for the fingerprint.
         """
         return pulumi.get(self, "resource_policy_statements")
 
@@ -201,7 +201,7 @@ class TarballImageAssetArgs:
     @pulumi.getter(name="retainOnDelete")
     def retain_on_delete(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
+        Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
         """
         return pulumi.get(self, "retain_on_delete")
 
@@ -213,7 +213,7 @@ class TarballImageAssetArgs:
     @pulumi.getter(name="tagPrefix")
     def tag_prefix(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        What the tag begins with.
+        What the tag begins with. Default: nothing. It does not count for the fingerprint.
         """
         return pulumi.get(self, "tag_prefix")
 
@@ -225,7 +225,7 @@ class TarballImageAssetArgs:
     @pulumi.getter(name="tarballFile")
     def tarball_file(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
+        The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts, not the file's bytes. It counts for the fingerprint by what it makes of the image's content.
         """
         return pulumi.get(self, "tarball_file")
 
@@ -255,23 +255,55 @@ class TarballImageAsset(pulumi.ComponentResource):
                  tarball_file: pulumi.Input[Optional[_builtins.str]] = None,
                  __props__=None):
         """
-        An image from an archive, published without docker.
+        An image from an archive, published without docker under a tag that names its content.
+
+        ## Example Usage
+        ### Let another tool make the archive, if the registry lacks the image
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.TarballImageAsset("api",
+            repository="registry.example.com/team/api",
+            command={
+                "run": "ko build ./cmd/api --push=false --tarball api.tar",
+                "output": "api.tar",
+                "inputs": [
+                    "cmd",
+                    "go.mod",
+                    "go.sum",
+                ],
+            })
+        pulumi.export("imageUri", api.image_uri)
+        ```
+        ### Publish an archive
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.TarballImageAsset("api",
+            tarball_file="./api.tar",
+            repository="registry.example.com/team/api")
+        pulumi.export("imageUri", api.image_uri)
+        ```
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[Union['ArchiveCommandArgs', 'ArchiveCommandArgsDict']] command: A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text and the content of its inputs count for the fingerprint.
-        :param pulumi.Input[Sequence[pulumi.Input[Union['DestinationArgs', 'DestinationArgsDict']]]] destinations: Further repositories that get the same image. It is built once; adding one builds nothing.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image. Changing them builds nothing.
-        :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false.
-        :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest; needed if it holds several.
-        :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts for the fingerprint, so previews ask the engine for it (`docker image inspect`).
-        :param pulumi.Input[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]] pull_principals: Who may pull; the same as calling `grantPull` for each.
-        :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. It is never stored; refresh and destroy use the provider's `registries`.
-        :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource.
-        :param pulumi.Input[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]] resource_policy_statements: Statements for the repository's policy; the same as calling `addToResourcePolicy` for each.
-        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true.
-        :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with.
-        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts for the fingerprint, the file's bytes do not.
+        :param pulumi.Input[Union['ArchiveCommandArgs', 'ArchiveCommandArgsDict']] command: A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; its text counts, and what its inputs hold. It counts for the fingerprint: a change makes another tag.
+        :param pulumi.Input[Sequence[pulumi.Input[Union['DestinationArgs', 'DestinationArgsDict']]]] destinations: Further repositories that get the same image, which is built once; adding one builds nothing. Default: none. It does not count for the fingerprint.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the same image; a change moves them and builds nothing. Default: none. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest. Default: the only one. It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
+        :param pulumi.Input[Sequence[pulumi.Input[Union['PullPrincipalArgs', 'PullPrincipalArgsDict']]]] pull_principals: Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else. It does not count for the fingerprint.
+        :param pulumi.Input[Union['RegistryAuthArgs', 'RegistryAuthArgsDict']] registry_auth: A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] repository: The repository to publish to, as `registry/path` without a tag. Default: an ECR repository of the asset's own. Changing it replaces the resource. It does not count for the fingerprint.
+        :param pulumi.Input[Sequence[pulumi.Input[Union['NamedStatementArgs', 'NamedStatementArgsDict']]]] resource_policy_statements: Statements for the policy of the repository, which must be one of Amazon ECR; the same as calling `addToResourcePolicy` for each. Default: none. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.bool] retain_on_delete: Whether the tags stay in the registry when the resource is deleted. If not, those go that it wrote itself and that no other asset of the program has. Default: true. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] tag_prefix: What the tag begins with. Default: nothing. It does not count for the fingerprint.
+        :param pulumi.Input[_builtins.str] tarball_file: The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, xz or bzip2, or the directory of an OCI image layout. The image in it counts, not the file's bytes. It counts for the fingerprint by what it makes of the image's content.
         """
         ...
     @overload
@@ -280,7 +312,39 @@ class TarballImageAsset(pulumi.ComponentResource):
                  args: Optional[TarballImageAssetArgs] = None,
                  opts: Optional[pulumi.ResourceOptions] = None):
         """
-        An image from an archive, published without docker.
+        An image from an archive, published without docker under a tag that names its content.
+
+        ## Example Usage
+        ### Let another tool make the archive, if the registry lacks the image
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.TarballImageAsset("api",
+            repository="registry.example.com/team/api",
+            command={
+                "run": "ko build ./cmd/api --push=false --tarball api.tar",
+                "output": "api.tar",
+                "inputs": [
+                    "cmd",
+                    "go.mod",
+                    "go.sum",
+                ],
+            })
+        pulumi.export("imageUri", api.image_uri)
+        ```
+        ### Publish an archive
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.TarballImageAsset("api",
+            tarball_file="./api.tar",
+            repository="registry.example.com/team/api")
+        pulumi.export("imageUri", api.image_uri)
+        ```
 
         :param str resource_name: The name of the resource.
         :param TarballImageAssetArgs args: The arguments to use to populate this resource's properties.
@@ -472,7 +536,25 @@ class TarballImageAsset(pulumi.ComponentResource):
                                name: _builtins.str,
                                statement: pulumi.Input[Mapping[str, Any]]) -> pulumi.Output['TarballImageAsset.AddToResourcePolicyResult']:
         """
-        Add a statement to the repository's policy.
+        Add a statement to the ECR repository's policy.
+
+        ## Example Usage
+        ### Add a statement
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.TarballImageAsset("api", tarball_file="./api.tar")
+        pulumi.export("granted", api.add_to_resource_policy(name="scanner",
+            statement={
+                "Effect": "Allow",
+                "Principal": {
+                    "AWS": "arn:aws:iam::210987654321:root",
+                },
+                "Action": "ecr:DescribeImageScanFindings",
+            }).image_uri)
+        ```
 
         :param _builtins.str name: The grant's name, unique in the resource.
         :param pulumi.Input[Mapping[str, Any]] statement: An IAM policy statement: Effect, Action, Principal and the like.
@@ -528,7 +610,23 @@ class TarballImageAsset(pulumi.ComponentResource):
               role: pulumi.Input[Optional[_builtins.str]] = None,
               service: pulumi.Input[Optional[_builtins.str]] = None) -> pulumi.Output['TarballImageAsset.GrantResult']:
         """
-        Let somebody do the actions that are named.
+        Let somebody do with the ECR repository what the named actions allow.
+
+        ## Example Usage
+        ### Let a principal see what there is
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.TarballImageAsset("api", tarball_file="./api.tar")
+        pulumi.export("granted", api.grant(name="auditor",
+            actions=[
+                "ecr:DescribeImages",
+                "ecr:ListImages",
+            ],
+            arn="arn:aws:iam::210987654321:user/auditor").image_uri)
+        ```
 
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] actions: Actions, as in `ecr:DescribeImages`.
         :param _builtins.str name: The grant's name, unique in the resource.
@@ -591,7 +689,19 @@ class TarballImageAsset(pulumi.ComponentResource):
                    role: pulumi.Input[Optional[_builtins.str]] = None,
                    service: pulumi.Input[Optional[_builtins.str]] = None) -> pulumi.Output['TarballImageAsset.GrantPullResult']:
         """
-        Let somebody pull.
+        Let somebody pull from the ECR repository.
+
+        ## Example Usage
+        ### Let a service pull
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.TarballImageAsset("api", tarball_file="./api.tar")
+        pulumi.export("granted", api.grant_pull(name="lambda",
+            service="lambda.amazonaws.com").image_uri)
+        ```
 
         :param _builtins.str name: The grant's name, unique in the resource.
         :param pulumi.Input[_builtins.str] account_id: The id of an AWS account: it gets a statement in the repository.
@@ -652,7 +762,19 @@ class TarballImageAsset(pulumi.ComponentResource):
                         role: pulumi.Input[Optional[_builtins.str]] = None,
                         service: pulumi.Input[Optional[_builtins.str]] = None) -> pulumi.Output['TarballImageAsset.GrantPullPushResult']:
         """
-        Let somebody pull and push.
+        Let somebody pull from the ECR repository and push to it.
+
+        ## Example Usage
+        ### Let another account pull and push
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.TarballImageAsset("api", tarball_file="./api.tar")
+        pulumi.export("granted", api.grant_pull_push(name="partner",
+            account_id="210987654321").image_uri)
+        ```
 
         :param _builtins.str name: The grant's name, unique in the resource.
         :param pulumi.Input[_builtins.str] account_id: The id of an AWS account: it gets a statement in the repository.
@@ -713,7 +835,19 @@ class TarballImageAsset(pulumi.ComponentResource):
                    role: pulumi.Input[Optional[_builtins.str]] = None,
                    service: pulumi.Input[Optional[_builtins.str]] = None) -> pulumi.Output['TarballImageAsset.GrantPushResult']:
         """
-        Let somebody push.
+        Let somebody push to the ECR repository.
+
+        ## Example Usage
+        ### Let a role push
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.TarballImageAsset("api", tarball_file="./api.tar")
+        pulumi.export("granted", api.grant_push(name="builder",
+            role="image-builder").image_uri)
+        ```
 
         :param _builtins.str name: The grant's name, unique in the resource.
         :param pulumi.Input[_builtins.str] account_id: The id of an AWS account: it gets a statement in the repository.

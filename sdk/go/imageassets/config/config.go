@@ -11,7 +11,7 @@ import (
 
 var _ = internal.GetEnvOrDefault
 
-// How AWS is reached for ECR.
+// How AWS is reached for ECR. Default: as the AWS CLI does.
 func GetAws(ctx *pulumi.Context) string {
 	return config.Get(ctx, "image-assets:aws")
 }
@@ -21,12 +21,12 @@ func GetBuildOutput(ctx *pulumi.Context) string {
 	return config.Get(ctx, "image-assets:buildOutput")
 }
 
-// The builder of images that name none.
+// The builder of images that name none. Default: `docker` with its current builder.
 func GetBuilder(ctx *pulumi.Context) string {
 	return config.Get(ctx, "image-assets:builder")
 }
 
-// Where digests are remembered. Default: the user's cache directory.
+// The directory where digests of files are remembered. Default: the user's cache directory.
 func GetCacheDirectory(ctx *pulumi.Context) string {
 	return config.Get(ctx, "image-assets:cacheDirectory")
 }
@@ -41,7 +41,7 @@ func GetDefaultPlatform(ctx *pulumi.Context) string {
 	return config.Get(ctx, "image-assets:defaultPlatform")
 }
 
-// Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
+// Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Default: loopback hosts, which always are.
 func GetInsecureRegistries(ctx *pulumi.Context) string {
 	return config.Get(ctx, "image-assets:insecureRegistries")
 }
@@ -56,7 +56,7 @@ func GetPinBaseImages(ctx *pulumi.Context) bool {
 	return config.GetBool(ctx, "image-assets:pinBaseImages")
 }
 
-// Logins for registries.
+// Logins for registries. Default: those of docker.
 func GetRegistries(ctx *pulumi.Context) string {
 	return config.Get(ctx, "image-assets:registries")
 }

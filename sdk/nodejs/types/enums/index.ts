@@ -3,9 +3,9 @@
 
 
 export const BuildOutput = {
-    QUIET: "quiet",
-    NORMAL: "normal",
-    FULL: "full",
+    Quiet: "quiet",
+    Normal: "normal",
+    Full: "full",
 } as const;
 
 /**
@@ -14,9 +14,9 @@ export const BuildOutput = {
 export type BuildOutput = (typeof BuildOutput)[keyof typeof BuildOutput];
 
 export const Cache = {
-    REGISTRY: "registry",
-    GHA: "gha",
-    LOCAL: "local",
+    Registry: "registry",
+    Gha: "gha",
+    Local: "local",
 } as const;
 
 /**
@@ -25,12 +25,12 @@ export const Cache = {
 export type Cache = (typeof Cache)[keyof typeof Cache];
 
 export const CacheType = {
-    REGISTRY: "registry",
-    INLINE: "inline",
-    LOCAL: "local",
-    GHA: "gha",
+    Registry: "registry",
+    Inline: "inline",
+    Local: "local",
+    Gha: "gha",
     S3: "s3",
-    AZBLOB: "azblob",
+    Azblob: "azblob",
 } as const;
 
 /**
@@ -39,8 +39,8 @@ export const CacheType = {
 export type CacheType = (typeof CacheType)[keyof typeof CacheType];
 
 export const CheckPublished = {
-    REFRESH: "refresh",
-    ALWAYS: "always",
+    Refresh: "refresh",
+    Always: "always",
 } as const;
 
 /**
@@ -49,8 +49,8 @@ export const CheckPublished = {
 export type CheckPublished = (typeof CheckPublished)[keyof typeof CheckPublished];
 
 export const CheckSource = {
-    REFRESH: "refresh",
-    ALWAYS: "always",
+    Refresh: "refresh",
+    Always: "always",
 } as const;
 
 /**
@@ -59,9 +59,9 @@ export const CheckSource = {
 export type CheckSource = (typeof CheckSource)[keyof typeof CheckSource];
 
 export const EncryptionType = {
-    AES256: "AES256",
-    KMS: "KMS",
-    KMS_DSSE: "KMS_DSSE",
+    Aes256: "AES256",
+    Kms: "KMS",
+    KmsDsse: "KMS_DSSE",
 } as const;
 
 /**
@@ -70,10 +70,10 @@ export const EncryptionType = {
 export type EncryptionType = (typeof EncryptionType)[keyof typeof EncryptionType];
 
 export const FollowMode = {
-    NEVER: "never",
-    EXTERNAL: "external",
-    ALWAYS: "always",
-    BLOCK_EXTERNAL: "internal-only",
+    Never: "never",
+    External: "external",
+    Always: "always",
+    BlockExternal: "internal-only",
 } as const;
 
 /**
@@ -82,9 +82,9 @@ export const FollowMode = {
 export type FollowMode = (typeof FollowMode)[keyof typeof FollowMode];
 
 export const IgnoreMode = {
-    DOCKER: "docker",
-    GIT: "git",
-    GLOB: "glob",
+    Docker: "docker",
+    Git: "git",
+    Glob: "glob",
 } as const;
 
 /**
@@ -93,9 +93,9 @@ export const IgnoreMode = {
 export type IgnoreMode = (typeof IgnoreMode)[keyof typeof IgnoreMode];
 
 export const NetworkMode = {
-    DEFAULT: "default",
-    HOST: "host",
-    NONE: "none",
+    Default: "default",
+    Host: "host",
+    None: "none",
 } as const;
 
 /**
@@ -104,14 +104,14 @@ export const NetworkMode = {
 export type NetworkMode = (typeof NetworkMode)[keyof typeof NetworkMode];
 
 export const Platform = {
-    LINUX_AMD64: "linux/amd64",
-    LINUX_ARM64: "linux/arm64",
-    LINUX_ARM_V7: "linux/arm/v7",
-    LINUX_ARM_V6: "linux/arm/v6",
-    LINUX386: "linux/386",
-    LINUX_PPC64LE: "linux/ppc64le",
-    LINUX_S390X: "linux/s390x",
-    LINUX_RISCV64: "linux/riscv64",
+    LinuxAmd64: "linux/amd64",
+    LinuxArm64: "linux/arm64",
+    LinuxArmV7: "linux/arm/v7",
+    LinuxArmV6: "linux/arm/v6",
+    Linux386: "linux/386",
+    LinuxPpc64le: "linux/ppc64le",
+    LinuxS390x: "linux/s390x",
+    LinuxRiscv64: "linux/riscv64",
 } as const;
 
 /**
@@ -120,8 +120,8 @@ export const Platform = {
 export type Platform = (typeof Platform)[keyof typeof Platform];
 
 export const Scope = {
-    CONTEXT: "context",
-    DOCKERFILE: "dockerfile",
+    Context: "context",
+    Dockerfile: "dockerfile",
 } as const;
 
 /**

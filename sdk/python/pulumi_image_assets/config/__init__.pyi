@@ -18,7 +18,7 @@ from .. import outputs as _root_outputs
 
 aws: Optional[str]
 """
-How AWS is reached for ECR.
+How AWS is reached for ECR. Default: as the AWS CLI does.
 """
 
 buildOutput: Optional[str]
@@ -28,12 +28,12 @@ How much a successful build leaves behind: `quiet` nothing, `normal` (default) a
 
 builder: Optional[str]
 """
-The builder of images that name none.
+The builder of images that name none. Default: `docker` with its current builder.
 """
 
 cacheDirectory: Optional[str]
 """
-Where digests are remembered. Default: the user's cache directory.
+The directory where digests of files are remembered. Default: the user's cache directory.
 """
 
 checkPublished: Optional[str]
@@ -48,7 +48,7 @@ The platform of images that name none. Default: `linux/amd64`.
 
 insecureRegistries: Optional[str]
 """
-Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
+Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Default: loopback hosts, which always are.
 """
 
 maxConcurrentBuilds: Optional[int]
@@ -63,6 +63,6 @@ Whether base images count by their digests, for images that do not say. Default:
 
 registries: Optional[str]
 """
-Logins for registries.
+Logins for registries. Default: those of docker.
 """
 

@@ -25,7 +25,7 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def aws(self) -> Optional[str]:
         """
-        How AWS is reached for ECR.
+        How AWS is reached for ECR. Default: as the AWS CLI does.
         """
         return __config__.get('aws')
 
@@ -39,14 +39,14 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def builder(self) -> Optional[str]:
         """
-        The builder of images that name none.
+        The builder of images that name none. Default: `docker` with its current builder.
         """
         return __config__.get('builder')
 
     @_builtins.property
     def cache_directory(self) -> Optional[str]:
         """
-        Where digests are remembered. Default: the user's cache directory.
+        The directory where digests of files are remembered. Default: the user's cache directory.
         """
         return __config__.get('cacheDirectory')
 
@@ -67,7 +67,7 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def insecure_registries(self) -> Optional[str]:
         """
-        Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Loopback hosts always are.
+        Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown certificate: registries and their token servers. Default: loopback hosts, which always are.
         """
         return __config__.get('insecureRegistries')
 
@@ -88,7 +88,7 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def registries(self) -> Optional[str]:
         """
-        Logins for registries.
+        Logins for registries. Default: those of docker.
         """
         return __config__.get('registries')
 

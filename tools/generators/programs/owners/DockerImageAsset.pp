@@ -1,0 +1,3 @@
+resource "api" "image-assets:index:DockerImageAsset" {
+  directory = "./api"
+}

@@ -1,0 +1,2 @@
+resource "images" "image-assets:index:ImageRepository" {
+}
