@@ -5,6 +5,7 @@ reaches the provider alone, which then decides. Nothing runs in the child before
 safe in a process with threads.
 """
 
+import atexit
 import contextlib
 import os
 import queue
@@ -16,8 +17,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, BinaryIO, Final, Protocol
 
+import image_assets
 from image_assets import processes
 from image_assets.errors import AssetError, CancelledByUserError
 
@@ -188,6 +191,59 @@ class Peer:
             # What the program did not read any more cannot be written either.
             with contextlib.suppress(OSError):
                 pipe.close()
+
+
+class IfKilled:
+    """Has a program run if this process is killed.
+
+    A shell waits at a pipe that only this process holds open. It is of a session of its own, so that what kills this
+    process and its group leaves it alone.
+
+    Args:
+        argv: The program and its arguments.
+
+    Raises:
+        CommandMissingError: There is no shell.
+    """
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        command = Command((*_UNLESS_TOLD, *argv))
+        self._shell = _spawn(command, subprocess.PIPE, subprocess.DEVNULL, subprocess.DEVNULL)
+        _WAITING.add(self)
+
+    def call_off(self) -> None:
+        """Let the program not run: this process ends by itself."""
+        _WAITING.discard(self)
+        with contextlib.suppress(OSError), _pipe(self._shell.stdin) as pipe:
+            pipe.write(b"\n")
+
+
+_WAITING: Final[set[IfKilled]] = set()
+_UNLESS_TOLD: Final = ("sh", "-c", 'read -r _ && exit; exec "$0" "$@"')
+
+
+@atexit.register
+def call_off_all() -> None:
+    """Let nothing run that waits for this process to be killed."""
+    for waiting in tuple(_WAITING):
+        waiting.call_off()
+
+
+def own_program(module: str, flag: str, *arguments: str) -> tuple[str, ...]:
+    """Return how this interpreter runs a module's `main` with what it can import here, whatever the environment.
+
+    Args:
+        module: The module.
+        flag: The first argument with which a packed program, which has no interpreter to start, runs it.
+        arguments: What `sys.argv` holds from its second item on.
+    """
+    if getattr(sys, "frozen", False):
+        return (sys.executable, flag, *arguments)
+    path = [str(Path(image_assets.__file__).parents[1]), *filter(None, sys.path)]
+    count = len(arguments) + 1
+    program = f"import sys; sys.path[:] = sys.argv[{count}:]; del sys.argv[{count}:]; from {module} import main; main()"
+    options = ("-I", "-S", "-X", f"utf8={sys.flags.utf8_mode}", *(("-B",) if sys.dont_write_bytecode else ()))
+    return (sys.executable, *options, "-c", program, *arguments, *path)
 
 
 class _Watch:

@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,3 +74,12 @@ def _end_users(path: Path) -> None:
     for pid in processes.with_variable_value(str(path)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGTERM)
+
+
+def main() -> None:
+    """Sweep in a process of its own; the argument is the folders' parent."""
+    sweep_folders(*sys.argv[1:])
+
+
+SWEEP_FLAG: Final = "--sweep"
+"""The first argument with which a packed program runs `main`."""

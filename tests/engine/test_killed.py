@@ -106,6 +106,19 @@ def test_a_killed_engine_leaves_nothing(project: Project, registry: Registry, re
     nothing_is_left(project, registry, repository_name, before)
 
 
+def test_a_killed_plugin_leaves_nothing(project: Project, registry: Registry, repository_name: str) -> None:
+    """Nobody has ended the engine, and no other plugin comes."""
+    before = held()
+    engine = started(project, repository_name)
+    for pid, command in processes(project.folder):
+        if "pulumi-resource-image-assets" in command:
+            os.kill(pid, signal.SIGKILL)
+    nothing_is_left(project, registry, repository_name, before)
+    output, errors = engine.communicate(timeout=30)
+    assert engine.returncode != 0
+    assert "Traceback" not in output + errors
+
+
 def test_a_closed_terminal_leaves_nothing(project: Project, registry: Registry, repository_name: str) -> None:
     before = held()
     with terminal.running(project, ["up", "--yes", "--skip-preview"]) as screen:

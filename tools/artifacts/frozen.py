@@ -4,16 +4,21 @@ import os
 import sys
 from collections.abc import Callable
 
+from image_assets import own_folder
 from image_assets.context.workers import WORKER_FLAG
+from image_assets.own_folder import SWEEP_FLAG
 
 
 def main(program: Callable[[], None]) -> None:
-    """Run a program, or the worker that it has started from the same file."""
+    """Run a program, or what it has started from the same file: a worker, a sweep."""
     restore_library_path()
     if sys.argv[1:2] == [WORKER_FLAG]:
         from image_assets.context import worker  # noqa: PLC0415 - the other programs do without it
 
         worker.main()
+    elif sys.argv[1:2] == [SWEEP_FLAG]:
+        del sys.argv[1]
+        own_folder.main()
     else:
         program()
 

@@ -15,8 +15,7 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
-import image_assets
-from image_assets.command import CommandMissingError, Peer
+from image_assets.command import CommandMissingError, Peer, own_program
 from image_assets.context.part import Answer, Order
 from image_assets.context.tree import Tree
 from image_assets.task import Task
@@ -191,7 +190,7 @@ class Worker:
         if not sys.executable or sys.getfilesystemencoding() != "utf-8" or not _SEATS.acquire(blocking=False):
             return None
         try:
-            worker = cls(Peer(_command()))
+            worker = cls(Peer(own_program("image_assets.context.worker", WORKER_FLAG)))
         except CommandMissingError:
             _SEATS.release()
             return None
@@ -219,13 +218,3 @@ class Worker:
         """End the process; what it is reading is lost."""
         self.peer.end()
         _SEATS.release()
-
-
-def _command() -> tuple[str, ...]:
-    """Return how this interpreter runs `worker.py` with the modules that are in use here, whatever the environment."""
-    if getattr(sys, "frozen", False):
-        return (sys.executable, WORKER_FLAG)
-    path = [str(Path(image_assets.__file__).parents[1]), *filter(None, sys.path)]
-    program = "import sys; sys.path[:] = sys.argv[1:]; from image_assets.context.worker import main; main()"
-    options = ("-I", "-S", "-X", f"utf8={sys.flags.utf8_mode}", *(("-B",) if sys.dont_write_bytecode else ()))
-    return (sys.executable, *options, "-c", program, *path)

@@ -19,6 +19,7 @@ from image_assets.docker.dialect import BUILDX, Feature
 from image_assets.docker.failure import Failure, NodeLostError, by_hand, is_connection_lost
 from image_assets.docker.folders import HandedOver, folders_of, hand_over
 from image_assets.docker.frugal import frugal
+from image_assets.docker.guard import guard
 from image_assets.docker.log import BuildLog, BuildReport
 from image_assets.docker.overlay import Overlay, overlay
 from image_assets.docker.probe import Engine
@@ -45,6 +46,7 @@ class BuildRun:
     def __enter__(self) -> Self:
         # Logins and logs lie outside of what is built, wherever that is.
         self._folder = folder_outside(folders_of(self._spec))
+        guard(self._folder)
         dialect = self._engine.program.dialect
         self._overlay: Overlay = self._exits.enter_context(
             overlay(self._engine.environment, self._spec.credentials, dialect, self._folder)

@@ -57,6 +57,9 @@ async def serve(address: str) -> None:
     await servicer.wind_down(await stopped)
     if watch:
         watch.cancel()
+    from image_assets.command import call_off_all  # noqa: PLC0415 - the port comes first
+
+    call_off_all()
     # Components that wait for a child that failed would hold the process up, and so would threads in a connect.
     os._exit(0)
 

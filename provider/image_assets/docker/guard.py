@@ -1,0 +1,22 @@
+"""Ending the builds of a process that was killed: nobody else would know of them.
+
+The builder's programs go on by themselves, and the next plugin to sweep may come much later or never.
+"""
+
+import contextlib
+import functools
+
+from image_assets.command import CommandMissingError, IfKilled, own_program
+from image_assets.own_folder import SWEEP_FLAG
+
+
+@functools.cache
+def guard(parent: str) -> None:
+    """Have the folders with logins swept, and the programs that were given them ended, if this process is killed.
+
+    Args:
+        parent: Where the folders are made.
+    """
+    # Without a shell the next plugin sweeps.
+    with contextlib.suppress(CommandMissingError):
+        IfKilled(own_program("image_assets.own_folder", SWEEP_FLAG, parent))

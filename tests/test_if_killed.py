@@ -1,0 +1,45 @@
+"""What is left to be done when a process is killed, and only then."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import os, signal, sys
+from image_assets.command import IfKilled
+IfKilled(("sh", "-c", 'echo "$1" > "$0"', sys.argv[1], "ran"))
+print("ready", flush=True)
+sys.stdin.readline()
+{end}
+"""
+ENDS = {"killed": "os.kill(0, signal.SIGKILL)", "faulty": "os.abort()", "ended": "sys.exit()", "failed": "1 / 0"}
+
+
+@pytest.mark.parametrize(("end", "runs"), [("killed", True), ("faulty", True), ("ended", False), ("failed", False)])
+def test_a_program_runs_only_if_the_process_was_killed(end: str, runs: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    """Nor does what kills the process with its group reach it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(end=ENDS[end]), tmp_path / "said"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == b"ready\n"
+    shells = [pid for pid in children(process.pid) if b"read -r" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(shells) == 1
+    watch = os.pidfd_open(shells[0])
+    process.communicate(b"\n", timeout=20)
+    assert select.select([watch], [], [], 20)[0]
+    assert (tmp_path / "said").exists() is runs
+    assert process.returncode == {"killed": -signal.SIGKILL, "faulty": -signal.SIGABRT, "ended": 0, "failed": 1}[end]
+
+
+def children(pid: int) -> list[int]:
+    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
