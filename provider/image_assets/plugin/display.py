@@ -36,6 +36,7 @@ _CI_VARIABLES: Final = frozenset(
         "bamboo_planKey",
     }
 )
+_CONTROLLING: Final = Path("/dev/tty")
 _TERMINALS: Final = ("/dev/pts/", "/dev/tty", "/dev/console")
 
 
@@ -66,23 +67,24 @@ class Process:
         stat = (_PROC / str(self.pid) / "stat").read_text(errors="replace")
         return Process(int(stat.rpartition(")")[2].split()[1]))
 
-    def has_terminal(self) -> bool:
-        """Say whether it reads from a terminal and writes to one."""
-        links = ((_PROC / str(self.pid) / "fd" / descriptor).readlink() for descriptor in ("0", "1"))
-        return all(str(link).startswith(_TERMINALS) for link in links)
+    @property
+    def terminal(self) -> Path | None:
+        """The terminal that it writes to, if it reads from one, too."""
+        links = [(_PROC / str(self.pid) / "fd" / descriptor).readlink() for descriptor in ("0", "1")]
+        return links[1] if all(str(link).startswith(_TERMINALS) for link in links) else None
 
 
-def redraws_rows(environ: Mapping[str, str]) -> bool:
-    """Say whether the command line that started this plugin shows rows that are drawn anew."""
+def terminal_of_rows(environ: Mapping[str, str]) -> Path | None:
+    """Return the terminal in which the command line that started this plugin redraws rows; None if it writes a log."""
     if environ.get("TERM", "").lower() == "dumb" or not _CI_VARIABLES.isdisjoint(environ):
-        return False
+        return None
     if not (_PROC / "self" / "stat").exists():
-        return _has_controlling_terminal()
+        return _CONTROLLING if _has_controlling_terminal() else None
     try:
         engine = _engine(Process(os.getppid()))
-        return engine.has_terminal() and not any(_is_for_a_log(argument) for argument in engine.arguments)
+        return None if any(_is_for_a_log(argument) for argument in engine.arguments) else engine.terminal
     except (OSError, ValueError, IndexError):
-        return False
+        return None
 
 
 def _engine(parent: Process) -> Process:
@@ -103,7 +105,7 @@ def _is_for_a_log(argument: str) -> bool:
 def _has_controlling_terminal() -> bool:
     """Say so where nothing more can be learnt: somebody sits there, but the output may go to a file."""
     try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+        os.close(os.open(_CONTROLLING, os.O_RDONLY | os.O_NOCTTY))
     except OSError:
         return False
     return True

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
 
 import grpc
 
 from image_assets.plugin.cancellation import Cancellation
-from image_assets.plugin.display import redraws_rows
+from image_assets.plugin.columns import Columns, fitted, width_of
+from image_assets.plugin.display import terminal_of_rows
 from image_assets.plugin.newest import Newest
 from image_assets.protocol.messages import CHANNEL_OPTIONS, engine_pb2, engine_pb2_grpc
 from image_assets.secrets import Secrets
@@ -27,7 +29,7 @@ class Reporter:
         self.secrets = secrets
         self.cancellation = Cancellation()
         self.newest = Newest(self.show)
-        self.redraws: bool | None = None
+        self.columns = Columns()
         self.connect(engine_address)
 
     def connect(self, engine_address: str) -> None:
@@ -42,6 +44,7 @@ class Reporter:
         In the row of an update the difference stands first, and leaves no room in most terminals: the component's row
         shows how far it is, too.
         """
+        self.columns.note(urn)
         rows = [urn, *([component_of(urn)] if is_update and "$" in urn else [])]
         live = partial(self.live, rows)
         return Task(
@@ -55,18 +58,17 @@ class Reporter:
             secrets=self.secrets,
         )
 
-    def is_live(self) -> bool:
-        """Say whether rows are drawn anew; looked up once."""
-        if self.redraws is None:
-            self.redraws = redraws_rows(os.environ)
-        return self.redraws
+    @cached_property
+    def terminal(self) -> Path | None:
+        """The terminal in which rows are drawn anew; None if it is a log that is written."""
+        return terminal_of_rows(os.environ)
 
     def stepwise(self, urn: str, live: Callable[[str], None]) -> Callable[[str], None]:
         """Return what shows a step: in a log each only once."""
         seen: set[str] = set()
 
         def show(text: str) -> None:
-            if self.is_live():
+            if self.terminal:
                 live(text)
             elif text not in seen:
                 seen.add(text)
@@ -76,7 +78,7 @@ class Reporter:
 
     def live(self, rows: list[str], text: str) -> None:
         """Show a line that the next one replaces."""
-        if self.is_live():
+        if self.terminal:
             for row in rows:
                 self.newest.put(row, text)
 
@@ -87,8 +89,11 @@ class Reporter:
         self.send(rows[0], severity, text)
 
     def show(self, urn: str, text: str) -> None:
-        """Show a short-lived line in a row."""
-        self.send(urn, INFO, text, ephemeral=True)
+        """Show a short-lived line in a row, as much of it as fits."""
+        width = width_of(self.terminal)
+        # A part of a secret would not be known for one.
+        masked = self.secrets.mask(text)
+        self.send(urn, INFO, fitted(masked, self.columns.left(width)) if width else masked, ephemeral=True)
 
     def send(
         self, urn: str, severity: "engine_pb2.LogSeverity.ValueType", text: str, *, ephemeral: bool = False
