@@ -45,7 +45,7 @@ class Plugin:
     def check(self, news: Mapping[str, Any], urn: str = URN) -> tuple[dict[str, Any], dict[str, str]]:
         """Return the checked inputs, and the failures by property."""
         answer = self.call("Check", pb.CheckRequest(urn=urn, news=wire.encode(news)))
-        return wire.decode(answer.inputs), {failure.property: failure.reason for failure in answer.failures}
+        return wire.decode(answer.inputs), dict(map(_told, answer.failures))
 
     def create(self, news: Mapping[str, Any], urn: str = URN, *, preview: bool = False) -> dict[str, Any]:
         """Check and create, and return the outputs."""
@@ -82,6 +82,12 @@ class Plugin:
             return getattr(self.stub, method)(request, timeout=120)
         except grpc.RpcError as error:
             raise RefusedError(error) from error
+
+
+def _told(failure: pb.CheckFailure) -> tuple[str, str]:
+    """Return path and reason; the path stands in the text where the engine has no value to print beside it."""
+    path, _, reason = failure.reason.partition(": ")
+    return (failure.property, failure.reason) if failure.property or not reason else (path, reason)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from tests.support import events
 from tests.support.paths import TOOLS_BIN, search_path
 
 Runtime = Literal["yaml", "python", "nodejs", "go"]
-_MAIN = {"yaml": "Pulumi.yaml", "python": "__main__.py", "nodejs": "index.ts", "go": "main.go"}
+_MAIN = {"yaml": "Pulumi.yaml", "python": "__main__.py", "nodejs": "index.js", "go": "main.go"}
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from image_assets.components import assets, repository
+from image_assets.components import assets, refusals, repository
 from image_assets.components.component import Component, urn_of
 from image_assets.components.deployment import Deployment
 from image_assets.components.grant_checks import TWINS, twin_problems
 from image_assets.components.grants import call_method
 from image_assets.components.options import Options
-from image_assets.errors import Problem
+from image_assets.errors import AssetError, Problem
+from image_assets.inputs.grant_fields import GRANT_METHODS
 from image_assets.protocol.messages import provider_pb2 as pb
 from image_assets.protocol.outputs import Output
 from image_assets.protocol.wire import decode_outputs
@@ -17,6 +18,8 @@ from image_assets.values import reveal
 
 REPLICA = assets.REPLICA
 COMPONENTS = (*assets.CHILDREN, repository.TOKEN)
+#: What the engine is asked to check where a component or a method call is refused.
+REFUSABLE = (*COMPONENTS, *(f"{token}/{method}" for token in COMPONENTS for method in GRANT_METHODS))
 
 
 def asset_problems(request: pb.ConstructRequest, inputs: Mapping[str, Any]) -> tuple[Problem, ...]:
@@ -76,7 +79,11 @@ async def call(request: pb.CallRequest, deployment: Deployment) -> dict[str, Out
     urn = _urn_of(args.pop("__self__"))
     outputs = await deployment.monitor.outputs_of(urn)
     component = Component(deployment, token, urn.split("::", 3)[3], urn, outputs=outputs)
-    return await call_method(component, method, args)
+    try:
+        return await call_method(component, method, args)
+    except AssetError as error:
+        await refusals.tell_of_call(component, method, args, error)
+        raise
 
 
 def _urn_of(component: Output) -> str:

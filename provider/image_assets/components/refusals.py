@@ -1,13 +1,15 @@
-"""How a component that cannot be made says so.
+"""How a component that cannot be made, and a method that cannot be called, say so.
 
-A Construct that fails ends its program with an exception, whose traceback stands beside the real error. A resource
-whose check refuses it ends the deployment quietly. So the engine is asked to register a resource of the component's own
-URN, and the check of that one tells what is wrong.
+A Construct that fails ends its program with an exception, whose traceback stands beside the real error; a Call that
+fails accuses the stack, and does not say on which resource. A resource whose check refuses it ends the deployment
+quietly. So the engine is asked to register a resource, and the check of that one tells what is wrong: one of the
+component's own URN, or one within it that has the method's name for its type.
 """
 
 from collections.abc import Mapping
 
-from image_assets.components.component import Component
+from image_assets.components.component import Component, urn_of
+from image_assets.components.options import Request
 from image_assets.custom_resource import Change, Job, State, Values
 from image_assets.errors import AssetError, InputError
 from image_assets.protocol.outputs import Output
@@ -21,12 +23,26 @@ async def tell(component: Component, given: Mapping[str, Output], error: AssetEr
     Raises:
         MonitorGoneError: It was told, and the deployment is over.
     """
-    problems = error if isinstance(error, InputError) else InputError.single("", str(error))
-    component.deployment.instance.refused[component.own_urn] = problems
-    request = component.options.component(component.token, component.name)
+    await _refused(component, component.options.component(component.token, component.name), given, error)
+
+
+async def tell_of_call(component: Component, method: str, args: Mapping[str, Output], error: AssetError) -> None:
+    """Let a check tell why a method of a component cannot be called; see `tell`.
+
+    Raises:
+        MonitorGoneError: It was told, and the deployment is over.
+    """
+    request = Request(type=f"{component.token}/{method}", name=component.name, parent=component.urn)
+    await _refused(component, request, args, error)
+
+
+async def _refused(component: Component, request: Request, given: Mapping[str, Output], error: AssetError) -> None:
+    instance, place = component.deployment.instance, component.deployment
+    urn = urn_of(place.project, place.stack, request.parent, request.type, request.name)
+    instance.refused[urn] = error if isinstance(error, InputError) else InputError.single("", str(error))
     request.custom = True
-    request.provider = component.deployment.instance.reference
-    await component.deployment.monitor.register(request, given)
+    request.provider = instance.reference
+    await place.monitor.register(request, given)
 
 
 class Refusals:

@@ -60,6 +60,14 @@ def describe_fault(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{where}"
 
 
+def with_value(problem: Problem, values: Mapping[str, Any]) -> Problem:
+    """Return a problem of a Check as the engine should get it: with a path only where it finds a value to print.
+
+    It looks for a property of that very name, and prints `value {<nil>}` for one that is missing or lies deeper.
+    """
+    return problem if values.get(problem.path) is not None else Problem("", str(problem))
+
+
 def told(error: InputError, values: Mapping[str, Any], secrets: Secrets) -> Iterator[Problem]:
     """Yield the problems of some inputs as the engine may be told of them."""
     for problem in error.problems:

@@ -27,7 +27,7 @@ from image_assets.plugin.diffs import diff_response
 from image_assets.plugin.jobs import Jobs
 from image_assets.plugin.property_path import is_covered
 from image_assets.plugin.reporter import WARNING, Reporter
-from image_assets.plugin.rpc_errors import property_details, status_of, told
+from image_assets.plugin.rpc_errors import property_details, status_of, told, with_value
 from image_assets.protocol import wire
 from image_assets.protocol.messages import plugin_pb2, provider_pb2_grpc
 from image_assets.protocol.messages import provider_pb2 as pb
@@ -61,7 +61,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             "image-assets:index:PublishedImage": lambda: self.images,
             "image-assets:index:CopiedImage": lambda: self.copied,
             "image-assets:index:RepositoryPolicyStatement": cache(partial(policy_statements, settings)),
-            **dict.fromkeys(dispatch.COMPONENTS, lambda: Refusals(self.instance.refused)),
+            **dict.fromkeys(dispatch.REFUSABLE, lambda: Refusals(self.instance.refused)),
         }
 
     # --- the plugin itself ---
@@ -290,7 +290,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def failures_of(self, error: InputError, values: Mapping[str, Any]) -> list[pb.CheckFailure]:
         """Turn input problems into Check's own form."""
-        problems = told(error, values, self.secrets)
+        problems = (with_value(problem, values) for problem in told(error, values, self.secrets))
         return [pb.CheckFailure(property=problem.path, reason=problem.reason) for problem in problems]
 
     # --- running ---
