@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from image_assets.oci import RegistryClient
+from image_assets.oci.keychain import NoKeychain
+from image_assets.task import Task
 from tests.conftest import NewProject
 from tests.engine.test_logins import USERS, auth, refused_logins
 from tests.fakes.certificates import make_certificates
 from tests.fakes.images import MadeImage, an_image, docker_save, encoded, oci_index, sha256
+from tests.fakes.registry import FakeRegistry, Rules
 from tests.support.project import Project
 from tests.support.registry import Registry
 from tools.kit import registry as local_registry
@@ -136,6 +140,35 @@ def test_an_index_is_copied_whole_between_registries_with_logins_of_their_own(
     assert (refused_logins(ours), refused_logins(theirs)) == ([], [])
     project.destroy()
     assert ours.tags("mirror/app") == ["1.4", "latest"]
+
+
+def test_signatures_come_along_from_a_list_under_a_tag_to_the_registrys_own_and_back(
+    registry: Registry, new_project: NewProject, repository_name: str
+) -> None:
+    """R17: through the engine; docker-registry has no referrers API."""
+    digest = push(registry, repository_name, "1", an_image())
+    media_type = "application/vnd.oci.image.manifest.v1+json"
+    subject = {"mediaType": media_type, "digest": digest, "size": 1}
+    signature = encoded({**registry.manifest(repository_name, digest), "subject": subject})
+    name = registry.put_manifest(repository_name, sha256(signature), signature, media_type)
+    tag, kind = digest.replace(":", "-"), "application/vnd.oci.image.index.v1+json"
+    entry = {"mediaType": media_type, "digest": name, "size": len(signature)}
+    listed = encoded({"schemaVersion": 2, "mediaType": kind, "manifests": [entry]})
+    registry.put_manifest(repository_name, tag, listed, kind)
+    with FakeRegistry(rules=Rules(referrers=True)) as listing:
+        there = {"repository": f"{listing.host}/app", "referrers": True}
+        back = {"repository": f"{registry.address}/{repository_name}/back", "referrers": True}
+        resources = {
+            "there": {"source": f"{registry.address}/{repository_name}:1", **there},
+            "back": {"source": "${there.imageDigestUri}", **back},
+        }
+        declared = {key: {"type": "image-assets:ImageReplica", "properties": one} for key, one in resources.items()}
+        new_project(f"resources: {json.dumps(declared)}\n").up()
+        assert RegistryClient(listing.host, NoKeychain(), Task()).known_referrers("app", digest) == [name]
+        assert tag not in listing.store.tags["app"]
+    (found,) = registry.manifest(f"{repository_name}/back", tag)["manifests"]
+    assert found["digest"] == name
+    assert encoded(registry.manifest(f"{repository_name}/back", name)) == signature
 
 
 @pytest.mark.parametrize("mode", ["refresh", "always"])

@@ -367,6 +367,19 @@ def test_what_refers_to_a_manifest_is_listed_under_a_tag_where_the_registry_has_
         assert entries[0]["annotations"] == {"note": ""}
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 501])
+def test_whatever_a_registry_without_a_list_of_referrers_answers_the_one_under_the_tag_counts(
+    strict: FakeRegistry, new_client: NewClient, status: int
+) -> None:
+    client = new_client(strict)
+    digest = push_image(client, "app", "v1")
+    subject = {"mediaType": OCI_MANIFEST, "digest": digest, "size": 1}
+    note = json.dumps({**json.loads(manifest()), "subject": subject}).encode()
+    client.put_manifest("app", digest_of(note), note, OCI_MANIFEST)
+    strict.fail("GET", "/referrers/", answer(status), times=99)
+    assert client.list_referrers("app", digest) == [digest_of(note)]
+
+
 def test_a_download_that_moves_on_is_not_given_up(strict: FakeRegistry, new_client: NewClient) -> None:
     """More breaks than one request may have, each after much has come."""
     content = noise(70_000_000)

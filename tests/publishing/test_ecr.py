@@ -37,6 +37,27 @@ def _inputs(images: PublishedImage, folder: Path, url: str, seed: str, **more: A
     return dict(images.check(JOB, {}, {"tarballFile": "image.tar", "repository": url, **more}))
 
 
+def test_whether_an_image_is_there_is_asked_early_as_the_stack_reaches_aws(
+    aws: EcrFront, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `checkPublished: always`: the component is asked first, and its inputs do not tell how."""
+    settings = Settings(cache_directory=str(tmp_path / "cache"), check_published="always")
+    given = {"aws": {"endpoint": aws.endpoint, "region": "us-east-1"}}
+    state = _published(PublishedImage(settings, tmp_path), tmp_path, url, given)
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    images, heard = PublishedImage(settings, tmp_path), list[str]()
+    job = Job(JOB.urn, Task(warn=heard.append))
+    values = {"tarballFile": "image.tar", "repository": url}
+    assert images.begin(JOB.urn, "image-assets:index:TarballImageAsset", values, Task(), (), given)
+    news = images.check(job, state.inputs, {**values, **given})
+    assert (images.diff(job, state, news), heard) == ((), [])
+
+
+def _published(images: PublishedImage, folder: Path, url: str, given: dict[str, Any]) -> State:
+    inputs = _inputs(images, folder, url, "early", **given)
+    return images.create(JOB, inputs)
+
+
 def _tags(aws: EcrFront, url: str) -> set[str]:
     found = aws.client("ecr").describe_images(repositoryName=url.partition("/")[2])["imageDetails"]
     return {tag for image in found for tag in image.get("imageTags", ())}

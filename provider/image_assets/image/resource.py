@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from image_assets.context import describe_change
@@ -106,7 +107,15 @@ class PublishedImage:
         """Return checked inputs, their paths absolute."""
         return locate(parse_stored(values), self.base)
 
-    def begin(self, urn: str, kind: str, values: Values, task: Task, more: tuple[Problem, ...] = ()) -> bool:
+    def begin(  # noqa: PLR0913, PLR0917 - what a Construct tells
+        self,
+        urn: str,
+        kind: str,
+        values: Values,
+        task: Task,
+        more: tuple[Problem, ...] = (),
+        handed_on: Values = MappingProxyType({}),
+    ) -> bool:
         """Look at the inputs of an asset component, and start reading what its image's `check` will ask for.
 
         What is wrong is told by that `check`, and so only where the image would be made: a component that fails by
@@ -118,6 +127,7 @@ class PublishedImage:
             values: The component's inputs.
             task: Nothing is reported through it before the image's `check`.
             more: What else is wrong with the component.
+            handed_on: The inputs that the image will have beside the component's.
 
         Returns:
             Whether nothing is wrong.
@@ -127,7 +137,7 @@ class PublishedImage:
         found = (*asset_problems(kind, values), *more, *location_problems(values, self.settings, self.base))
         self.refused[urn] = found
         if not found:
-            inputs = self.inputs_of(values)
+            inputs = self.inputs_of({**values, **handed_on})
             # Its image's `check` may come after another image needs the login.
             self.given.enter(str(inputs.repository), inputs.destination, inputs.registry_auth)
             begun = self.fingerprints.begin(inputs, task)

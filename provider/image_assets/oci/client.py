@@ -33,6 +33,8 @@ _FOUND: Final = frozenset({200, _MISSING})
 _STORED: Final = frozenset({200, _CREATED, 202, 204})
 _BLOB_CODES: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 _DELETED: Final = frozenset({200, _CREATED, 202, 204})
+#: What registries that know of no lists of referrers, and servers in front of them, answer to such a path beside 404.
+_UNKNOWN_PATH: Final = frozenset({400, 403})
 _CANNOT_DELETE: Final = frozenset({405, 501})
 _CANNOT_DELETE_CODES: Final = frozenset({"UNSUPPORTED", "DIGEST_INVALID", "TAG_INVALID"})
 _PAGE: Final = 1000
@@ -229,7 +231,12 @@ class RegistryClient:
 
         Spec: "Listing Referrers", "Referrers Tag Schema".
         """
-        known = self.known_referrers(repository_path, digest)
+        try:
+            known = self.known_referrers(repository_path, digest)
+        except ExchangeError as error:
+            if error.status not in _UNKNOWN_PATH:
+                raise
+            known = None
         if known is not None:
             return known
         tag = referrers.tag_of(digest)

@@ -156,11 +156,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         more = dispatch.asset_problems(request, inputs)
         urn = dispatch.image_urn(request)
         self.copied.in_preview = request.dryRun
+        deployment = self.deployment(request)
         if request.type == dispatch.REPLICA:
             is_sound = await self.jobs.offload(self.copied.begin, urn, inputs, more)
         else:
-            is_sound = await self.jobs.offload(self.images.begin, urn, request.type, inputs, task, more)
-        made = await dispatch.construct(request, self.deployment(request), is_sound=is_sound)
+            handed_on = {"aws": dict(deployment.stack_aws)}
+            is_sound = await self.jobs.offload(self.images.begin, urn, request.type, inputs, task, more, handed_on)
+        made = await dispatch.construct(request, deployment, is_sound=is_sound)
         dependencies = {
             name: pb.ConstructResponse.PropertyDependencies(urns=sorted(output.dependencies))
             for name, output in made.outputs.items()
