@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from image_assets.context import Fingerprint
 from image_assets.custom_resource import Change, Kind
 from image_assets.image.diff import row_changes
+from image_assets.plan.fingerprints import Taken
 from image_assets.plan.rows import as_stored, rows_of, shown_rows
 
 FEW = {"Dockerfile": "1", "src/a b.py": "2f"}
@@ -61,3 +63,14 @@ def test_rows_that_were_stored_as_properties_are_named_where_both_have_them() ->
     assert list(row_changes(olds, stored(FEW, "2")))[-1] == Change('files["gone"]', Kind.DELETE)
     # One side's text cannot be compared with the other's properties: the message names the files.
     assert list(row_changes(olds, stored(CHANGED, "2"))) == [Change('files["d/new"]')]
+
+
+def test_rows_are_kept_as_long_as_the_fingerprint_is() -> None:
+    read = Fingerprint("f1", 1, 1, 0.0, ())
+    taken = Taken(read, MANY)
+    kept = taken.as_inputs({"fingerprint": "f1", "files": as_stored(FEW)})["files"]
+    assert kept == as_stored(FEW)
+    assert "outline" not in vars(read)
+    assert taken.as_inputs({"fingerprint": "f0", "files": as_stored(FEW)})["files"] == as_stored(MANY)
+    # What an earlier release stored as many properties is stored anew.
+    assert taken.as_inputs({"fingerprint": "f1", "files": FEW})["files"] == as_stored(MANY)

@@ -33,7 +33,8 @@ import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from image_assets.context.digests import DigestCache
@@ -59,34 +60,58 @@ class Fingerprint:
 
     Attributes:
         digest: 64 hexadecimal digits.
-        outline: Path to short digest, at most 1,000 rows; rows of a named context start with its name and `:`.
         files: How many regular files were read.
         bytes: Their sizes together.
         seconds: How long it took.
         notices: What the user should know, as warnings.
         remarks: What the user may want to know.
+        parts: What it is of.
     """
 
     digest: str
-    outline: Mapping[str, str]
     files: int
     bytes: int
     seconds: float
     notices: tuple[str, ...]
     remarks: tuple[str, ...] = ()
+    parts: "tuple[Part, ...]" = field(default=(), repr=False)
+
+    @cached_property
+    def outline(self) -> Mapping[str, str]:
+        """Path to short digest, at most 1,000 rows; made when asked for, as it takes as long as a second reading."""
+        limit = LIMIT // max(1, len(self.parts))
+        return {path: digest for part in self.parts for path, digest in part.rows(limit).items()}
 
 
 @dataclass(frozen=True)
-class _Part:
-    """What one context adds."""
+class Part:
+    """What one context adds.
+
+    Attributes:
+        name: The context's name.
+        spec: How it is read.
+        dockerfile: The digest of the Dockerfile's content, empty if it does not count.
+        records: Those of all entries, sorted.
+        reading: What was read.
+        notices: See `Fingerprint`.
+        remarks: See `Fingerprint`.
+    """
 
     name: str
+    spec: ContextSpec
     dockerfile: bytes
-    rows: Mapping[str, str]
     records: Sequence[bytes]
     reading: Reading
     notices: tuple[str, ...]
     remarks: tuple[str, ...]
+
+    def rows(self, limit: int) -> dict[str, str]:
+        """Return its rows of the outline, not more than the limit; a named context's begin with its name."""
+        rows = outline(self.records, limit - 1)
+        if self.dockerfile and not _is_entry(self.spec, self.records, self.dockerfile):
+            rows[DOCKERFILE_ROW] = self.dockerfile.hex()[:8]
+        prefix = self.name + CONTEXT_END if self.name else ""
+        return {prefix + path: digest for path, digest in rows.items()} if prefix else rows
 
 
 def fingerprint(
@@ -104,38 +129,33 @@ def fingerprint(
         InputError: A directory, Dockerfile, ignore pattern or entry is wrong or cannot be read.
     """
     begun = time.perf_counter()
-    limit = LIMIT // max(1, len(contexts))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
 
         def read(selection: Selection) -> Reading:
             return read_context(selection, pool, task, _usable(cache, selection))
 
-        parts = [_part(name, contexts[name], read, limit) for name in sorted(contexts, key=_utf8)]
+        parts = tuple(_part(name, contexts[name], read) for name in sorted(contexts, key=_utf8))
     return Fingerprint(
         digest=_digest(options, parts),
-        outline={path: digest for part in parts for path, digest in part.rows.items()},
         files=sum(part.reading.files for part in parts),
         bytes=sum(part.reading.size for part in parts),
         seconds=time.perf_counter() - begun,
         notices=tuple(notice for part in parts for notice in part.notices),
         remarks=tuple(remark for part in parts for remark in part.remarks),
+        parts=parts,
     )
 
 
-def _part(name: str, spec: ContextSpec, read: Callable[[Selection], Reading], limit: int) -> _Part:
+def _part(name: str, spec: ContextSpec, read: Callable[[Selection], Reading]) -> Part:
     with blamed_on(name):
         dockerfile = dockerfile_digest(spec)
         selection = select(spec)
         reading = read(selection)
     records = reading.all_records()
-    rows = outline(records, limit - 1)
-    if dockerfile and not _is_entry(spec, records, dockerfile):
-        rows[DOCKERFILE_ROW] = dockerfile.hex()[:8]
-    prefix = name + CONTEXT_END if name else ""
-    return _Part(
+    return Part(
         name,
+        spec,
         dockerfile,
-        {prefix + path: digest for path, digest in rows.items()},
         records,
         reading,
         (
@@ -161,7 +181,7 @@ def _is_entry(spec: ContextSpec, records: Sequence[bytes], dockerfile: bytes) ->
     return holds_file(records, os.fsencode(path), dockerfile)
 
 
-def _digest(options: Sequence[tuple[str, str]], parts: Sequence[_Part]) -> str:
+def _digest(options: Sequence[tuple[str, str]], parts: Sequence[Part]) -> str:
     digest = hashlib.sha256(_text(FORMAT) + _COUNT(len(options)))
     for option in sorted((_utf8(name), _utf8(value)) for name, value in options):
         digest.update(b"".join(map(_text, option)))

@@ -14,8 +14,8 @@ _NAMED: Final = 3
 _GIT: Final = ".git"
 _CHANGING: Final = (_GIT, ".terraform", ".pulumi", "__pycache__", ".venv", "node_modules/.cache")
 """Directories that change although nobody edits anything in them."""
-_GIT_FILES: Final = (b".git" + FILE, b".git" + EXECUTABLE)
-"""How the record of the file goes on that a worktree or a submodule has for the directory."""
+_GIT_FILE: Final = _GIT.encode() + b"\0"
+"""What is in the record of the file that a worktree or a submodule has for the directory."""
 
 
 def emptied_files(paths: Sequence[str]) -> tuple[str, ...]:
@@ -58,8 +58,10 @@ def _places(name: str, directories: Collection[str], records: Sequence[bytes]) -
     ending = f"/{name}/"
     found = [path.removesuffix("/") for path in directories if f"/{path}".endswith(ending)]
     if name == _GIT:
-        paths = (record.partition(b"\0")[0] for record in records if any(part in record for part in _GIT_FILES))
-        found += [os.fsdecode(path) for path in paths if b"/" + path == b"/.git" or path.endswith(b"/.git")]
+        # A digest may hold anything, too.
+        split = (record.partition(b"\0") for record in records if _GIT_FILE in record)
+        files = (path for path, mark, rest in split if mark + rest[:1] in (FILE, EXECUTABLE))
+        found += [os.fsdecode(path) for path in files if (b"/" + path).endswith(b"/.git")]
     return sorted(found)
 
 

@@ -27,7 +27,7 @@ from image_assets.inputs.image import (
     input_problems,
     parse_stored,
 )
-from image_assets.inputs.in_memory import secret_texts, without_secrets
+from image_assets.inputs.in_memory import by_name, secret_texts, without_secrets
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import SOURCE_FIELDS
 from image_assets.inputs.types import plain
@@ -172,7 +172,7 @@ class PublishedImage:
             return {**without_secrets(IMAGE_FIELDS, news), "fingerprint": UNKNOWN, "files": UNKNOWN}
         taken.report(job.task)
         self.need(job, inputs, taken.fingerprint.digest)
-        return {**without_secrets(IMAGE_FIELDS, news), **taken.as_inputs()}
+        return {**without_secrets(IMAGE_FIELDS, news), **taken.as_inputs(olds)}
 
     def need(self, job: Job, inputs: Inputs, fingerprint: Any) -> None:
         """Note which tags the program uses: no resource of it may delete them."""
@@ -256,7 +256,7 @@ class PublishedImage:
             outline=rows_of(values),
             login=self.login(job, inputs),
             build_secrets=self.handover.build_secrets(job.urn, inputs),
-            hidden=tuple(secret_texts(SOURCE_FIELDS, values)),
+            hidden=tuple(secret_texts(by_name(*SOURCE_FIELDS), values)),
         )
 
     def login(self, job: Job, inputs: Inputs) -> Login:
@@ -336,12 +336,11 @@ class PublishedImage:
             values: Its inputs.
             outputs: Its outputs.
         """
-        uri, extra = plain(outputs.get("imageUri")), plain(values.get("extraTags"))
+        uri = plain(outputs.get("imageUri"))
         if isinstance(uri, str) and uri:
             image, target = child_urn(urn, kind), parse_import(uri)
-            tags = (target.tag, *(tag for tag in (extra if isinstance(extra, list) else ()) if isinstance(tag, str)))
             # What was not checked is no target of an update, or of a destroy that runs the program.
-            self.note_tags(image, target.repository, tags)
+            self.note_tags(image, target.repository, (target.tag, *extra_tags(values)))
 
     def note_tags(self, urn: str, repository: Repository, tags: tuple[str, ...]) -> None:
         """Remember the tags of a resource that the engine has registered."""
@@ -424,7 +423,13 @@ def parse_import(text: str) -> Target:
 def tags_of(old: State) -> tuple[Repository, tuple[str, ...]]:
     """Return the tags that a stored image has, and their repository."""
     target = stored_target(old)
-    return target.repository, (target.tag, *parse_stored(old.inputs).extra_tags)
+    return target.repository, (target.tag, *extra_tags(old.inputs))
+
+
+def extra_tags(values: Values) -> tuple[str, ...]:
+    """Return the further tags that inputs ask for, as far as they are known."""
+    listed = reveal(values.get("extraTags"))
+    return tuple(tag for tag in listed if isinstance(tag, str)) if isinstance(listed, list) else ()
 
 
 def child_urn(component: str, token: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from image_assets.errors import InputError, Problem
@@ -14,7 +15,7 @@ from image_assets.inputs.destination_fields import (
 )
 from image_assets.inputs.field import Field
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
-from image_assets.inputs.in_memory import is_marker, marker_problems, secret_texts
+from image_assets.inputs.in_memory import by_name, is_marker, marker_problems, secret_texts
 from image_assets.inputs.options import ArchiveCommand, BuildOptions
 from image_assets.inputs.replica_fields import COPY_FIELDS, DESTINATIONS_FIELDS, destination_problems
 from image_assets.inputs.repository_fields import MOST_MUTABLE_TAGS
@@ -138,14 +139,10 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 def frozen_rows(rows: tuple[Field, ...], values: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
     """Return the parsed inputs that are known, by their Python names, and the paths of what is not known yet."""
-    given = {row.name: values.get(row.name) for row in rows}
-    frozen = {
-        attribute(row.name): freeze(row.shape, given[row.name])
-        for row in rows
-        if plain(given[row.name]) is not None and not is_marker(row, given[row.name])
-    }
+    given = [(row, values[row.name]) for row in rows if plain(values.get(row.name)) is not None]
+    frozen = {attribute(row.name): freeze(row.shape, value) for row, value in given if not is_marker(row, value)}
     known = {name: value for name, value in frozen.items() if value is not UNKNOWN}
-    return known, frozenset(unknown_paths(given))
+    return known, frozenset(unknown_paths({row.name: value for row, value in given}))
 
 
 def fields_of(values: Mapping[str, Any]) -> tuple[Field, ...]:
@@ -161,9 +158,13 @@ def is_archive(values: Mapping[str, Any]) -> bool:
 
 def default_of(field: Field) -> Any:
     """Return the parsed value that an input has when it is not given."""
-    return getattr(Inputs(), attribute(field.name))
+    return getattr(_NOTHING, attribute(field.name))
 
 
+_NOTHING = Inputs()
+
+
+@cache
 def attribute(wire_name: str) -> str:
     """Return the Python name of an input (`buildArgs` -> `build_args`)."""
     return re.sub(r"([A-Z])", lambda match: "_" + match[1].lower(), wire_name)
@@ -200,7 +201,10 @@ def own_repository_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
 
 def secret_inputs(values: Mapping[str, Any]) -> Iterator[str]:
     """Yield every secret text in the inputs of any resource."""
-    yield from secret_texts((*IMAGE_FIELDS, *COPY_FIELDS, *DESTINATIONS_FIELDS), values)
+    yield from secret_texts(_ALL_ROWS, values)
+
+
+_ALL_ROWS = by_name(*IMAGE_FIELDS, *COPY_FIELDS, *DESTINATIONS_FIELDS)
 
 
 def row_problems(rows: tuple[Field, ...], values: Mapping[str, Any], more: tuple[str, ...] = ()) -> Iterator[Problem]:

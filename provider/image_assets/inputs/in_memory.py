@@ -12,14 +12,18 @@ from image_assets.values import UNKNOWN, Secret, has_unknown, is_list, is_map
 #: Stands in the state for values that are handed from Check to Create in memory.
 IN_MEMORY = "(kept in memory only)"
 
-Rows = Iterable[Field | Property]
+Rows = Mapping[str, Field | Property]
+
+
+def by_name(*rows: Field | Property) -> Rows:
+    """Return rows by the names of their inputs."""
+    return {row.name: row for row in rows}
 
 
 def secret_texts(rows: Rows, values: Mapping[str, Any]) -> Iterator[str]:
     """Yield every text that is under a secret mark, or in an input that is secret or kept in memory."""
-    shapes = {row.name: row for row in rows}
     for name, value in values.items():
-        row = shapes.get(name)
+        row = rows.get(name)
         found = _texts(row.shape, value, marked=row.secret) if row else marked_texts(value)
         yield from (text for text in found if text != IN_MEMORY)
 

@@ -10,7 +10,7 @@ from typing import Any
 from image_assets.errors import InputError, Problem
 from image_assets.inputs.choices import BUILD_OUTPUT, CHECK_PUBLISHED, PLATFORM
 from image_assets.inputs.destination_fields import AWS
-from image_assets.inputs.in_memory import secret_texts
+from image_assets.inputs.in_memory import by_name, secret_texts
 from image_assets.inputs.source_fields import BUILDER, DEFAULT_PLATFORM
 from image_assets.inputs.types import (
     Flag,
@@ -154,7 +154,7 @@ def decoded(args: Mapping[str, Any], wrong: list[Problem]) -> dict[str, Any]:
 
 def secret_settings(args: Mapping[str, Any]) -> Iterator[str]:
     """Yield every secret text in the provider's configuration."""
-    yield from secret_texts(SETTINGS.members, decoded(args, []))
+    yield from secret_texts(by_name(*SETTINGS.members), decoded(args, []))
 
 
 def from_text(shape: Shape | None, value: Any, path: str, wrong: list[Problem]) -> Any:

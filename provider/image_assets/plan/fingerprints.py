@@ -13,6 +13,7 @@ from image_assets.context import DigestCache, Fingerprint, fingerprint
 from image_assets.errors import AssetError
 from image_assets.inputs.image import BASE_IMAGES, BASE_TRIGGERS, GIT_COMMIT, Inputs
 from image_assets.inputs.settings import Settings
+from image_assets.inputs.types import plain
 from image_assets.plan.bases import (
     Base,
     Triggers,
@@ -28,7 +29,7 @@ from image_assets.plan.git_source import GitSource, GitUnreadableError, commit_o
 from image_assets.plan.local_image import PROPERTY as LOCAL_IMAGE
 from image_assets.plan.local_image import inspect
 from image_assets.plan.plan import Plan, fingerprint_is_known, make_plan, source_in_git
-from image_assets.plan.rows import as_stored
+from image_assets.plan.rows import as_stored, kept_rows
 from image_assets.task import Task
 
 _TICK = 0.1
@@ -58,7 +59,7 @@ class Taken:
 
     Attributes:
         fingerprint: The fingerprint and how it came about.
-        outline: The rows that say what changed.
+        rows: Those of the outline that are of no file.
         platforms: An archive's platforms; None for a directory.
         bases: The digests of the pinned base images, by image.
         triggers: The ONBUILD triggers of the pinned base images, by image and platform.
@@ -66,14 +67,21 @@ class Taken:
     """
 
     fingerprint: Fingerprint
-    outline: Mapping[str, str]
+    rows: Mapping[str, str] = field(default_factory=dict)
     platforms: tuple[str, ...] | None = None
     bases: Mapping[str, str] = field(default_factory=dict)
     triggers: Triggers = field(default_factory=dict)
     commit: str | None = None
 
-    def as_inputs(self) -> dict[str, Any]:
-        """Return what Check stores of it."""
+    @property
+    def outline(self) -> Mapping[str, str]:
+        """The rows that say what changed."""
+        return {**self.rows, **self.fingerprint.outline}
+
+    def as_inputs(self, olds: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what Check stores of it, given what it stored before."""
+        digest = self.fingerprint.digest
+        kept = kept_rows(olds) if plain(olds.get("fingerprint")) == digest else None
         bases: dict[str, Any] = {BASE_IMAGES: dict(self.bases)} if self.bases else {}
         if self.triggers:
             bases[BASE_TRIGGERS] = {
@@ -82,7 +90,7 @@ class Taken:
             }
         commit = {GIT_COMMIT: self.commit} if self.commit else {}
         archive = {} if self.platforms is None else {"archivePlatforms": list(self.platforms)}
-        return {"fingerprint": self.fingerprint.digest, "files": as_stored(self.outline), **archive, **bases, **commit}
+        return {"fingerprint": digest, "files": kept or as_stored(self.outline), **archive, **bases, **commit}
 
     def report(self, task: Task) -> None:
         """Tell what was read, and warn of what the user may not have meant to include."""
@@ -136,9 +144,9 @@ class Fingerprints:
         commit = commit_now(source, inputs, last, task) if source and inputs.asset_hash is None else None
         inputs = with_bases(replace(inputs, git_commit=commit), self.settings, self.bases, task, last)
         taken = take(make_plan(inputs, self.settings), task, self.cache)
-        outline = {"directory": commit[:_SHORT], **taken.outline} if commit else taken.outline
+        rows = {"directory": commit[:_SHORT], **taken.rows} if commit else taken.rows
         bases, triggers = inputs.base_images, inputs.base_triggers
-        return replace(taken, bases=bases, triggers=triggers, commit=commit, outline=outline)
+        return replace(taken, bases=bases, triggers=triggers, commit=commit, rows=rows)
 
     def of(self, inputs: Inputs, task: Task, last: Inputs | None = None) -> Taken | None:
         """Return the fingerprint of inputs, None while something that counts is unknown.
@@ -226,7 +234,7 @@ def take(plan: Plan, task: Task, cache: DigestCache | None) -> Taken:
         return Taken(read, {LOCAL_IMAGE: _short(image.identity)}, (image.platform,) if image.platform else None)
     if plan.archive is None:
         read = fingerprint(plan.options, plan.contexts, task, cache)
-        return Taken(read, {**read.outline, **{name: _short(digest) for name, digest in plan.bases.items()}})
+        return Taken(read, {name: _short(digest) for name, digest in plan.bases.items()})
     from image_assets.archive import open_archive  # noqa: PLC0415 - most programs have no archive
 
     with open_archive(*plan.archive) as archive:

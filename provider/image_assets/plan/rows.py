@@ -27,6 +27,11 @@ def as_stored(rows: Mapping[str, str]) -> dict[str, Any]:
     return {**visible, _ALL: "\n".join([_HEAD, *(f"{digest} {path}" for path, digest in rows.items())])}
 
 
+def kept_rows(olds: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what is stored in the input `files`, None if it was stored otherwise then."""
+    return _files(olds) if have_texts(olds, olds) else None
+
+
 def rows_of(values: Mapping[str, Any]) -> Mapping[str, str]:
     """Return the outline that Check stored."""
     files = _files(values)

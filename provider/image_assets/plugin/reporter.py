@@ -104,6 +104,10 @@ class Reporter:
         request = engine_pb2.LogRequest(
             severity=severity, message=self.secrets.mask(text), urn=urn, ephemeral=ephemeral
         )
+        if severity == DEBUG:
+            # Nobody waits for what hardly anybody reads.
+            self.engine.Log.future(request, timeout=5)
+            return
         try:
             self.engine.Log(request, timeout=5)
         except grpc.RpcError:

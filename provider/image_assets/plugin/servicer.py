@@ -167,9 +167,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             name: pb.ConstructResponse.PropertyDependencies(urns=sorted(output.dependencies))
             for name, output in made.outputs.items()
         }
-        state = encoded(made.outputs)
-        self.images.note_registered(made.urn, dispatch.image_type(request.type), inputs, wire.decode(state))
-        return pb.ConstructResponse(urn=made.urn, state=state, stateDependencies=dependencies)
+        told = {name: output.value for name, output in made.outputs.items()}
+        self.images.note_registered(made.urn, dispatch.image_type(request.type), inputs, told)
+        return pb.ConstructResponse(urn=made.urn, state=encoded(made.outputs), stateDependencies=dependencies)
 
     async def _call(self, request: pb.CallRequest) -> pb.CallResponse:
         outputs = await dispatch.call(request, self.deployment(request))
