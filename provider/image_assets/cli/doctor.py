@@ -15,13 +15,14 @@ import click
 from image_assets.cli.output import json_option, show_json, show_table, size
 from image_assets.cli.running import ReferenceType, RegistryAccess, registry_options, running, settings_of
 from image_assets.docker.probe import probe
-from image_assets.errors import AssetError, CancelledByUserError
+from image_assets.errors import AssetError, CancelledByUserError, RegistryError
 from image_assets.oci import RegistryClient
 from image_assets.reference import Reference, Repository
 from image_assets.task import Task
 
 _LITTLE: Final = 5_000_000_000
 """Bytes; a disk with less is soon full of layers."""
+_UNREACHED: Final = "; see whether the registry runs there, and what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say"
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,18 @@ def registry(reference: Reference, access: RegistryAccess) -> Iterator[Finding]:
         "pull": lambda: "the image is there" if client.head_manifest(repository.full_path, tag) else f"no {tag} yet",
         "push": partial(push_in_vain, client, repository),
     }
-    for what, attempt in attempts.items():
-        try:
-            yield Finding(f"{what} {repository}", ok=True, told=attempt())
-        except CancelledByUserError:
-            raise
-        except AssetError as error:
-            yield Finding(f"{what} {repository}", ok=False, told=str(error))
+    # Side by side: a registry that does not answer takes some seconds to be sure of.
+    with ThreadPoolExecutor(len(attempts)) as pool:
+        yield from pool.map(lambda what: tried(f"{what} {repository}", attempts[what]), attempts)
+
+
+def tried(what: str, attempt: Callable[[], str]) -> Finding:
+    """Try one thing with a registry."""
+    try:
+        return Finding(what, ok=True, told=attempt())
+    except CancelledByUserError:
+        raise
+    except RegistryError as error:
+        return Finding(what, ok=False, told=f"{error}{_UNREACHED if error.status is None else ''}")
+    except AssetError as error:
+        return Finding(what, ok=False, told=str(error))

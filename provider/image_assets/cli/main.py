@@ -3,8 +3,10 @@
 Exit codes: 0 all is well, 1 something failed or was found wrong, 2 the command was not understood, 130 interrupted.
 """
 
+import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -23,6 +25,10 @@ _COMMANDS = {
 INTERRUPTED = 130
 
 
+class EnoughReadError(Exception):
+    """Whoever reads the output, `head` for one, has closed it."""
+
+
 class Commands(click.Group):
     """Loads a command when it is used: help and completion need none of the heavy libraries."""
 
@@ -36,6 +42,15 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f"image_assets.cli.{cmd_name}").command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; click itself would end the process where the output cannot be written."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise EnoughReadError from error
+        except OSError as error:
+            raise click.ClickException(str(error)) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - same
         """Write the commands' help from the table, which loads none of them."""
@@ -69,8 +84,8 @@ def main() -> None:
     except AssetError as error:
         click.echo(f"Error: {error}", err=True)
         code = 1
-    except BrokenPipeError:
-        # The reader, `head` for one, has seen enough.
-        sys.stderr.close()
+    except EnoughReadError:
+        # Python writes what is left of the output at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)

@@ -41,11 +41,11 @@ _READ = 256 * 2**10
 _DEEPEST = 8
 _AGENT = f"pulumi-image-assets/{__version__}"
 
-# The first class that fits decides. Both timeouts stand before the classes that they derive from.
+# The first class that fits decides. Each stands before the classes that it derives from.
 _FAULTS: tuple[tuple[type[Exception], Fault, str], ...] = (
     (NameResolutionError, Fault.UNKNOWN_HOST, "the host's name cannot be resolved"),
-    (ConnectTimeoutError, Fault.TIMEOUT, "no connection in time"),
     (NewConnectionError, Fault.REFUSED, "no connection"),
+    (ConnectTimeoutError, Fault.TIMEOUT, "no connection in time"),
     (ReadTimeoutError, Fault.TIMEOUT, "no answer in time"),
     (ProxyError, Fault.RESET, "the proxy failed"),
     (LocationValueError, Fault.FINAL, "not a usable URL"),
