@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NewProject
+from tests.fakes import actions_cache
+from tests.fakes.actions_cache import ActionsCache
 from tests.support.builders import add_remote_builder, buildkitd, can_run_buildkitd
 from tests.support.contexts import make_context, write_files
 from tests.support.project import Project, Run
@@ -93,9 +95,17 @@ def cached(run: Run) -> set[str]:
     return {names[step].partition("] ")[2] for step in found & names.keys()}
 
 
-@pytest.mark.parametrize("kind", ["registry", "local"])
-def test_a_fresh_builder_finds_every_unchanged_step_in_the_cache(
-    kind: str, project: Project, write: Write, registry: Registry, repository_name: str
+@pytest.fixture
+def actions(project: Project) -> Iterator[ActionsCache]:
+    """GitHub's service for caches, as a job has it."""
+    with actions_cache.running() as cache:
+        project.environ.update(cache.environ())
+        yield cache
+
+
+@pytest.mark.parametrize("kind", ["registry", "local", "gha"])
+def test_a_fresh_builder_finds_every_unchanged_step_in_the_cache(  # noqa: PLR0917 - fixtures
+    kind: str, project: Project, write: Write, registry: Registry, repository_name: str, actions: ActionsCache
 ) -> None:
     write("one", f"cache: {kind}")
     project.preview()
@@ -106,7 +116,7 @@ def test_a_fresh_builder_finds_every_unchanged_step_in_the_cache(
     assert first.messages("warning") == ""
     caches = {"cache-app"} if kind == "registry" else set()
     assert set(registry.tags(repository_name)) == {tag} | caches
-    for text in ("2", "3"):
+    for text in ("2",) if kind == "gha" else ("2", "3"):
         write_files(project.folder.parent / "app", {"last": text})
         write("two", f"cache: {kind}")
         again = project.up()
@@ -114,7 +124,11 @@ def test_a_fresh_builder_finds_every_unchanged_step_in_the_cache(
         steps = {"COPY busybox /bin/sh", "COPY busybox /bin/busybox", f"RUN busybox echo {repository_name} > /made"}
         assert cached(again) >= {*steps, "COPY --from=build /made /made"}
         assert not {step for step in cached(again) if "last" in step or "/after" in step}
-    if kind == "registry":
+        assert actions.token not in again.text
+    if kind == "gha":
+        assert any("cache-app" in key for key in actions.entries)
+        assert actions.refused == 0
+    elif kind == "registry":
         # What ECR takes: an image manifest of OCI's types, not an index of layers.
         assert registry.manifest(repository_name, "cache-app")["mediaType"].endswith("image.manifest.v1+json")
     else:

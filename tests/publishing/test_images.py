@@ -23,7 +23,7 @@ from image_assets.publishing.description import describe
 from image_assets.reference import Reference, Repository
 from image_assets.task import Task
 from tests.publishing.conftest import BASE, Heard, NewFlavour, built, spec_for
-from tests.support.builders import Flavour
+from tests.support.builders import Flavour, add_remote_builder, node
 from tests.support.contexts import make_context
 from tests.support.registry import Registry
 
@@ -481,6 +481,27 @@ def test_provenance_and_sbom_make_an_index_that_keeps_its_platforms_order(
             {kind.replace("/v0.2", "/v1") for kind in kinds}
             for kinds in attestations(registry, destination.path, index)
         ] == [both] * len(platforms)
+
+
+def test_an_sbom_without_more_is_made_by_buildkits_own_generator(
+    new_flavour: NewFlavour, context: Path, registry: Registry, repository_name: str, tmp_path: Path
+) -> None:
+    """R22: a stand-in has its name in the registry that the builder asks for Docker Hub's images."""
+    flavour = replace(new_flavour("remote"), builder="mirrored")
+    with node(tmp_path / "mirrored", hub=registry.address) as running:
+        add_remote_builder(flavour.environ, "mirrored", running.address)
+        scanner = make_context(tmp_path / "scanner", {"scan": SCAN}, dockerfile=SCANNER)
+        path = "docker/buildkit-syft-scanner"
+        made = built(flavour, spec_for(flavour, scanner), Repository.parse(f"{registry.address}/{path}"), Task())
+        assert isinstance(made, PushedByDigest)
+        content = registry.ask("GET", f"/v2/{path}/manifests/{made.digest}").body
+        registry.put_manifest(path, "stable-1", content, made.media_type)
+        destination = Repository.parse(f"{registry.address}/{repository_name}")
+        image = built(flavour, spec_for(flavour, context, sbom="true"), destination, Task())
+    assert isinstance(image, PushedByDigest)
+    assert any(request.path.endswith(f"{path}/manifests/stable-1?ns=docker.io") for request in registry.requests(path))
+    index = registry.manifest(destination.path, image.digest)
+    assert attestations(registry, destination.path, index) == [{"https://spdx.dev/Document"}]
 
 
 @pytest.mark.parametrize("name", ["embedded", "buildx", "podman"])

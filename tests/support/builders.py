@@ -125,7 +125,12 @@ class BuildKit:
 
 @contextlib.contextmanager
 def node(
-    root: Path, *, certificates: Certificates | None = None, platform: str | None = None, name: str = ""
+    root: Path,
+    *,
+    certificates: Certificates | None = None,
+    platform: str | None = None,
+    name: str = "",
+    hub: str | None = None,
 ) -> Iterator[BuildKit]:
     """Run a BuildKit.
 
@@ -134,10 +139,13 @@ def node(
         certificates: Makes it speak TLS and ask its clients for a certificate.
         platform: What it takes for its own platform.
         name: Stands as the search domain in its steps' `/etc/resolv.conf`, so that an image tells where it was built.
+        hub: The registry that it asks for Docker Hub's images.
     """
     root.mkdir(parents=True, exist_ok=True)
     address = f"tcp://127.0.0.1:{free_port()}"
-    (root / "buildkitd.toml").write_text(f'[dns]\n  searchDomains=["{name}"]\n' if name else "")
+    dns = f'[dns]\n  searchDomains=["{name}"]\n' if name else ""
+    mirror = f'[registry."docker.io"]\n  mirrors=["{hub}"]\n[registry."{hub}"]\n  http=true\n' if hub else ""
+    (root / "buildkitd.toml").write_text(dns + mirror)
     words = ("--addr", address, "--root", str(root / "state"), "--config", str(root / "buildkitd.toml"))
     worker: tuple[str, ...] = ("--containerd-worker=false", "--oci-worker-net=host")
     if platform:
