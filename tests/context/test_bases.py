@@ -77,7 +77,7 @@ def test_words_are_read_as_by_buildkits_lexer(word: str, expected: str) -> None:
         ("FROM x-$BUILDARCH", "line 1 (FROM): BUILDARCH, the builder's own, is not known"),
         ("ARG B\nFROM $B", "$B is empty"),
         ("FROM ${A", "is not understood"),
-        ("FROM ${A##x}", "is not understood"),
+        ("FROM ${A##\\x}", "is not understood"),
         ("FROM ${A:?none}", "A has no value: none"),
         ("ARG A='x\nFROM $A", "quote that does not end"),
         ("FROM x\nCOPY --from=$A / /", "line 2 (COPY): from=$A is computed"),

@@ -23,12 +23,14 @@ class _Stage:
         base: The stage or image that it starts with.
         name: Its name in lower case, empty if it has none.
         needs: What else it takes from: stages by name or number, and images.
+        triggered: What the stages that start from this one take from by its `ONBUILD`.
         fault: Why its bases cannot be told.
     """
 
     base: str
     name: str
     needs: list[str] = field(default_factory=list)
+    triggered: list[str] = field(default_factory=list)
     fault: str = ""
 
 
@@ -112,9 +114,15 @@ def _stages(
     for instruction in instructions:
         try:
             if instruction.name == "FROM":
-                stages.append(_stage(instruction, variables))
+                stage = _stage(instruction, variables)
+                stage.needs += (
+                    need for index in _named(stages, stage.base, by_number=False) for need in stages[index].triggered
+                )
+                stages.append(stage)
             elif instruction.name == "ARG" and not stages:
                 variables |= _declared(instruction.rest, variables, build_args)
+            elif stages and instruction.name == "ONBUILD":
+                stages[-1].triggered += _needs(instruction.triggered)
             elif stages:
                 stages[-1].needs += _needs(instruction)
         except UnjudgeableError as error:

@@ -7,6 +7,8 @@ from typing import Final
 from image_assets.context.scope.words import UnjudgeableError
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_CUT = re.compile(r"##?|%%?")
+_SLASHES = re.compile("//?")
 _OPERATOR = re.compile(r":?[-+?]")
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+""")
 _ESCAPED_IN_QUOTES: Final = frozenset('"$\\')
@@ -105,6 +107,16 @@ class _Reader:
         if self._word.startswith("}", self._at):
             self._at += 1
             return self._value(found[0]) or ""
+        if cut := _CUT.match(self._word, self._at):
+            self._at = cut.end()
+            return _without(self._value(found[0]) or "", self._literal("}"), cut[0])
+        if slashes := _SLASHES.match(self._word, self._at):
+            self._at = slashes.end()
+            pattern, other = self._literal("/"), self._literal("}")
+            if not pattern:
+                raise self._fault()
+            count = 1 if slashes[0] == "/" else 0
+            return re.sub(_expression(pattern, ".*"), lambda _: other, self._value(found[0]) or "", count=count)
         operator = _OPERATOR.match(self._word, self._at)
         if operator is None:
             raise self._fault()
@@ -116,6 +128,14 @@ class _Reader:
         if operator[0].endswith("?") and not is_there:
             raise UnjudgeableError(f"{found[0]} has no value: {other}")
         return (value or "") if is_there else other
+
+    def _literal(self, end: str) -> str:
+        """Read a part of a substitution; escapes and dollar signs mean more in it than is followed here."""
+        start = self._at
+        text = self._until(end)
+        if "\\" in self._word[start : self._at] or "$" in text:
+            raise self._fault()
+        return text
 
     def _value(self, name: str) -> str | None:
         if name.startswith("BUILD") and name.removeprefix("BUILD") in _OF_BUILDER and name not in self._values:
@@ -129,6 +149,22 @@ class _Reader:
 
 
 _OF_BUILDER: Final = frozenset({"PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT"})
+
+
+def _without(value: str, pattern: str, operator: str) -> str:
+    """Cut off the shortest beginning (`#`) or end (`%`) that matches, or the longest (two of them)."""
+    star = ".*" if len(operator) > 1 else ".*?"
+    if operator.startswith("#"):
+        found = re.match(_expression(pattern, star), value)
+        return value[found.end() :] if found else value
+    # Backwards, the shortest end is the shortest beginning.
+    found = re.match(_expression(pattern[::-1], star), value[::-1])
+    return value[: len(value) - found.end()] if found else value
+
+
+def _expression(pattern: str, star: str) -> str:
+    """Return a shell's pattern as a regular expression; `[` is no class there."""
+    return "".join({"*": star, "?": "."}.get(character) or re.escape(character) for character in pattern)
 
 
 def _itself(_: _Reader, character: str) -> str:
