@@ -1,6 +1,6 @@
 """Builds: many small images on one node and on two, and a small change on a large base beside `docker buildx build`.
 
-`python -m tests.bench.builders [--images 40] [--megabytes 900]`
+`python -m tests.bench.builders [--images 40] [--megabytes 900] [--runs 7]`
 """
 
 import argparse
@@ -135,14 +135,14 @@ def make_base(folder: Path, registry: str, megabytes: int, environ: Mapping[str,
     return name
 
 
-def on_base(folder: Path, registry: str, megabytes: int) -> None:
+def on_base(folder: Path, registry: str, megabytes: int, runs: int) -> None:
     """Print what a small change on a large base costs with each driver, ours beside buildx's own push."""
     with drivers(folder) as (environ, named):
         base = make_base(folder, registry, megabytes, environ)
         context = make_context(folder / "small", dockerfile=f"FROM {base}\nCOPY last /last\n")
         for title, builder in named:
             theirs, ours = [], []
-            for turn in range(4):
+            for turn in range(runs + 1):
                 tag = f"{builder or 'docker'}-{turn}"
                 (context / "last").write_text(f"theirs {tag}")
                 theirs.append(timed(partial(by_buildx, context, builder, f"{registry}/small:{tag}-t", environ)))
@@ -174,6 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--megabytes", type=int, default=900)
+    parser.add_argument("--runs", type=int, default=7, help="how often a small change is built; the best counts")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
@@ -182,7 +183,7 @@ def main() -> None:
             if options.images:
                 many(folder, running.address, options.images)
             if options.megabytes:
-                on_base(folder, running.address, options.megabytes)
+                on_base(folder, running.address, options.megabytes, options.runs)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,16 @@ The image is made of real files of this machine, and so are both registries. Pri
 
 import argparse
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from image_assets.oci import NoKeychain, RegistryClient
 from image_assets.task import Task
@@ -45,23 +50,49 @@ def skopeo(source: str, target: str, repository: str) -> float:
     return timed("skopeo", "copy", *flags, f"docker://{source}/image:1", f"docker://{target}/{repository}:1")
 
 
+@contextmanager
+def emptied(folder: Path) -> Iterator[str]:
+    """Run a registry that has nothing: what another repository of it has, a copy would only be mounted from."""
+    folder.mkdir()
+    with local_registry.running(folder) as registry:
+        yield registry.address
+    shutil.rmtree(folder)
+
+
+def to_another(folder: Path, source: str, at: int) -> tuple[float, tuple[float, int]]:
+    """Copy to registries that have nothing yet, the order swapped each time."""
+    measured: dict[str, Any] = {}
+    sides: list[tuple[str, Callable[[str], Any]]] = [
+        ("theirs", lambda target: skopeo(source, target, "image")),
+        ("ours", lambda target: in_child(source, target, "image", str(folder / f"memory-{at}"))),
+    ]
+    for name, measure in sides if at % 2 == 0 else sides[::-1]:
+        with emptied(folder / name) as target:
+            measured[name] = measure(target)
+    return measured["theirs"], measured["ours"]
+
+
 def compare(folder: Path, source: str, target: str, options: argparse.Namespace) -> None:
-    """Print the table: of runs in turns, the best of each; what is new goes to another repository each time."""
+    """Print the table: of runs in turns, the best of each."""
     archive = make_archive(folder, options.megabytes)
     publish(archive, source, "image", folder / "published")
     archive.unlink()
-    for what, host, is_new in (
-        (f"{options.megabytes} MB of layers, to another registry", target, True),
-        ("again, everything there", target, False),
-        ("within a registry", source, True),
-    ):
-        theirs, ours = [], []
-        for at in range(options.runs):
-            run = f"{at}" if is_new else "0"
-            theirs.append(skopeo(source, host, f"skopeo-{run}"))
-            ours.append(in_child(source, host, f"ours-{run}", str(folder / f"memory-{host}-{run}")))
+    skopeo(source, target, "theirs")
+    in_child(source, target, "ours", str(folder / "memory"))
+    rows: tuple[tuple[str, Callable[[int], tuple[float, tuple[float, int]]]], ...] = (
+        (f"{options.megabytes} MB of layers, to another registry", partial(to_another, folder, source)),
+        ("again, everything there", lambda _: both(source, target, "theirs", "ours", folder / "memory")),
+        ("within a registry", lambda at: both(source, source, f"theirs-{at}", f"ours-{at}", folder / f"within-{at}")),
+    )
+    for what, measure in rows:
+        theirs, ours = zip(*(measure(at) for at in range(options.runs)), strict=True)
         row(f"skopeo, {what}", min(theirs))
         row(f"provider, {what}", min(ours)[0], min(theirs), max(peak for _, peak in ours))
+
+
+def both(source: str, target: str, theirs: str, ours: str, memory: Path) -> tuple[float, tuple[float, int]]:
+    """Copy with both."""
+    return skopeo(source, target, theirs), in_child(source, target, ours, str(memory))
 
 
 def main() -> None:

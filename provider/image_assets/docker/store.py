@@ -86,15 +86,15 @@ class Store:
         """Give the image as `docker save` writes it."""
         return LocalRunner().stream(self._command(None, "save", name), self.task.cancelled)
 
-    def push(self, image: str, reference: str) -> None:
-        """Push the image under that reference; the user's own image of that name is as before afterwards.
+    def push(self, image: str, image_id: str, reference: str) -> None:
+        """Push the image of that name and ID under a reference; the user's own image there is as before afterwards.
 
         Raises:
             RegistryError: The push failed.
             BuildError: The engine did not answer.
         """
-        before, ours = self.inspect(reference), self.inspect(image)
-        if before and ours and before.image_id == ours.image_id:
+        before = self.inspect(reference)
+        if before and before.image_id == image_id:
             self._push(reference)
             return
         self._demand("tag", image, reference)

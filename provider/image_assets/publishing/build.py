@@ -101,7 +101,7 @@ class StoredImage:
             RegistryError: The push failed.
             CancelledByUserError: The user cancelled.
         """
-        self._store.push(self._holder, reference)
+        self._store.push(self._holder, self.image_id, reference)
 
     def discard(self) -> None:
         """Take our name from the image; the layers stay in the engine's build cache."""
