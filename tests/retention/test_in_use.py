@@ -111,6 +111,15 @@ def test_tags_of_an_image_elsewhere_say_nothing() -> None:
     assert "v1" in in_state(state(own), names(), "x").words
 
 
+def test_an_image_is_where_its_outputs_say_not_where_its_id_began() -> None:
+    image = {"type": "image-assets:index:PublishedImage", "id": "r.io/team/app:old"}
+    now = {**image, "outputs": {"repository": "r.io/team/app", "imageUri": "r.io/team/app:new"}}
+    assert in_state(state(now), names(), "s").tags == {"new"}
+    # One that has no outputs yet, and ids of others', are all that is known.
+    assert in_state(state(image), names(), "s").tags == {"old"}
+    assert in_state(state({**now, "type": "docker:index/image:Image"}), names(), "s").tags == {"old", "new"}
+
+
 def test_a_backend_file_and_an_empty_stack_are_states() -> None:
     checkpoint = json.dumps(
         {"version": 3, "checkpoint": {"latest": json.loads(state({"inputs": {"a": f"@{A}"}}))["deployment"]}}

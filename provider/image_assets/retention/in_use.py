@@ -104,12 +104,19 @@ def in_state(text: str, names: Names, source: str) -> Named:
     texts: list[str] = []
     words: set[str] = set()
     for resource in resources:
-        own = list(_texts("", resource, source))
+        own = list(_texts("", _as_it_is_now(resource), source))
         texts += (text for key, text in own if not (_PLACE in key.lower() and names.is_name(text)))
         if not _is_image_elsewhere(resource, names):
             words.update(text for _, text in own if _A_TAG.fullmatch(text))
     named = _named(texts, names, source)
     return Named(source, named.tags, named.digests, frozenset(words))
+
+
+def _as_it_is_now(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave the id out of an image of ours: it is the first address for ever, and the outputs have the present one."""
+    if not str(resource.get("type", "")).startswith(_IMAGES) or not resource.get("outputs"):
+        return resource
+    return {key: value for key, value in resource.items() if key != "id"}
 
 
 def _spellings(repository: Repository) -> Iterator[str]:
