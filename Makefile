@@ -7,7 +7,7 @@ PYTHON := .venv/bin/python
 EXAMPLES := provider/image_assets/inputs/examples.json
 SOURCES := provider/image_assets tests tests/support/bin/pulumi-language-python tools/kit tools/artifacts tools/genexamples tools/setup tools/demo tools/release tools/with-docker __main__.py examples
 
-.PHONY: help setup demo test bench fuzz check schema release clean
+.PHONY: help setup demo test bench fuzz check schema packages release clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -39,6 +39,9 @@ schema: setup ## write schema.json and sdk/ anew
 	@tools/genexamples schema.json > .tools/examples.json && mv .tools/examples.json $(EXAMPLES)
 	@$(PYTHON) -m image_assets.inputs.schema > schema.json
 	@tools/gensdk schema.json sdk
+
+packages: setup ## make the packages of the SDKs in dist/, as the examples take them
+	@$(PYTHON) tools/release --packages
 
 release: setup ## make a release for this platform in dist/
 	@tools/release

@@ -143,14 +143,28 @@ def busybox_context(tmp_path: Path) -> NewContext:
 
 @pytest.fixture(scope="session")
 def typescript_user(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's folder whose `node_modules` holds the SDK as it is packed."""
+    """A user's folder whose `node_modules` holds the SDK as it is packed, and the stand-in for pulumi-aws."""
     from tools.artifacts import packages  # noqa: PLC0415 - few tests need it
     from tools.kit import node  # noqa: PLC0415 - same
 
     folder = tmp_path_factory.mktemp("typescript")
+    modules = folder / "node_modules"
     tarball = packages.npm(folder / "scratch", folder)
-    shutil.copytree(node.MODULES, folder / "node_modules", symlinks=True)
-    sdk = folder / "node_modules" / "@image-assets" / "pulumi"
+    _link_modules(node.MODULES, modules)
+    sdk = modules / "@image-assets" / "pulumi"
     sdk.mkdir(parents=True)
     subprocess.run(["tar", "xf", tarball, "-C", sdk, "--strip-components=1"], check=True)
+    options = ["--strict", "--declaration", "--module", "commonjs", "--target", "es2022", "--skipLibCheck"]
+    fake = shutil.copytree(Path(__file__).parent / "fakes" / "aws_sdk", modules / "@pulumi" / "aws")
+    subprocess.run([modules / ".bin" / "tsc", *options, fake / "index.ts"], env=node.node().environ, check=True)
     return folder
+
+
+def _link_modules(installed: Path, modules: Path) -> None:
+    """Fill a `node_modules` with links, so that more can be put beside them."""
+    modules.mkdir()
+    for entry in installed.iterdir():
+        if entry.name.startswith("@"):
+            _link_modules(entry, modules / entry.name)
+        else:
+            (modules / entry.name).symlink_to(entry)

@@ -13,10 +13,10 @@ import pytest
 
 from image_assets import HOME
 from tests.support.contexts import make_bulk, write_files
+from tests.support.examples import base_image, copy_example
 from tests.support.paths import REPO, TOOLS_BIN, VENV_BIN
 from tests.support.project import Project
 from tests.support.registry import Registry
-from tests.test_examples import base_image, copy_example
 from tools.artifacts import packages, plugin, vouchers
 
 VERSION = json.loads((REPO / "schema.json").read_text())["version"]

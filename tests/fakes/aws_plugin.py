@@ -8,25 +8,21 @@ first, tokens are secret, diffs name each property, and Lambda adds its own stat
 
 import json
 import os
-import signal
-import sys
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import botocore.session
 import grpc
 from botocore.exceptions import ClientError
-from google.protobuf import empty_pb2, json_format, struct_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
+from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from tests.fakes.ecr_front import PLUGIN_KEY, REGION
+from tests.fakes.plugins import Props, StandIn, made_name, plain, serve, struct
 
-Props = dict[str, Any]
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 VERSION = "7.51.1"
@@ -179,8 +175,8 @@ def _update_function(cloud: Cloud, name: str, props: Props) -> None:
 def _let_lambda_pull(cloud: Cloud, uri: str) -> None:
     """Do what Lambda does with an image: it must exist, and its repository must let Lambda pull."""
     ecr = cloud.client("ecr")
-    name, tag = uri.partition("/")[2].rsplit(":", 1)
-    ecr.describe_images(repositoryName=name, imageIds=[{"imageTag": tag}])
+    _described(cloud, uri)
+    name = uri.partition("/")[2].rsplit(":", 1)[0]
     try:
         document = json.loads(ecr.get_repository_policy(repositoryName=name)["policyText"])
     except ecr.exceptions.RepositoryPolicyNotFoundException:
@@ -197,6 +193,75 @@ def _let_lambda_pull(cloud: Cloud, uri: str) -> None:
     }
     document["Statement"].append(statement)
     ecr.set_repository_policy(repositoryName=name, policyText=json.dumps(document))
+
+
+# --- ECS
+
+_TASK = (
+    "family",
+    "requiresCompatibilities",
+    "networkMode",
+    "cpu",
+    "memory",
+    "executionRoleArn",
+    "containerDefinitions",
+)
+
+
+def _create_cluster(cloud: Cloud, props: Props) -> tuple[str, Props]:
+    made = cloud.client("ecs").create_cluster(clusterName=props["name"])["cluster"]
+    return made["clusterArn"], {"arn": made["clusterArn"]}
+
+
+def _register_task(cloud: Cloud, props: Props) -> tuple[str, Props]:
+    """Register a revision; the image of each container must be there, as it must be for the agent that pulls it."""
+    containers = json.loads(props["containerDefinitions"])
+    for container in containers:
+        _described(cloud, container["image"])
+    made = cloud.client("ecs").register_task_definition(
+        **{key: props[key] for key in ("family", "networkMode", "executionRoleArn", "cpu", "memory")},
+        containerDefinitions=containers,
+        requiresCompatibilities=props["requiresCompatibilities"],
+    )["taskDefinition"]
+    return props["family"], {"arn": made["taskDefinitionArn"], "revision": made["revision"]}
+
+
+def _create_service(cloud: Cloud, props: Props) -> tuple[str, Props]:
+    network = props["networkConfiguration"]
+    address = "ENABLED" if network["assignPublicIp"] else "DISABLED"
+    made = cloud.client("ecs").create_service(
+        serviceName=props["name"],
+        **{key: props[key] for key in ("cluster", "taskDefinition", "launchType")},
+        desiredCount=int(props["desiredCount"]),
+        networkConfiguration={
+            "awsvpcConfiguration": {
+                "subnets": network["subnets"],
+                "securityGroups": network.get("securityGroups") or [],
+                "assignPublicIp": address,
+            }
+        },
+    )["service"]
+    return made["serviceArn"], {"arn": made["serviceArn"]}
+
+
+def _update_service(cloud: Cloud, arn: str, props: Props) -> None:
+    cloud.client("ecs").update_service(
+        cluster=props["cluster"], service=props["name"], taskDefinition=props["taskDefinition"]
+    )
+
+
+def _delete_service(cloud: Cloud, arn: str, props: Props) -> None:
+    cloud.client("ecs").delete_service(cluster=props["cluster"], service=props["name"], force=True)
+
+
+def _described(cloud: Cloud, uri: str) -> Any:
+    """Return what ECR says of a reference by tag.
+
+    Raises:
+        ClientError: There is no such image.
+    """
+    name, tag = uri.partition("/")[2].rsplit(":", 1)
+    return cloud.client("ecr").describe_images(repositoryName=name, imageIds=[{"imageTag": tag}])
 
 
 KINDS: Mapping[str, Kind] = {
@@ -257,6 +322,35 @@ KINDS: Mapping[str, Kind] = {
         lambda cloud, name, _props: cloud.client("lambda").delete_function(FunctionName=name),
         autonamed=True,
     ),
+    "aws:ecs/cluster:Cluster": Kind(
+        ("name",),
+        ("arn",),
+        frozenset({"name"}),
+        _create_cluster,
+        lambda _cloud, _arn, _props: None,
+        lambda cloud, arn: cloud.client("ecs").describe_clusters(clusters=[arn]),
+        lambda cloud, arn, _props: cloud.client("ecs").delete_cluster(cluster=arn),
+        autonamed=True,
+    ),
+    "aws:ecs/taskDefinition:TaskDefinition": Kind(
+        _TASK,
+        ("arn", "revision"),
+        frozenset(_TASK),
+        _register_task,
+        lambda _cloud, _family, _props: None,
+        lambda cloud, family: cloud.client("ecs").describe_task_definition(taskDefinition=family),
+        lambda cloud, _family, props: cloud.client("ecs").deregister_task_definition(taskDefinition=props["arn"]),
+    ),
+    "aws:ecs/service:Service": Kind(
+        ("name", "cluster", "taskDefinition", "desiredCount", "launchType", "networkConfiguration"),
+        ("arn",),
+        frozenset({"name", "cluster", "launchType"}),
+        _create_service,
+        _update_service,
+        lambda cloud, arn: cloud.client("ecs").describe_services(services=[arn]),
+        _delete_service,
+        autonamed=True,
+    ),
 }
 
 
@@ -292,31 +386,16 @@ FUNCTIONS: Mapping[str, Callable[[Cloud], Props]] = {
 # --- the protocol
 
 
-@dataclass
-class Plugin(provider_pb2_grpc.ResourceProviderServicer):
+class Plugin(StandIn):
     """Pulumi's provider protocol over the tables."""
 
-    cloud: Cloud = field(default_factory=Cloud)
-
-    def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
-        """Be the version that the SDK asks for."""
-        return plugin_pb2.PluginInfo(version=VERSION)
-
-    def GetSchema(self, request: Any, context: Any) -> pb.GetSchemaResponse:
-        """Describe the tables: YAML programs need it."""
-        return pb.GetSchemaResponse(schema=json.dumps(schema()))
-
-    def CheckConfig(self, request: Any, context: Any) -> pb.CheckResponse:
-        """Take any configuration."""
-        return pb.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: Any, context: Any) -> pb.DiffResponse:
-        """Never replace."""
-        return pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE)
+    def __init__(self, cloud: Cloud | None = None) -> None:
+        super().__init__(schema())
+        self.cloud = cloud or Cloud()
 
     def Configure(self, request: Any, context: Any) -> pb.ConfigureResponse:
         """Learn region and endpoint."""
-        args = _plain(request.args)
+        args = plain(request.args)
         endpoints = json.loads(args.get("endpoints") or "[{}]")
         endpoint = endpoints[0].get("ecr") or os.environ.get("AWS_ENDPOINT_URL")
         self.cloud = Cloud(args.get("region") or os.environ.get("AWS_REGION", REGION), endpoint)
@@ -324,17 +403,16 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def Check(self, request: Any, context: Any) -> pb.CheckResponse:
         """Make up a name where none is given, the same one for the resource's life."""
-        kind, news, olds = _kind(request.urn), _plain(request.news), _plain(request.olds)
+        kind, news, olds = _kind(request.urn), plain(request.news), plain(request.olds)
         if kind.autonamed and "name" not in news:
-            made = f"{request.urn.rpartition('::')[2]}-{request.randomSeed.hex()[:7]}"
-            news["name"] = olds.get("name") or made
+            news["name"] = olds.get("name") or made_name(request)
         unknown = [key for key in news if key not in kind.inputs and not key.startswith("__")]
         failures = [pb.CheckFailure(property=key, reason="the stand-in has no such input") for key in unknown]
-        return pb.CheckResponse(inputs=_struct(news), failures=failures)
+        return pb.CheckResponse(inputs=struct(news), failures=failures)
 
     def Diff(self, request: Any, context: Any) -> pb.DiffResponse:
         """Name each input that differs; one that cannot change in place replaces, deleting first."""
-        kind, olds, news = _kind(request.urn), _plain(request.old_inputs), _plain(request.news)
+        kind, olds, news = _kind(request.urn), plain(request.old_inputs), plain(request.news)
         changed = [key for key in kind.inputs if olds.get(key) != news.get(key) or UNKNOWN in json.dumps(news.get(key))]
         replaces = [key for key in changed if key in kind.replacing]
         return pb.DiffResponse(
@@ -351,16 +429,16 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def Create(self, request: Any, context: Any) -> pb.CreateResponse:
         """Make a resource."""
-        props = _plain(request.properties)
+        props = plain(request.properties)
         found, outputs = _answered(context, lambda: _kind(request.urn).create(self.cloud, props))
-        return pb.CreateResponse(id=found, properties=_struct({**props, **outputs}))
+        return pb.CreateResponse(id=found, properties=struct({**props, **outputs}))
 
     def Update(self, request: Any, context: Any) -> pb.UpdateResponse:
         """Change a resource."""
-        kind, props = _kind(request.urn), _plain(request.news)
+        kind, props = _kind(request.urn), plain(request.news)
         _answered(context, lambda: kind.update(self.cloud, request.id, props))
-        kept = {key: value for key, value in _plain(request.olds).items() if key in kind.outputs}
-        return pb.UpdateResponse(properties=_struct({**kept, **props}))
+        kept = {key: value for key, value in plain(request.olds).items() if key in kind.outputs}
+        return pb.UpdateResponse(properties=struct({**kept, **props}))
 
     def Read(self, request: Any, context: Any) -> pb.ReadResponse:
         """Say whether a resource is there."""
@@ -372,7 +450,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
         """Remove a resource; one that is gone is removed."""
-        props = _plain(request.properties)
+        props = plain(request.properties)
         try:
             _kind(request.urn).delete(self.cloud, request.id, props)
         except ClientError as error:
@@ -385,12 +463,8 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def Invoke(self, request: Any, context: Any) -> pb.InvokeResponse:
         """Call a function."""
         answer = _answered(context, lambda: FUNCTIONS[request.tok](self.cloud))
-        result: dict[str, Any] = {"return": _struct(answer)}
+        result: dict[str, Any] = {"return": struct(answer)}
         return pb.InvokeResponse(**result)
-
-    def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:
-        """Nothing to stop."""
-        return empty_pb2.Empty()
 
 
 def _kind(urn: str) -> Kind:
@@ -407,16 +481,6 @@ def _answered(context: Any, work: Callable[[], Any]) -> Any:
         return work()
     except ClientError as error:
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
-
-
-def _plain(struct: struct_pb2.Struct) -> Props:
-    return dict(json_format.MessageToDict(struct))
-
-
-def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
-    made = struct_pb2.Struct()
-    made.update(values)
-    return made
 
 
 def schema() -> dict[str, Any]:
@@ -444,15 +508,8 @@ def schema() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Serve until the engine ends this process; the first line on stdout is the port."""
-    signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(0))
-    server = grpc.server(ThreadPoolExecutor(16))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    server.wait_for_termination()
+    """Serve."""
+    serve(Plugin())
 
 
 if __name__ == "__main__":

@@ -219,11 +219,15 @@ class Project:
         chosen = [flag for flag, on in wanted.items() if on]
         return self.pulumi(verb, *chosen, self._fresh_event_log(), *flags, check=check)
 
+    def prepare(self) -> None:
+        """Make all that the user has but the stack, which the test makes in the user's own way."""
+        self._ready = True
+        (self.private / "backend").mkdir(parents=True, exist_ok=True)
+        write_docker_config(self.private / "docker")
+
     def _init_stack(self) -> None:
         if not self._ready:
-            self._ready = True
-            (self.private / "backend").mkdir(parents=True, exist_ok=True)
-            write_docker_config(self.private / "docker")
+            self.prepare()
             self._run(["stack", "init", self.stack])
 
     def _run(self, arguments: Sequence[str], *, check: bool = True, timeout: float = 240) -> Run:

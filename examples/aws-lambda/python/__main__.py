@@ -8,8 +8,9 @@ import pulumi_image_assets as assets
 
 image = assets.DockerImageAsset(
     "greeter",
-    directory="./function",
+    directory="../function",
     build_args={"BASE": pulumi.Config().require("base")},
+    force_delete=True,  # `pulumi destroy` takes the images along
 )
 # Lambda would add the permission itself, if whoever deploys may change repositories' policies; here the program does.
 grant = image.grant_pull(name="lambda", service="lambda.amazonaws.com")
@@ -35,4 +36,4 @@ function = aws.lambda_.Function(
 )
 
 pulumi.export("imageUri", image.image_uri)
-pulumi.export("function", function.name)
+pulumi.export("functionName", function.name)
