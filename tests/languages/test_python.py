@@ -33,3 +33,12 @@ def test_mypy_finds_what_is_wrong_and_nothing_else(tmp_path: Path) -> None:
 
 def test_the_package_says_that_it_is_typed() -> None:
     assert (REPO / "sdk" / "python" / "pulumi_image_assets" / "py.typed").exists()
+
+
+def test_only_what_is_given_or_comes_back_is_followed() -> None:
+    """The SDK makes an Output and several tasks of each property: most of the time of a program with many assets."""
+    script = REPO / "tests" / "languages" / "python_cost.py"
+    followed = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout.split()
+    assert {"directory", "image_uri", "platforms"} <= set(followed)
+    assert "build_args" not in followed
+    assert len(followed) == 12

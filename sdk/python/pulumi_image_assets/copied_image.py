@@ -382,25 +382,39 @@ class CopiedImage(pulumi.CustomResource):
                 raise TypeError('__props__ is only valid when passed in combination with a valid opts.id to get an existing resource')
             __props__ = CopiedImageArgs.__new__(CopiedImageArgs)
 
-            __props__.__dict__["aws"] = aws
-            __props__.__dict__["check_source"] = check_source
-            __props__.__dict__["extra_tags"] = extra_tags
-            __props__.__dict__["names_content"] = names_content
-            __props__.__dict__["own_repository"] = own_repository
+            if aws is not None:
+                __props__.__dict__["aws"] = aws
+            if check_source is not None:
+                __props__.__dict__["check_source"] = check_source
+            if extra_tags is not None:
+                __props__.__dict__["extra_tags"] = extra_tags
+            if names_content is not None:
+                __props__.__dict__["names_content"] = names_content
+            if own_repository is not None:
+                __props__.__dict__["own_repository"] = own_repository
             __props__.__dict__["platforms"] = platforms
-            __props__.__dict__["referrers"] = referrers
-            __props__.__dict__["registry_auth"] = None if registry_auth is None else pulumi.Output.secret(registry_auth)
+            if referrers is not None:
+                __props__.__dict__["referrers"] = referrers
+            if registry_auth is not None:
+                __props__.__dict__["registry_auth"] = None if registry_auth is None else pulumi.Output.secret(registry_auth)
             if repository is None and not opts.urn:
                 raise TypeError("Missing required property 'repository'")
-            __props__.__dict__["repository"] = repository
-            __props__.__dict__["retain_on_delete"] = retain_on_delete
+            if repository is not None:
+                __props__.__dict__["repository"] = repository
+            if retain_on_delete is not None:
+                __props__.__dict__["retain_on_delete"] = retain_on_delete
             if source is None and not opts.urn:
                 raise TypeError("Missing required property 'source'")
-            __props__.__dict__["source"] = source
-            __props__.__dict__["source_auth"] = None if source_auth is None else pulumi.Output.secret(source_auth)
-            __props__.__dict__["source_aws"] = source_aws
-            __props__.__dict__["stack_aws"] = stack_aws
-            __props__.__dict__["tag"] = tag
+            if source is not None:
+                __props__.__dict__["source"] = source
+            if source_auth is not None:
+                __props__.__dict__["source_auth"] = None if source_auth is None else pulumi.Output.secret(source_auth)
+            if source_aws is not None:
+                __props__.__dict__["source_aws"] = source_aws
+            if stack_aws is not None:
+                __props__.__dict__["stack_aws"] = stack_aws
+            if tag is not None:
+                __props__.__dict__["tag"] = tag
             __props__.__dict__["asset_hash"] = None
             __props__.__dict__["image_digest"] = None
             __props__.__dict__["image_digest_uri"] = None

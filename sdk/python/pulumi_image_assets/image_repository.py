@@ -288,15 +288,23 @@ class ImageRepository(pulumi.ComponentResource):
                 raise TypeError('__props__ is only valid when passed in combination with a valid opts.id to get an existing resource')
             __props__ = ImageRepositoryArgs.__new__(ImageRepositoryArgs)
 
-            __props__.__dict__["encryption"] = encryption
-            __props__.__dict__["force_delete"] = force_delete
-            __props__.__dict__["mutable_tags"] = mutable_tags
-            __props__.__dict__["pull_principals"] = pull_principals
+            if encryption is not None:
+                __props__.__dict__["encryption"] = encryption
+            if force_delete is not None:
+                __props__.__dict__["force_delete"] = force_delete
+            if mutable_tags is not None:
+                __props__.__dict__["mutable_tags"] = mutable_tags
+            if pull_principals is not None:
+                __props__.__dict__["pull_principals"] = pull_principals
             __props__.__dict__["repository_name"] = repository_name
-            __props__.__dict__["resource_policy_statements"] = resource_policy_statements
-            __props__.__dict__["retention"] = retention
-            __props__.__dict__["scan_on_push"] = scan_on_push
-            __props__.__dict__["tags"] = tags
+            if resource_policy_statements is not None:
+                __props__.__dict__["resource_policy_statements"] = resource_policy_statements
+            if retention is not None:
+                __props__.__dict__["retention"] = retention
+            if scan_on_push is not None:
+                __props__.__dict__["scan_on_push"] = scan_on_push
+            if tags is not None:
+                __props__.__dict__["tags"] = tags
             __props__.__dict__["repository_arn"] = None
             __props__.__dict__["repository_url"] = None
         super(ImageRepository, __self__).__init__(

@@ -263,16 +263,26 @@ class Provider(pulumi.ProviderResource):
                 raise TypeError('__props__ is only valid when passed in combination with a valid opts.id to get an existing resource')
             __props__ = ProviderArgs.__new__(ProviderArgs)
 
-            __props__.__dict__["aws"] = pulumi.Output.from_input(aws).apply(pulumi.runtime.to_json) if aws is not None else None
-            __props__.__dict__["build_output"] = pulumi.Output.from_input(build_output).apply(pulumi.runtime.to_json) if build_output is not None else None
-            __props__.__dict__["builder"] = pulumi.Output.from_input(builder).apply(pulumi.runtime.to_json) if builder is not None else None
-            __props__.__dict__["cache_directory"] = cache_directory
-            __props__.__dict__["check_published"] = pulumi.Output.from_input(check_published).apply(pulumi.runtime.to_json) if check_published is not None else None
-            __props__.__dict__["default_platform"] = pulumi.Output.from_input(default_platform).apply(pulumi.runtime.to_json) if default_platform is not None else None
-            __props__.__dict__["insecure_registries"] = pulumi.Output.from_input(insecure_registries).apply(pulumi.runtime.to_json) if insecure_registries is not None else None
-            __props__.__dict__["max_concurrent_builds"] = pulumi.Output.from_input(max_concurrent_builds).apply(pulumi.runtime.to_json) if max_concurrent_builds is not None else None
-            __props__.__dict__["pin_base_images"] = pulumi.Output.from_input(pin_base_images).apply(pulumi.runtime.to_json) if pin_base_images is not None else None
-            __props__.__dict__["registries"] = pulumi.Output.secret(registries).apply(pulumi.runtime.to_json) if registries is not None else None
+            if aws is not None:
+                __props__.__dict__["aws"] = pulumi.Output.from_input(aws).apply(pulumi.runtime.to_json) if aws is not None else None
+            if build_output is not None:
+                __props__.__dict__["build_output"] = pulumi.Output.from_input(build_output).apply(pulumi.runtime.to_json) if build_output is not None else None
+            if builder is not None:
+                __props__.__dict__["builder"] = pulumi.Output.from_input(builder).apply(pulumi.runtime.to_json) if builder is not None else None
+            if cache_directory is not None:
+                __props__.__dict__["cache_directory"] = cache_directory
+            if check_published is not None:
+                __props__.__dict__["check_published"] = pulumi.Output.from_input(check_published).apply(pulumi.runtime.to_json) if check_published is not None else None
+            if default_platform is not None:
+                __props__.__dict__["default_platform"] = pulumi.Output.from_input(default_platform).apply(pulumi.runtime.to_json) if default_platform is not None else None
+            if insecure_registries is not None:
+                __props__.__dict__["insecure_registries"] = pulumi.Output.from_input(insecure_registries).apply(pulumi.runtime.to_json) if insecure_registries is not None else None
+            if max_concurrent_builds is not None:
+                __props__.__dict__["max_concurrent_builds"] = pulumi.Output.from_input(max_concurrent_builds).apply(pulumi.runtime.to_json) if max_concurrent_builds is not None else None
+            if pin_base_images is not None:
+                __props__.__dict__["pin_base_images"] = pulumi.Output.from_input(pin_base_images).apply(pulumi.runtime.to_json) if pin_base_images is not None else None
+            if registries is not None:
+                __props__.__dict__["registries"] = pulumi.Output.secret(registries).apply(pulumi.runtime.to_json) if registries is not None else None
         super(Provider, __self__).__init__(
             'image-assets',
             resource_name,

@@ -878,48 +878,87 @@ class PublishedImage(pulumi.CustomResource):
             __props__ = PublishedImageArgs.__new__(PublishedImageArgs)
 
             __props__.__dict__["asset_hash"] = asset_hash
-            __props__.__dict__["aws"] = aws
-            __props__.__dict__["build_args"] = build_args
-            __props__.__dict__["build_contexts"] = build_contexts
-            __props__.__dict__["build_flags"] = build_flags
-            __props__.__dict__["build_on_preview"] = build_on_preview
-            __props__.__dict__["build_secrets"] = build_secrets
-            __props__.__dict__["build_ssh"] = build_ssh
-            __props__.__dict__["builder"] = builder
-            __props__.__dict__["cache"] = cache
-            __props__.__dict__["cache_disabled"] = cache_disabled
-            __props__.__dict__["cache_from"] = cache_from
-            __props__.__dict__["cache_to"] = cache_to
-            __props__.__dict__["command"] = command
-            __props__.__dict__["directory"] = directory
-            __props__.__dict__["dockerfile_inline"] = dockerfile_inline
-            __props__.__dict__["exclude"] = exclude
-            __props__.__dict__["extra_hash"] = extra_hash
-            __props__.__dict__["extra_tags"] = extra_tags
-            __props__.__dict__["file"] = file
-            __props__.__dict__["follow_symlinks"] = follow_symlinks
-            __props__.__dict__["ignore_mode"] = ignore_mode
-            __props__.__dict__["image"] = image
-            __props__.__dict__["invalidation"] = invalidation
-            __props__.__dict__["labels"] = labels
-            __props__.__dict__["local_image"] = local_image
-            __props__.__dict__["network_mode"] = network_mode
-            __props__.__dict__["own_repository"] = own_repository
-            __props__.__dict__["pin_base_images"] = pin_base_images
-            __props__.__dict__["platform"] = platform
+            if aws is not None:
+                __props__.__dict__["aws"] = aws
+            if build_args is not None:
+                __props__.__dict__["build_args"] = build_args
+            if build_contexts is not None:
+                __props__.__dict__["build_contexts"] = build_contexts
+            if build_flags is not None:
+                __props__.__dict__["build_flags"] = build_flags
+            if build_on_preview is not None:
+                __props__.__dict__["build_on_preview"] = build_on_preview
+            if build_secrets is not None:
+                __props__.__dict__["build_secrets"] = build_secrets
+            if build_ssh is not None:
+                __props__.__dict__["build_ssh"] = build_ssh
+            if builder is not None:
+                __props__.__dict__["builder"] = builder
+            if cache is not None:
+                __props__.__dict__["cache"] = cache
+            if cache_disabled is not None:
+                __props__.__dict__["cache_disabled"] = cache_disabled
+            if cache_from is not None:
+                __props__.__dict__["cache_from"] = cache_from
+            if cache_to is not None:
+                __props__.__dict__["cache_to"] = cache_to
+            if command is not None:
+                __props__.__dict__["command"] = command
+            if directory is not None:
+                __props__.__dict__["directory"] = directory
+            if dockerfile_inline is not None:
+                __props__.__dict__["dockerfile_inline"] = dockerfile_inline
+            if exclude is not None:
+                __props__.__dict__["exclude"] = exclude
+            if extra_hash is not None:
+                __props__.__dict__["extra_hash"] = extra_hash
+            if extra_tags is not None:
+                __props__.__dict__["extra_tags"] = extra_tags
+            if file is not None:
+                __props__.__dict__["file"] = file
+            if follow_symlinks is not None:
+                __props__.__dict__["follow_symlinks"] = follow_symlinks
+            if ignore_mode is not None:
+                __props__.__dict__["ignore_mode"] = ignore_mode
+            if image is not None:
+                __props__.__dict__["image"] = image
+            if invalidation is not None:
+                __props__.__dict__["invalidation"] = invalidation
+            if labels is not None:
+                __props__.__dict__["labels"] = labels
+            if local_image is not None:
+                __props__.__dict__["local_image"] = local_image
+            if network_mode is not None:
+                __props__.__dict__["network_mode"] = network_mode
+            if own_repository is not None:
+                __props__.__dict__["own_repository"] = own_repository
+            if pin_base_images is not None:
+                __props__.__dict__["pin_base_images"] = pin_base_images
+            if platform is not None:
+                __props__.__dict__["platform"] = platform
             __props__.__dict__["platforms"] = platforms
-            __props__.__dict__["provenance"] = provenance
-            __props__.__dict__["registry_auth"] = None if registry_auth is None else pulumi.Output.secret(registry_auth)
+            if provenance is not None:
+                __props__.__dict__["provenance"] = provenance
+            if registry_auth is not None:
+                __props__.__dict__["registry_auth"] = None if registry_auth is None else pulumi.Output.secret(registry_auth)
             if repository is None and not opts.urn:
                 raise TypeError("Missing required property 'repository'")
-            __props__.__dict__["repository"] = repository
-            __props__.__dict__["retain_on_delete"] = retain_on_delete
-            __props__.__dict__["sbom"] = sbom
-            __props__.__dict__["scope"] = scope
-            __props__.__dict__["source_date_epoch"] = source_date_epoch
-            __props__.__dict__["tag_prefix"] = tag_prefix
-            __props__.__dict__["tarball_file"] = tarball_file
-            __props__.__dict__["target"] = target
+            if repository is not None:
+                __props__.__dict__["repository"] = repository
+            if retain_on_delete is not None:
+                __props__.__dict__["retain_on_delete"] = retain_on_delete
+            if sbom is not None:
+                __props__.__dict__["sbom"] = sbom
+            if scope is not None:
+                __props__.__dict__["scope"] = scope
+            if source_date_epoch is not None:
+                __props__.__dict__["source_date_epoch"] = source_date_epoch
+            if tag_prefix is not None:
+                __props__.__dict__["tag_prefix"] = tag_prefix
+            if tarball_file is not None:
+                __props__.__dict__["tarball_file"] = tarball_file
+            if target is not None:
+                __props__.__dict__["target"] = target
             __props__.__dict__["image_digest"] = None
             __props__.__dict__["image_digest_uri"] = None
             __props__.__dict__["image_tag"] = None

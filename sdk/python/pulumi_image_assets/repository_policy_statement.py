@@ -184,14 +184,17 @@ class RepositoryPolicyStatement(pulumi.CustomResource):
                 raise TypeError('__props__ is only valid when passed in combination with a valid opts.id to get an existing resource')
             __props__ = RepositoryPolicyStatementArgs.__new__(RepositoryPolicyStatementArgs)
 
-            __props__.__dict__["aws"] = aws
+            if aws is not None:
+                __props__.__dict__["aws"] = aws
             if repository_url is None and not opts.urn:
                 raise TypeError("Missing required property 'repository_url'")
-            __props__.__dict__["repository_url"] = repository_url
+            if repository_url is not None:
+                __props__.__dict__["repository_url"] = repository_url
             __props__.__dict__["sid"] = sid
             if statement is None and not opts.urn:
                 raise TypeError("Missing required property 'statement'")
-            __props__.__dict__["statement"] = statement
+            if statement is not None:
+                __props__.__dict__["statement"] = statement
         super(RepositoryPolicyStatement, __self__).__init__(
             'image-assets:index:RepositoryPolicyStatement',
             resource_name,

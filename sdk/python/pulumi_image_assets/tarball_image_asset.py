@@ -385,19 +385,32 @@ class TarballImageAsset(pulumi.ComponentResource):
                 raise TypeError('__props__ is only valid when passed in combination with a valid opts.id to get an existing resource')
             __props__ = TarballImageAssetArgs.__new__(TarballImageAssetArgs)
 
-            __props__.__dict__["command"] = command
-            __props__.__dict__["destinations"] = destinations
-            __props__.__dict__["extra_tags"] = extra_tags
-            __props__.__dict__["force_delete"] = force_delete
-            __props__.__dict__["image"] = image
-            __props__.__dict__["local_image"] = local_image
-            __props__.__dict__["pull_principals"] = pull_principals
-            __props__.__dict__["registry_auth"] = None if registry_auth is None else pulumi.Output.secret(registry_auth)
-            __props__.__dict__["repository"] = repository
-            __props__.__dict__["resource_policy_statements"] = resource_policy_statements
-            __props__.__dict__["retain_on_delete"] = retain_on_delete
-            __props__.__dict__["tag_prefix"] = tag_prefix
-            __props__.__dict__["tarball_file"] = tarball_file
+            if command is not None:
+                __props__.__dict__["command"] = command
+            if destinations is not None:
+                __props__.__dict__["destinations"] = destinations
+            if extra_tags is not None:
+                __props__.__dict__["extra_tags"] = extra_tags
+            if force_delete is not None:
+                __props__.__dict__["force_delete"] = force_delete
+            if image is not None:
+                __props__.__dict__["image"] = image
+            if local_image is not None:
+                __props__.__dict__["local_image"] = local_image
+            if pull_principals is not None:
+                __props__.__dict__["pull_principals"] = pull_principals
+            if registry_auth is not None:
+                __props__.__dict__["registry_auth"] = None if registry_auth is None else pulumi.Output.secret(registry_auth)
+            if repository is not None:
+                __props__.__dict__["repository"] = repository
+            if resource_policy_statements is not None:
+                __props__.__dict__["resource_policy_statements"] = resource_policy_statements
+            if retain_on_delete is not None:
+                __props__.__dict__["retain_on_delete"] = retain_on_delete
+            if tag_prefix is not None:
+                __props__.__dict__["tag_prefix"] = tag_prefix
+            if tarball_file is not None:
+                __props__.__dict__["tarball_file"] = tarball_file
             __props__.__dict__["asset_hash"] = None
             __props__.__dict__["destination_uris"] = None
             __props__.__dict__["image_digest"] = None

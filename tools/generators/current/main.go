@@ -33,7 +33,8 @@ func nodeJS(p *schema.Package) (map[string][]byte, error) {
 }
 
 func pythonSDK(p *schema.Package) (map[string][]byte, error) {
-	return python.GeneratePackage(kit.Tool, p, nil, kit.Nothing)
+	files, err := python.GeneratePackage(kit.Tool, p, nil, kit.Nothing)
+	return withoutUnset(files), err
 }
 
 func goSDK(p *schema.Package) (map[string][]byte, error) {
