@@ -7,7 +7,7 @@ import pytest
 from image_assets.context import Fingerprint
 from image_assets.custom_resource import Change, Kind
 from image_assets.image.diff import row_changes
-from image_assets.plan.fingerprints import Taken
+from image_assets.plan.fingerprints import SourceFacts
 from image_assets.plan.rows import as_stored, rows_of, shown_rows
 
 FEW = {"Dockerfile": "1", "src/a b.py": "2f"}
@@ -67,7 +67,7 @@ def test_rows_that_were_stored_as_properties_are_named_where_both_have_them() ->
 
 def test_rows_are_kept_as_long_as_the_fingerprint_is() -> None:
     read = Fingerprint("f1", 1, 1, 0.0, ())
-    taken = Taken(read, MANY)
+    taken = SourceFacts(read, MANY)
     kept = taken.as_inputs({"fingerprint": "f1", "files": as_stored(FEW)})["files"]
     assert kept == as_stored(FEW)
     assert "outline" not in vars(read)

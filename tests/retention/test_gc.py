@@ -11,7 +11,7 @@ import pytest
 
 from image_assets.errors import RegistryError
 from image_assets.oci import Limits, NoKeychain, RegistryClient
-from image_assets.retention.model import Progress
+from image_assets.retention.model import Deletions
 from image_assets.retention.oci import Repository
 from image_assets.retention.order import in_order
 from image_assets.retention.rules import Rules, decide
@@ -258,11 +258,11 @@ def test_a_failure_that_lasts_stops_with_what_was_done_taken_down(strict: NewStr
     repository = Repository(client, there.seeds.path, Task())
     held = repository.look(())
     there.registry.fail("DELETE", "sha256:", answer(status), skip=1, times=9999)
-    progress = Progress()
+    deletions = Deletions()
     going = [one for _, one in in_order(decide(held, [], Rules(keep_last=0), NOW))]
     with pytest.raises(RegistryError, match=str(status)):
-        repository.remove(held, going, progress)
-    assert len(progress.done) == 1
+        repository.remove(held, going, deletions)
+    assert len(deletions.done) == 1
     assert len(there.tags) == 3
 
 

@@ -13,7 +13,7 @@ from image_assets.aws.names import RepositoryArn
 from image_assets.aws.settings import AwsSettings
 from image_assets.errors import CloudError
 from image_assets.retention.ecr import EcrRepository
-from image_assets.retention.model import Done, Held, Progress
+from image_assets.retention.model import Deletions, Done, Held
 from image_assets.retention.order import in_order
 from image_assets.retention.rules import Rules, decide
 from image_assets.task import Task
@@ -157,11 +157,11 @@ def test_what_changed_since_the_look_stays(ecr: Ecr) -> None:
     ecr.index([child, plain], "newer")
     newest = ecr.image("newest")
     ecr.aws.client("ecr").batch_delete_image(repositoryName=ecr.name, imageIds=[{"imageDigest": vanished}])
-    progress = Progress()
-    repository.remove(held, going, progress)
+    deletions = Deletions()
+    repository.remove(held, going, deletions)
     assert {retagged, plain, child, newest} <= set(ecr.there())
     assert moved not in ecr.there()
-    done = {key: what for key, (what, _) in progress.done.items()}
+    done = {key: what for key, (what, _) in deletions.done.items()}
     assert (done[retagged], done[plain], done[child]) == (Done.KEPT, Done.KEPT, Done.KEPT)
     assert (done[moved], done[vanished]) == (Done.DELETED, Done.GONE)
 
@@ -172,7 +172,7 @@ def test_a_failure_in_the_middle_tells_what_was_done(ecr: Ecr) -> None:
     repository = ecr.repository()
     held = repository.look(settle)
     going = in_order(decide(held, [], Rules(keep_last=0), datetime.now(UTC)))
-    progress = Progress()
+    deletions = Deletions()
 
     class Refusing(dict[str, tuple[Done, str]]):
         """Lets AWS refuse once the first batch is taken down."""
@@ -181,10 +181,10 @@ def test_a_failure_in_the_middle_tells_what_was_done(ecr: Ecr) -> None:
             super().__setitem__(key, value)
             ecr.aws.allowed = {"ecr:DescribeImages"} if len(self) == 100 else None
 
-    progress.done = Refusing()
+    deletions.done = Refusing()
     with pytest.raises(CloudError, match="access denied"):
-        repository.remove(held, going, progress)
-    assert len(progress.done) == 100
+        repository.remove(held, going, deletions)
+    assert len(deletions.done) == 100
     assert len(ecr.there()) == 50
 
 

@@ -9,7 +9,7 @@ import zstandard
 from image_assets.archive import open_archive
 from image_assets.oci import Limits, NoKeychain, RegistryClient
 from image_assets.task import Task
-from image_assets.transfer import BlobMemory, LocalImage, Sent, holds, send, send_local, write_tag
+from image_assets.transfer import BlobMemory, LocalImage, Sent, expected_of, send, send_local, write_tag
 from tests.support.registry import Registry
 
 #: So that a test of a registry that fails does not take minutes.
@@ -46,7 +46,7 @@ class Publisher:
         with open_archive(self.write(content)) as archive:
             client = self.client()
             sent = send(archive, client, repository, self.task, BlobMemory(self.memory))
-            return write_tag(client, repository, tag, sent, self.task, holds(archive, client, repository)).digest
+            return write_tag(client, repository, tag, sent, self.task, expected_of(archive, client, repository)).digest
 
 
 def uploads(registry: Registry, repository: str) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from image_assets.archive import open_archive
 from image_assets.errors import CancelledByUserError, RegistryError
 from image_assets.task import Task
-from image_assets.transfer import BlobMemory, Sent, add_tags, check_tag, find_tag, holds, write_tag
+from image_assets.transfer import BlobMemory, Sent, add_tags, expected_of, find_tag, refuse_other_image, write_tag
 from tests.fakes.engine import FakeLocalImage
 from tests.fakes.images import MadeImage, an_image, docker_save, oci_layout, tar_of
 from tests.fakes.registry import FakeRegistry, Rules, answer, silence
@@ -169,10 +169,10 @@ def test_a_tag_that_was_found_is_checked_before_anything_is_sent(tmp_path: Path)
         assert found
         for image, right in ((ONE, True), (OTHER, False)):
             with open_archive(publisher.write(docker_save(image, mtime=5))) as archive:
-                expected = holds(archive, client, "a/b")
+                expected = expected_of(archive, client, "a/b")
             assert expected(found) is right
         with pytest.raises(RegistryError, match="not overwritten"):
-            check_tag(found, "a/b:t", expected)
+            refuse_other_image(found, "a/b:t", expected)
 
 
 def test_a_cancelled_upload_ends_soon(tmp_path: Path) -> None:

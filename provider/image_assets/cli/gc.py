@@ -17,7 +17,7 @@ from image_assets.errors import AssetError, CancelledByUserError
 from image_assets.reference import Repository
 from image_assets.retention.ecr import EcrRepository
 from image_assets.retention.in_use import Named, Names
-from image_assets.retention.model import Done, Held, Progress, Verdict
+from image_assets.retention.model import Deletions, Done, Held, Verdict
 from image_assets.retention.oci import Repository as OciRepository
 from image_assets.retention.order import in_order, sizes
 from image_assets.retention.rules import Rules, decide
@@ -66,7 +66,7 @@ class Look:
     """What a repository holds, and how it is deleted from."""
 
     held: Held
-    remove: Callable[[Sequence[Verdict], Progress], None]
+    remove: Callable[[Sequence[Verdict], Deletions], None]
 
 
 @click.command("gc")
@@ -106,7 +106,7 @@ def command(  # noqa: PLR0913, PLR0917 - an argument an option
     """
     default_age = _DEFAULT_AGE if keep_last is None else None
     rules = Rules(keep_last, default_age if min_age is None else min_age, protect, untagged_age)
-    progress = Progress()
+    deletions = Deletions()
     stopped: Exception | None = None
     with running() as task:
         named = read_sources(Sources(**sources), Names(repository, aliases), task)
@@ -114,14 +114,14 @@ def command(  # noqa: PLR0913, PLR0917 - an argument an option
         verdicts = decide(look.held, named, rules, datetime.now(UTC))
         if yes:
             try:
-                look.remove(verdicts, progress)
+                look.remove(verdicts, deletions)
             except AssetError as error:
                 stopped = error
-    if left := _left_without_tag(verdicts, progress) if stopped else ():
-        progress.note(f"no tag leads any more to what else was to go: {', '.join(left)}")
+    if left := _left_without_tag(verdicts, deletions) if stopped else ():
+        deletions.note(f"no tag leads any more to what else was to go: {', '.join(left)}")
     if not verdicts:
-        progress.note(f"there is no {repository}, or nothing is in it")
-    report = _report(repository, named, verdicts, progress, carried_out=yes)
+        deletions.note(f"there is no {repository}, or nothing is in it")
+    report = _report(repository, named, verdicts, deletions, carried_out=yes)
     if stopped:
         report["error"] = "interrupted" if isinstance(stopped, CancelledByUserError) else str(stopped)
     (show_json if as_json else _show)(report)
@@ -135,10 +135,10 @@ def _look(repository: Repository, access: RegistryAccess, named: Sequence[Named]
     if arn:
         ecr = EcrRepository(Aws(AwsSettings.of(access.registries.logins.settings.aws)), arn, access.task)
         held = ecr.look(lambda held: _settled(held, named, rules))
-        return Look(held, lambda verdicts, progress: ecr.remove(held, in_order(verdicts), progress))
+        return Look(held, lambda verdicts, deletions: ecr.remove(held, in_order(verdicts), deletions))
     oci = OciRepository(access.client(repository), repository.full_path, access.task)
     held = oci.look({digest for one in named for digest in one.digests})
-    return Look(held, lambda verdicts, progress: oci.remove(held, [one for _, one in in_order(verdicts)], progress))
+    return Look(held, lambda verdicts, deletions: oci.remove(held, [one for _, one in in_order(verdicts)], deletions))
 
 
 def _settled(held: Held, named: Sequence[Named], rules: Rules) -> frozenset[str]:
@@ -146,11 +146,11 @@ def _settled(held: Held, named: Sequence[Named], rules: Rules) -> frozenset[str]
     return frozenset(one.stored.key for one in decide(held, named, rules, datetime.now(UTC)) if one.stays)
 
 
-def _left_without_tag(verdicts: Sequence[Verdict], progress: Progress) -> list[str]:
+def _left_without_tag(verdicts: Sequence[Verdict], deletions: Deletions) -> list[str]:
     """Return the digests of parts that are still there, of indexes that are not."""
-    done = {key for key, (what, _) in progress.done.items() if what is not Done.KEPT}
+    done = {key for key, (what, _) in deletions.done.items() if what is not Done.KEPT}
     lost = {child for one in verdicts if one.stored.key in done for child in one.stored.children}
-    going = [one.stored for one in verdicts if not one.stays and one.stored.key not in progress.done]
+    going = [one.stored for one in verdicts if not one.stays and one.stored.key not in deletions.done]
     return [one.digest for one in going if one.digest in lost and not one.tags]
 
 
@@ -158,12 +158,12 @@ def _report(
     repository: Repository,
     named: Sequence[Named],
     verdicts: Sequence[Verdict],
-    progress: Progress,
+    deletions: Deletions,
     *,
     carried_out: bool,
 ) -> dict[str, Any]:
     bytes_of = sizes(verdicts)
-    images = [_row(one, bytes_of[one.stored.key], progress, carried_out=carried_out) for one in verdicts]
+    images = [_row(one, bytes_of[one.stored.key], deletions, carried_out=carried_out) for one in verdicts]
     images.sort(key=lambda row: (row["action"] == "keep", row["created"] or "", row["tags"]))
     gone = [row for row in images if row["action"] in {"delete", "deleted"}]
     return {
@@ -174,7 +174,7 @@ def _report(
         "bytes": sum(row["bytes"] for row in gone if row["action"] == "deleted" or not carried_out),
         "inUse": [_source(one, verdicts) for one in named],
         "images": images,
-        "notes": progress.notes,
+        "notes": deletions.notes,
     }
 
 
@@ -185,11 +185,11 @@ def _source(named: Named, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     return {"source": named.source, "tags": len(tags), "digests": len(digests)}
 
 
-def _row(verdict: Verdict, count: int, progress: Progress, *, carried_out: bool) -> dict[str, Any]:
+def _row(verdict: Verdict, count: int, deletions: Deletions, *, carried_out: bool) -> dict[str, Any]:
     one = verdict.stored
     action, why = "keep" if verdict.stays else "delete", verdict.why
-    if carried_out and not verdict.stays and one.key in progress.done:
-        done, because = progress.done[one.key]
+    if carried_out and not verdict.stays and one.key in deletions.done:
+        done, because = deletions.done[one.key]
         action, why = done.value, because or why
     return {
         "action": action,

@@ -8,7 +8,7 @@ from image_assets.archive import open_archive
 from image_assets.cli.output import json_option, show_json
 from image_assets.cli.running import ReferenceType, RegistryAccess, registry_options, running, settings_of
 from image_assets.reference import Reference
-from image_assets.transfer import holds, send, write_tag
+from image_assets.transfer import expected_of, send, write_tag
 
 
 @click.command("publish")
@@ -27,7 +27,7 @@ def command(archive: str, reference: Reference, image: str | None, insecure: tup
     path = reference.repository.full_path
     with running() as task, open_archive(Path(archive).resolve(), image) as opened:
         client = RegistryAccess(settings_of(insecure), task).client(reference.repository)
-        expected = holds(opened, client, path)
+        expected = expected_of(opened, client, path)
         written = write_tag(client, path, reference.tag, send(opened, client, path, task), task, expected)
     uri = f"{reference.repository}@{written.digest}"
     if as_json:

@@ -16,7 +16,7 @@ from image_assets.context import describe_change
 from image_assets.custom_resource import Change, Job, State, Values
 from image_assets.errors import AssetError, CloudError, InputError, Problem
 from image_assets.image.diff import changes, option_names
-from image_assets.image.handover import Handover
+from image_assets.image.kept_secrets import KeptSecrets
 from image_assets.image.outputs import BUILD_KEY, forecast, published, repository_outputs, written_tags
 from image_assets.inputs.image import (
     ASSET_FIELDS,
@@ -32,7 +32,7 @@ from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import SOURCE_FIELDS
 from image_assets.inputs.types import plain
 from image_assets.logins.given import GivenLogins, Login
-from image_assets.plan.fingerprints import Fingerprints, Taken
+from image_assets.plan.fingerprints import Fingerprints, SourceFacts
 from image_assets.plan.locations import location_problems
 from image_assets.plan.plan import locate
 from image_assets.plan.rows import rows_of
@@ -66,7 +66,7 @@ class PublishedImage:
         self.base = base
         self.base_digests = BaseDigests(lambda: self.registries)
         self.fingerprints = Fingerprints(settings, self.base_digests)
-        self.handover = Handover()
+        self.kept_secrets = KeptSecrets()
         self.copies = Copies()
         self.ledger = Ledger()
         self.checked: set[str] = set()
@@ -145,7 +145,7 @@ class PublishedImage:
                 begun.add_done_callback(partial(self.begin_lookup, inputs, task))
         return not found
 
-    def begin_lookup(self, inputs: Inputs, task: Task, taken: "Future[Taken]") -> None:
+    def begin_lookup(self, inputs: Inputs, task: Task, taken: "Future[SourceFacts]") -> None:
         """Start asking the registry whether it has the image, which `diff` will want to know."""
         target = None if taken.exception() else known_target(inputs, taken.result().fingerprint.digest)
         if target and not inputs.unknown_in("registryAuth"):
@@ -164,7 +164,7 @@ class PublishedImage:
         refuse((*input_problems(news), *location_problems(news, self.settings, self.base)))
         inputs = self.inputs_of(news)
         self.checked.add(job.urn)
-        self.handover.keep(job.urn, inputs)
+        self.kept_secrets.keep(job.urn, inputs)
         self.given.enter(job.urn, inputs.destination, inputs.registry_auth)
         self.repositories.add(str(inputs.repository))
         taken = self.fingerprints.of(inputs, job.task, parse_stored(olds))
@@ -184,7 +184,7 @@ class PublishedImage:
         """Return the inputs with the content that they had: only `ignoreChanges` can have put its fingerprint there."""
         refuse(tuple(input_problems(news)))
         inputs = self.inputs_of(news)
-        self.handover.keep(job.urn, inputs)
+        self.kept_secrets.keep(job.urn, inputs)
         self.given.enter(job.urn, inputs.destination, inputs.registry_auth)
         computed = {name: news.get(name, olds.get(name)) for name in COMPUTED}
         self.need(job, inputs, computed["fingerprint"])
@@ -255,7 +255,7 @@ class PublishedImage:
             fingerprint=values.get("fingerprint", ""),
             outline=rows_of(values),
             login=self.login(job, inputs),
-            build_secrets=self.handover.build_secrets(job.urn, inputs),
+            build_secrets=self.kept_secrets.build_secrets(job.urn, inputs),
             hidden=tuple(secret_texts(by_name(*SOURCE_FIELDS), values)),
         )
 

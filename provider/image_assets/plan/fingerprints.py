@@ -54,7 +54,7 @@ class BaseLookup(Protocol):
 
 
 @dataclass(frozen=True)
-class Taken:
+class SourceFacts:
     """What reading a source told.
 
     Attributes:
@@ -114,10 +114,10 @@ class Fingerprints:
         self.bases = bases
         self.cache = digest_cache(settings)
         self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "fingerprint")
-        self.begun: dict[str, Future[Taken]] = {}
+        self.begun: dict[str, Future[SourceFacts]] = {}
         self.lock = threading.Lock()
 
-    def begin(self, inputs: Inputs, task: Task) -> "Future[Taken] | None":
+    def begin(self, inputs: Inputs, task: Task) -> "Future[SourceFacts] | None":
         """Start taking the fingerprint of checked inputs, for which a Check will ask soon; None if it is unknown."""
         if not self.is_known(inputs):
             return None
@@ -137,7 +137,7 @@ class Fingerprints:
         """Say whether everything that counts is known."""
         return fingerprint_is_known(inputs) and bases_are_known(inputs, self.settings) and not login_is_unknown(inputs)
 
-    def take(self, inputs: Inputs, task: Task, last: Inputs | None = None) -> Taken:
+    def take(self, inputs: Inputs, task: Task, last: Inputs | None = None) -> SourceFacts:
         """Find out what the base images are now, where that counts, and take the fingerprint."""
         last = last or Inputs()
         source = source_in_git(inputs)
@@ -148,7 +148,7 @@ class Fingerprints:
         bases, triggers = inputs.base_images, inputs.base_triggers
         return replace(taken, bases=bases, triggers=triggers, commit=commit, rows=rows)
 
-    def of(self, inputs: Inputs, task: Task, last: Inputs | None = None) -> Taken | None:
+    def of(self, inputs: Inputs, task: Task, last: Inputs | None = None) -> SourceFacts | None:
         """Return the fingerprint of inputs, None while something that counts is unknown.
 
         Args:
@@ -173,7 +173,7 @@ class Fingerprints:
         # What could not be read ahead of time may be repaired by now.
         return self.take(inputs, task, last)
 
-    def again(self, inputs: Inputs, task: Task) -> Taken:
+    def again(self, inputs: Inputs, task: Task) -> SourceFacts:
         """Take the fingerprint anew, whatever was read before; the base images stay what they were."""
         return take(make_plan(inputs, self.settings), task, self.cache)
 
@@ -226,16 +226,18 @@ def digest_cache(settings: Settings) -> DigestCache | None:
     return DigestCache.of_user()
 
 
-def take(plan: Plan, task: Task, cache: DigestCache | None) -> Taken:
+def take(plan: Plan, task: Task, cache: DigestCache | None) -> SourceFacts:
     """Take the fingerprint of a plan's contexts, or of its archive's image."""
     if plan.local_image is not None:
         image = inspect(*plan.local_image, task)
         read = fingerprint(((LOCAL_IMAGE, image.identity),), {}, task, None)
-        return Taken(read, {LOCAL_IMAGE: _short(image.identity)}, (image.platform,) if image.platform else None)
+        return SourceFacts(read, {LOCAL_IMAGE: _short(image.identity)}, (image.platform,) if image.platform else None)
     if plan.archive is None:
         read = fingerprint(plan.options, plan.contexts, task, cache)
-        return Taken(read, {name: _short(digest) for name, digest in plan.bases.items()})
+        return SourceFacts(read, {name: _short(digest) for name, digest in plan.bases.items()})
     from image_assets.archive import open_archive  # noqa: PLC0415 - most programs have no archive
 
     with open_archive(*plan.archive) as archive:
-        return Taken(fingerprint((("archive", archive.identity),), {}, task, None), archive.outline, archive.platforms)
+        return SourceFacts(
+            fingerprint((("archive", archive.identity),), {}, task, None), archive.outline, archive.platforms
+        )

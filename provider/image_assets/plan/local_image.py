@@ -15,7 +15,7 @@ _TIMEOUT: Final = 60.0
 
 
 @dataclass(frozen=True)
-class LocalImage:
+class EngineImage:
     """An image in an engine's store.
 
     Attributes:
@@ -27,7 +27,7 @@ class LocalImage:
     platform: str | None
 
 
-def inspect(executable: str, name: str, task: Task) -> LocalImage:
+def inspect(executable: str, name: str, task: Task) -> EngineImage:
     """Ask the engine for an image.
 
     Raises:
@@ -50,8 +50,8 @@ def inspect(executable: str, name: str, task: Task) -> LocalImage:
         raise InputError.single(PROPERTY, f"`{executable} image inspect {name}` tells no image: {error}") from error
 
 
-def _read(told: Any) -> LocalImage:
+def _read(told: Any) -> EngineImage:
     facts = told[0]
     identity = str(facts["Id"]).removeprefix("sha256:")
     names = (str(facts.get(key) or "") for key in ("Os", "Architecture", "Variant"))
-    return LocalImage(f"sha256:{identity}", platforms.joined(*names))
+    return EngineImage(f"sha256:{identity}", platforms.joined(*names))

@@ -35,7 +35,7 @@ from image_assets.transfer import (
     Source,
     base_layers,
     copy,
-    holds,
+    expected_of,
     index_of,
     send,
     send_local,
@@ -92,7 +92,7 @@ class ContentSender:
         """Send an archive's image."""
         path = request.target.repository.full_path
         with open_archive(request) as archive:
-            yield send(archive, client, path, request.job.task, self.memory), holds(archive, client, path)
+            yield send(archive, client, path, request.job.task, self.memory), expected_of(archive, client, path)
 
     @contextmanager
     def from_command(

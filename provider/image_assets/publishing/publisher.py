@@ -32,9 +32,9 @@ from image_assets.reference import Reference, Repository
 from image_assets.task import Task
 from image_assets.transfer import (
     add_tags,
-    check_tag,
+    expected_of,
     find_tag,
-    holds,
+    refuse_other_image,
     write_tag,
 )
 
@@ -89,7 +89,9 @@ class Publisher:
         """
         if request.inputs.tarball_file:
             with open_archive(request) as archive:
-                check_tag(found, str(request.target), holds(archive, client, request.target.repository.full_path))
+                refuse_other_image(
+                    found, str(request.target), expected_of(archive, client, request.target.repository.full_path)
+                )
         return Published(found.digest)
 
     def make(self, request: PublishRequest, client: RegistryClient, key: str | None) -> Published:

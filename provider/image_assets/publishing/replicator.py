@@ -29,8 +29,8 @@ from image_assets.transfer import (
     chosen,
     copy,
     copy_referrers,
+    expected_of,
     find_tag,
-    holds,
     move_tag,
     send,
     tree,
@@ -163,7 +163,7 @@ class Replicator:
             with open_archive(image) as archive:
                 if archive.identity != request.digest:
                     raise RegistryError(f"{image} holds another image than when it was looked at; run it again")
-                yield send(archive, client, path, task, self.memory), holds(archive, client, path)
+                yield send(archive, client, path, task, self.memory), expected_of(archive, client, path)
             return
         origin = self.registries.client(image.repository, task, request.origin.login)
         source = Source(origin, image.repository.full_path, request.digest)

@@ -15,7 +15,7 @@ from image_assets.aws.names import RepositoryArn
 from image_assets.errors import CloudError
 from image_assets.oci.media_types import ACCEPT, INDEXES
 from image_assets.retention.documents import parts_of
-from image_assets.retention.model import Done, Held, Progress, Stored
+from image_assets.retention.model import Deletions, Done, Held, Stored
 from image_assets.retention.rules import subject_of_tag, with_what_it_needs
 from image_assets.task import Task
 
@@ -71,16 +71,16 @@ class EcrRepository:
                 subjects = {*one.subjects, *parts.subject} - {digest}
                 held[digest] = replace(one, children=parts.children, subjects=tuple(sorted(subjects)))
 
-    def remove(self, held: Held, going: Sequence[tuple[int, Stored]], progress: Progress) -> None:
+    def remove(self, held: Held, going: Sequence[tuple[int, Stored]], deletions: Deletions) -> None:
         """Delete images in batches, each image only if nothing has changed about it since the look.
 
         Args:
             held: What the look found.
             going: What goes; the number says after how many others, of which none may be in the same batch.
-            progress: Takes down what was done.
+            deletions: Takes down what was done.
 
         Raises:
-            CloudError: ECR refused or failed; what was done until then stands in `progress`.
+            CloudError: ECR refused or failed; what was done until then stands in `deletions`.
             CancelledByUserError: The user cancelled; the same.
         """
         done = 0
@@ -88,19 +88,19 @@ class EcrRepository:
             self._task.check()
             self._task.status(f"deleting {done + 1} to {done + len(batch)} of {len(going)}")
             done += len(batch)
-            waiting = [one for one in batch if one.key not in progress.done]
+            waiting = [one for one in batch if one.key not in deletions.done]
             now = self._again([one.digest for one in waiting])
             for one in waiting:
-                self._judge(one, now.get(one.digest), held, progress)
-            self._delete([one for one in waiting if one.key not in progress.done], held, progress)
+                self._judge(one, now.get(one.digest), held, deletions)
+            self._delete([one for one in waiting if one.key not in deletions.done], held, deletions)
 
-    def _judge(self, one: Stored, now: Stored | None, held: Held, progress: Progress) -> None:
+    def _judge(self, one: Stored, now: Stored | None, held: Held, deletions: Deletions) -> None:
         if now is None:
-            progress.done[one.key] = (Done.GONE, "")
+            deletions.done[one.key] = (Done.GONE, "")
         elif not set(now.tags) <= set(one.tags) or now.pushed != one.pushed:
-            _keep(one, held, "it was pushed or tagged anew since the look", progress)
+            _keep(one, held, "it was pushed or tagged anew since the look", deletions)
 
-    def _delete(self, images: Sequence[Stored], held: Held, progress: Progress) -> None:
+    def _delete(self, images: Sequence[Stored], held: Held, deletions: Deletions) -> None:
         # A tag with its digest: only while the two belong together, and an image that gets another tag meanwhile stays.
         ids = [
             {"imageDigest": one.digest, **({"imageTag": tag} if tag else {})}
@@ -117,11 +117,11 @@ class EcrRepository:
         for one in images:
             code = failures.get(one.digest, "").partition(":")[0]
             if code in _STAYS:
-                _keep(one, held, _STAYS[code], progress)
+                _keep(one, held, _STAYS[code], deletions)
             elif one.digest in deleted or not code:
-                progress.done[one.key] = (Done.DELETED, "")
+                deletions.done[one.key] = (Done.DELETED, "")
             elif code == _GONE:
-                progress.done[one.key] = (Done.GONE, "")
+                deletions.done[one.key] = (Done.GONE, "")
         if others := [text for text in failures.values() if text.partition(":")[0] not in {_GONE, *_STAYS}]:
             raise CloudError(f"ecr:BatchDeleteImage on {self._arn}: {others[0]}")
 
@@ -195,9 +195,9 @@ def _batches(going: Sequence[tuple[int, Stored]]) -> Iterator[list[Stored]]:
             yield level[at : at + _BATCH]
 
 
-def _keep(one: Stored, held: Held, why: str, progress: Progress) -> None:
+def _keep(one: Stored, held: Held, why: str, deletions: Deletions) -> None:
     for key in with_what_it_needs(held, one.key):
-        progress.done.setdefault(key, (Done.KEPT, why))
+        deletions.done.setdefault(key, (Done.KEPT, why))
 
 
 def _digest_of(failure: Mapping[str, Any], images: Sequence[Stored]) -> str:

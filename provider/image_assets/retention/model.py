@@ -66,7 +66,7 @@ class Done(Enum):
 
 
 @dataclass
-class Progress:
+class Deletions:
     """What was done so far; whoever is interrupted has it to tell.
 
     Attributes:

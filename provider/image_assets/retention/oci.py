@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from image_assets.errors import RegistryError
 from image_assets.oci import Manifest, RegistryClient
 from image_assets.retention.documents import Parts, parts_of
-from image_assets.retention.model import Done, Held, Progress, Stored
+from image_assets.retention.model import Deletions, Done, Held, Stored
 from image_assets.retention.rules import readable_time, subject_of_tag, with_what_it_needs
 from image_assets.task import Task
 
@@ -155,19 +155,19 @@ class Repository:
 
     # --- deleting
 
-    def remove(self, held: Held, going: Sequence[Stored], progress: Progress) -> None:
+    def remove(self, held: Held, going: Sequence[Stored], deletions: Deletions) -> None:
         """Delete manifests, each only if nothing has changed about it since the look.
 
         Args:
             held: What the look found.
             going: What goes, in order.
-            progress: Takes down what was done.
+            deletions: Takes down what was done.
 
         Raises:
-            RegistryError: The registry refused or failed; what was done until then stands in `progress`.
+            RegistryError: The registry refused or failed; what was done until then stands in `deletions`.
             CancelledByUserError: The user cancelled; the same.
         """
-        watch = _Watch(self, held, {one.key for one in going}, progress)
+        watch = _Watch(self, held, {one.key for one in going}, deletions)
         others = len(watch.tags) - sum(len(one.tags) for one in going)
         listed_every = -(-len(watch.tags) // _TAGS_A_PAGE) or 1
         all_every = max(1, others * len(going) // _MOST_LOOKS)
@@ -176,26 +176,26 @@ class Repository:
             self._task.status(f"deleting {number + 1} of {len(going)}")
             if number % listed_every == 0:
                 watch.look(every=number % all_every < listed_every)
-            if one.key not in progress.done:
-                self._remove(one, watch, progress)
+            if one.key not in deletions.done:
+                self._remove(one, watch, deletions)
 
-    def _remove(self, one: Stored, watch: "_Watch", progress: Progress) -> None:
-        now = {tag: self.holds(tag) for tag in one.tags}
+    def _remove(self, one: Stored, watch: "_Watch", deletions: Deletions) -> None:
+        now = {tag: self.digest_of(tag) for tag in one.tags}
         if moved := [tag for tag, digest in now.items() if digest not in {None, one.digest}]:
             watch.keep(one.digest, f"its tag {moved[0]} has moved since the look")
             return
         there = [tag for tag, digest in now.items() if digest]
         if one.tags and not there:
             # Whoever took the tags away may be in the middle of it, or the registry keeps what has no tag.
-            progress.done[one.key] = (Done.GONE, "")
+            deletions.done[one.key] = (Done.GONE, "")
         untagged = self._delete_tags(there)
         if self._client.delete_manifest(self._path, one.digest):
-            progress.done.setdefault(one.key, (Done.DELETED, ""))
+            deletions.done.setdefault(one.key, (Done.DELETED, ""))
         elif untagged and there:
-            progress.done[one.key] = (Done.DELETED, "")
-            progress.note("the registry deletes tags, but no manifests: its own clean-up has to take those")
+            deletions.done[one.key] = (Done.DELETED, "")
+            deletions.note("the registry deletes tags, but no manifests: its own clean-up has to take those")
         elif not one.tags:
-            progress.done.setdefault(one.key, (Done.KEPT, "the registry deletes no manifests"))
+            deletions.done.setdefault(one.key, (Done.KEPT, "the registry deletes no manifests"))
         elif there:
             raise RegistryError(
                 f"{self._client.registry} deletes neither tags nor manifests (405, or as it words that): allow it "
@@ -212,7 +212,7 @@ class Repository:
                 return False
         return self._deletes_tags
 
-    def holds(self, tag: str) -> str | None:
+    def digest_of(self, tag: str) -> str | None:
         """Return the digest that a tag holds now."""
         found = self._client.head_manifest(self._path, tag)
         return found.digest if found else None
@@ -230,11 +230,11 @@ class Repository:
 class _Watch:
     """Takes note of tags that appear or move while others are deleted: what they hold stays."""
 
-    def __init__(self, repository: Repository, held: Held, going: set[str], progress: Progress) -> None:
+    def __init__(self, repository: Repository, held: Held, going: set[str], deletions: Deletions) -> None:
         self._repository = repository
         self._held = held
         self._going = going
-        self._progress = progress
+        self._progress = deletions
         self.tags = {tag: one.digest for one in held.values() for tag in one.tags}
         self._staying = [tag for tag, digest in self.tags.items() if digest and digest not in going]
 
@@ -242,7 +242,7 @@ class _Watch:
         """List the tags, and ask for those that are new, or for all that are not to go."""
         listed = self._repository.list_tags()
         asked = [tag for tag in listed if tag not in self.tags] + (self._staying if every else [])
-        for tag, digest in _side_by_side(self._repository.holds, asked):
+        for tag, digest in _side_by_side(self._repository.digest_of, asked):
             if digest and self.tags.get(tag) != digest:
                 self.keep(digest, f"the tag {tag} has come to hold it since the look")
                 self.tags[tag] = digest

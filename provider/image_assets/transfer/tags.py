@@ -140,7 +140,7 @@ def add_tags(
     return tuple(written)
 
 
-def holds(archive: Archive, client: RegistryClient, repository_path: str) -> Expected:
+def expected_of(archive: Archive, client: RegistryClient, repository_path: str) -> Expected:
     """Return what says whether a tag's manifest is the archive's image, however its layers are packed."""
 
     def judge(found: Descriptor) -> bool:
@@ -197,11 +197,11 @@ def _put(client: RegistryClient, repository_path: str, tag: str, sent: Sent) -> 
 def _judged(there: Descriptor, name: str, sent: Sent, expected: Expected | None) -> Descriptor:
     """Return what a tag holds if that is the image."""
     if expected is not None and not (sent.manifest and there.digest == sent.manifest.descriptor.digest):
-        check_tag(there, name, expected)
+        refuse_other_image(there, name, expected)
     return there
 
 
-def check_tag(found: Descriptor, name: str, expected: Expected) -> None:
+def refuse_other_image(found: Descriptor, name: str, expected: Expected) -> None:
     """Make sure that what a tag holds is the image.
 
     Raises:

@@ -11,7 +11,7 @@ from itertools import product
 from image_assets.context.dockerfile_content import dockerfile_content
 from image_assets.context.habits import PODMAN
 from image_assets.context.scope.instructions import Instruction, parse
-from image_assets.context.scope.stages import Invocation, Source, Taken, taken_paths
+from image_assets.context.scope.stages import Invocation, Source, TakenPaths, taken_paths
 from image_assets.context.scope.words import UnjudgeableError
 from image_assets.context.spec import ContextSpec
 from image_assets.platforms import all_platforms
@@ -58,7 +58,7 @@ def judge_scope(spec: ContextSpec, root: str) -> Scope:
         return Scope(notices=(f"`scope: dockerfile` does not work for {spec.dockerfile.name}, all counts: {fault}",))
 
 
-def _scope(taken: Sequence[Taken], root: str) -> Scope:
+def _scope(taken: Sequence[TakenPaths], root: str) -> Scope:
     """Join what builds for several platforms take.
 
     Raises:

@@ -65,7 +65,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Taken:
+class TakenPaths:
     """What the stages that a target needs take.
 
     Attributes:
@@ -90,7 +90,7 @@ class _Stage:
     triggers: list[Instruction] = field(default_factory=list)
 
 
-def taken_paths(instructions: Iterable[Instruction], invocation: Invocation) -> Taken:
+def taken_paths(instructions: Iterable[Instruction], invocation: Invocation) -> TakenPaths:
     """Return what `COPY`, `ADD` and mounts take from the main context in the stages that the target needs.
 
     Raises:
@@ -109,7 +109,7 @@ def taken_paths(instructions: Iterable[Instruction], invocation: Invocation) -> 
             stage = stages[index]
             pending.extend(found for name in (stage.base, *stage.needs) for found in _named(stages, name))
     found = [stages[index] for index in sorted(needed)]
-    return Taken(
+    return TakenPaths(
         tuple(source for stage in found for source in stage.sources),
         tuple(fault for stage in found for fault in stage.faults),
     )

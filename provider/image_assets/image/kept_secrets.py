@@ -7,7 +7,7 @@ from image_assets.inputs.image import Inputs
 from image_assets.inputs.in_memory import holds_marker
 
 
-class Handover:
+class KeptSecrets:
     """Keeps each resource's secret inputs until it is made."""
 
     def __init__(self) -> None:
