@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -18,6 +19,7 @@ from tests.support.paths import REPO, TOOLS_BIN, VENV_BIN
 from tests.support.project import Project
 from tests.support.registry import Registry
 from tools.artifacts import packages, plugin, vouchers
+from tools.kit import golang
 
 VERSION = json.loads((REPO / "schema.json").read_text())["version"]
 
@@ -111,6 +113,78 @@ def test_the_wheels_say_what_they_are(tmp_path: Path) -> None:
             assert all(url.startswith(f"https://{HOME}") for url in urls)
             assert described.get_all("Classifier")
             assert any("LICENSE" in name for name in packed.namelist())
+
+
+PAGE = (REPO / "docs" / "first-preview.md").read_text()
+FIRST: dict[str, tuple[str, str, str]] = {
+    # The heading, the main file, and what `pulumi new` has put beside it.
+    "YAML": ("yaml", "Pulumi.yaml", ""),
+    "Python": ("python", "__main__.py", ""),
+    "TypeScript": ("nodejs", "index.ts", '{"name": "first", "main": "index.ts"}'),
+    "Go": ("go", "main.go", "module first\n\ngo 1.25\n"),
+}
+_BESIDE = {"TypeScript": "package.json", "Go": "go.mod"}
+
+
+@pytest.fixture(scope="module")
+def release(archive: Path) -> Path:
+    """What `make release` makes for a user, but for what vouches for it."""
+    packages.wheels(archive.parent, archive.parent)
+    packages.npm(archive.parent, archive.parent)
+    packages.go_module(archive.parent, VERSION, archive.parent)
+    return archive.parent
+
+
+def stranger_path(folder: Path) -> str:
+    """Return a PATH with what a user of Pulumi has: its hosts (stand-ins here), and nothing else of this checkout."""
+    folder.mkdir()
+    hosts = REPO / "tests" / "support" / "bin"
+    for name in ("pulumi", "pulumi-language-yaml", "go", "node", "npm"):
+        program = shutil.which(name, path=f"{TOOLS_BIN}{os.pathsep}{os.environ['PATH']}")
+        if program:
+            (folder / name).symlink_to(Path(program).resolve())
+    for name in ("pulumi-language-nodejs", "pulumi-language-go"):
+        (folder / name).write_text(f'#!/bin/sh\nexec {VENV_BIN / "python"} {hosts / name} "$@"\n')
+        (folder / name).chmod(0o755)
+    (folder / "pulumi-language-python").symlink_to(hosts / "pulumi-language-python")
+    return os.pathsep.join([str(folder), "/usr/bin", "/bin"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)  # PyInstaller, and each language's own packages from its registry.
+@pytest.mark.parametrize("language", FIRST)
+def test_a_stranger_has_a_preview_in_three_commands(language: str, release: Path, tmp_path: Path) -> None:
+    runtime, main, beside = FIRST[language]
+    section = PAGE.partition(f"## {language}\n")[2].partition("\n## ")[0]
+    (program,) = re.findall(r"^```(?:yaml|python|typescript|go)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    (commands,) = re.findall(r"^```console\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    (tmp_path / "release").symlink_to(release)
+    folder = tmp_path / "first"
+    write_files(folder, {"Pulumi.yaml": f"name: first\nruntime: {runtime}\n", "api/Dockerfile": "FROM scratch\n"})
+    write_files(folder, {main: program} | ({_BESIDE[language]: beside} if beside else {}))
+    path = stranger_path(tmp_path / "bin")
+    if language == "Python":
+        subprocess.run(["/usr/bin/env", "python3", "-m", "venv", tmp_path / "venv"], check=True)
+        path = os.pathsep.join([str(tmp_path / "venv" / "bin"), path])
+    kept = ("PIP_", "npm_", "NPM_", "GO", "SSL_", "NODE_EXTRA", "HTTPS_PROXY", "https_proxy")
+    environ = {name: value for name, value in os.environ.items() if name.startswith(kept)} | {
+        "PATH": path,
+        "HOME": str(tmp_path / "home"),
+        "GOFLAGS": "-mod=mod",
+        # Users' caches of downloads are those of the machine; they hold nothing of this project.
+        "GOPATH": subprocess.check_output([golang.go(), "env", "GOPATH"], text=True).strip(),
+        "GOCACHE": subprocess.check_output([golang.go(), "env", "GOCACHE"], text=True).strip(),
+        "PULUMI_BACKEND_URL": f"file://{tmp_path}",
+        "PULUMI_CONFIG_PASSPHRASE": "",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_NODEJS_TYPESCRIPT": "true",
+    }
+    lines = ["pulumi stack init dev --non-interactive", *commands.splitlines()]
+    assert len(lines) - 1 <= 3
+    for line in lines:
+        done = subprocess.run(["sh", "-c", line], cwd=folder, env=environ, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+    assert re.search(r"imageUri: +\"?registry\.example\.com/team/api:[0-9a-f]{32}", done.stdout)
 
 
 def test_the_checksums_are_those_of_the_files(tmp_path: Path) -> None:

@@ -52,8 +52,10 @@ def npm(scratch: Path, out: Path) -> Path:
     return max(out.glob("*.tgz"), key=lambda path: path.stat().st_mtime)
 
 
-def go_module(scratch: Path, version: str, out: Path) -> Path:
-    """Complete the Go module by its go.sum, compile it, and pack it as a module proxy serves it.
+def go_module(scratch: Path, version: str, out: Path) -> list[Path]:
+    """Complete the Go module by its go.sum, compile it, and lay it out as a module proxy serves it.
+
+    `GOPROXY=file://.../go` takes it from there (Go Modules Reference, "GOPROXY protocol").
 
     Raises:
         SetupError: There is no Go, or compiling failed.
@@ -62,12 +64,16 @@ def go_module(scratch: Path, version: str, out: Path) -> Path:
     for command in (["mod", "tidy"], ["vet", "./..."]):
         run_quietly([golang.go(), *command], cwd=sdk, environ={"GOFLAGS": "-mod=mod"})
     module = (sdk / "go.mod").read_text().split("\n", 1)[0].removeprefix("module ").strip()
-    archive = out / f"image-assets-sdk-go-v{version}.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+    served = out / "go" / module / "@v"
+    served.mkdir(parents=True)
+    (served / "list").write_text(f"v{version}\n")
+    (served / f"v{version}.info").write_text(json.dumps({"Version": f"v{version}"}))
+    shutil.copy2(sdk / "go.mod", served / f"v{version}.mod")
+    with zipfile.ZipFile(served / f"v{version}.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         for path in sorted(filter(Path.is_file, sdk.rglob("*"))):
             member = zipfile.ZipInfo(f"{module}@v{version}/{path.relative_to(sdk).as_posix()}", _EPOCH)
             packed.writestr(member, path.read_bytes(), zipfile.ZIP_DEFLATED)
-    return archive
+    return sorted(served.iterdir())
 
 
 _POM = """\

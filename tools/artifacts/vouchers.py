@@ -29,7 +29,7 @@ def bill_of_materials(scratch: Path, out: Path) -> Path:
 
 def checksums(files: Iterable[Path], out: Path) -> Path:
     """Write SHA256SUMS, which `sha256sum --check` reads."""
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(files)]
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(out)}\n" for path in sorted(files)]
     sums = out / "SHA256SUMS"
     sums.write_text("".join(lines))
     return sums
