@@ -25,6 +25,20 @@ TWO = (
     Declared("bad", "DockerImageAsset", BAD),
     Declared("worse", "DockerImageAsset", {"directory": "worse", "repository": "REPOSITORY/worse"}),
 )
+DEPENDANTS = (
+    Declared("bad", "DockerImageAsset", BAD),
+    Declared(
+        "later",
+        "DockerImageAsset",
+        {"directory": "a00", "repository": "REPOSITORY/later", "buildArgs": {"A": Ref("bad", "imageUri")}},
+    ),
+    Declared(
+        "last",
+        "DockerImageAsset",
+        {"directory": "a00", "repository": "REPOSITORY/last", "buildArgs": {"A": Ref("later", "imageUri")}},
+    ),
+    Declared("copy", "ImageReplica", {"source": Ref("bad", "imageUri"), "repository": "REPOSITORY/copy"}),
+)
 
 
 @dataclass(frozen=True)
@@ -74,19 +88,8 @@ CASES = {
         {"bad": {"image.tar": "no archive"}},
     ),
     "method": Case([Called("a03", "grantPull", {"name": "g"})], "exactly one of", accused=frozenset({"a03"})),
-    "dependant": Case(
-        [
-            Declared("bad", "DockerImageAsset", BAD),
-            Declared(
-                "later",
-                "DockerImageAsset",
-                {"directory": "a00", "repository": "REPOSITORY/later", "buildArgs": {"A": Ref("bad", "imageUri")}},
-            ),
-        ],
-        "nothing-here",
-        {"bad": FAILS},
-        commands=UP,
-    ),
+    "dependants": Case(DEPENDANTS, "nothing-here", {"bad": FAILS}, commands=UP),
+    "dependants, going on": Case(DEPENDANTS, "nothing-here", {"bad": FAILS}, commands=GO_ON),
     "two": Case(TWO, "nothing-here", {"bad": FAILS, "worse": FAILS}, accused=frozenset({"bad", "worse"}), commands=UP),
     "two, going on": Case(
         TWO,
@@ -109,7 +112,7 @@ SHORT: list[tuple[str, Runtime]] = [
     ("tarball", "yaml"),
     ("method", "nodejs"),
     ("method", "python"),
-    ("dependant", "yaml"),
+    ("dependants, going on", "python"),
     ("two, going on", "yaml"),
 ]
 #: YAML calls no methods.
@@ -131,7 +134,7 @@ def check(run: Run, case: Case) -> None:
     assert found <= case.accused, run.text
     assert len(found) >= case.failures, run.text
     assert case.told in error, run.text
-    assert [name for name in {*HEALTHY, "later"} - case.accused if f"'{name}'" in error] == []
+    assert [name for name in {*HEALTHY, "later", "last", "copy"} - case.accused if f"'{name}'" in error] == []
     assert re.findall(NOISE, run.text) == [], run.text
 
 

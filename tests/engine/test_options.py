@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import NewContext, NewProject
+from tests.fakes.ecr_front import EcrFront
 from tests.support.contexts import write_files
 from tests.support.project import Project
 from tests.support.registry import Registry
@@ -121,6 +122,30 @@ def test_a_program_whose_files_are_gone_can_be_refreshed_and_destroyed(
     assert len([r for r in project.state() if r["type"].startswith("image-assets:")]) == 2
     project.destroy(*flags)
     assert not any(r["type"].startswith("image-assets:") for r in project.state())
+
+
+TIED = """
+import pulumi, pulumi_aws as aws, pulumi_image_assets as assets
+
+repo = aws.ecr.Repository("repo", name="{name}")
+assets.DockerImageAsset("app", directory="app", repository="{repository}", retain_on_delete=False,
+    opts=pulumi.ResourceOptions({option}))
+"""
+
+
+def test_an_image_that_goes_with_another_resource_is_not_deleted_itself(
+    new_project: NewProject, repository: str, repository_name: str, registry: Registry, aws: EcrFront
+) -> None:
+    """`deletedWith`: without it the tag goes, as `retainOnDelete: false` asks for."""
+    project: Project = new_project("", "python")
+    project.environ.update(aws.environ)
+    write_files(project.folder / "app", {"Dockerfile": DOCKERFILE, "a.txt": "one"})
+    for option, tags in (("", 0), ("deleted_with=repo", 1)):
+        name = repository_name.replace("/", "-")
+        project.write(TIED.format(name=name, repository=repository, option=option))
+        project.up()
+        project.destroy()
+        assert len(registry.tags(repository_name)) == tags
 
 
 TRANSFORMED = """

@@ -48,12 +48,18 @@ class Component:
         """Register the outputs, secret where the program wants that, and return the component with them."""
         secret = self.options.secret_outputs
         told = {name: output.hidden() if name in secret else output for name, output in outputs.items()}
-        await self.deployment.monitor.register_outputs(self.urn, told)
+        monitor = self.deployment.monitor
+        # The engine does not wait for the outputs of what it has passed over.
+        if monitor.failed.get(self.urn) != self.urn:
+            await monitor.register_outputs(self.urn, told)
         return replace(self, outputs=told)
 
     def child(self, token: str, name: str, properties: Mapping[str, str] | None = None) -> Request:
         """Return the request that registers a child; see `Options.child`."""
         request = self.options.child(token, name, self.urn, properties)
+        if self.options.failed:
+            place = self.deployment
+            place.instance.passed_over.add(urn_of(place.project, place.stack, self.urn, token, name))
         if token.startswith(OWN_PACKAGE):
             request.provider = self.deployment.instance.reference
         return request

@@ -25,6 +25,8 @@ class Instance:
         secret_config: The keys of each stack's configuration that are secret, as its components told; the engine tells
             methods of none.
         refused: Why components could not be made, by URN; see `refusals`.
+        failed: What could not be made; see `Monitor`.
+        passed_over: The URNs of what depends on that: the engine asks for checks and differences, but makes nothing.
         owned: The URNs of the ECR repositories that this process made components for, by the repository's URL.
     """
 
@@ -32,6 +34,8 @@ class Instance:
     aws: Mapping[str, Any] = field(default_factory=empty)
     secret_config: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
     refused: dict[str, InputError] = field(default_factory=dict, compare=False, repr=False)
+    failed: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    passed_over: set[str] = field(default_factory=set, compare=False, repr=False)
     owned: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 

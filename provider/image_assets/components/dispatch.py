@@ -5,16 +5,16 @@ from typing import Any
 
 from image_assets.components import assets, refusals, repository
 from image_assets.components.component import Component, urn_of
-from image_assets.components.deployment import Deployment
+from image_assets.components.deployment import Deployment, Instance
 from image_assets.components.grant_checks import TWINS, twin_problems
 from image_assets.components.grants import call_method
 from image_assets.components.options import Options
 from image_assets.errors import AssetError, Problem
-from image_assets.inputs.grant_fields import GRANT_METHODS
+from image_assets.inputs.grant_fields import CHAINED, GRANT_METHODS
 from image_assets.protocol.messages import provider_pb2 as pb
 from image_assets.protocol.outputs import Output
 from image_assets.protocol.wire import decode_outputs
-from image_assets.values import reveal
+from image_assets.values import UNKNOWN, reveal
 
 REPLICA = assets.REPLICA
 COMPONENTS = (*assets.CHILDREN, repository.TOKEN)
@@ -46,6 +46,14 @@ def component_urn(request: pb.ConstructRequest) -> str:
     return urn_of(request.project, request.stack, request.parent, request.type, request.name)
 
 
+def failed_sources(request: pb.ConstructRequest | pb.CallRequest, instance: Instance, *more: str) -> frozenset[str]:
+    """Return the URNs of what failed among that which a component or a call depends on, these others included."""
+    named = request.inputDependencies if isinstance(request, pb.ConstructRequest) else request.argDependencies
+    direct = request.dependencies if isinstance(request, pb.ConstructRequest) else ()
+    urns = {*more, *direct, *(urn for sources in named.values() for urn in sources.urns)}
+    return frozenset(instance.failed[urn] for urn in urns & instance.failed.keys())
+
+
 async def construct(request: pb.ConstructRequest, deployment: Deployment, *, is_sound: bool) -> Component:
     """Make a component.
 
@@ -60,7 +68,8 @@ async def construct(request: pb.ConstructRequest, deployment: Deployment, *, is_
         MonitorGoneError: The deployment is over.
     """
     inputs = decode_outputs(request.inputs, request.inputDependencies)
-    new = Component(deployment, request.type, request.name, options=Options(request))
+    options = Options(request, failed_sources(request, deployment.instance))
+    new = Component(deployment, request.type, request.name, options=options)
     if request.type == repository.TOKEN:
         return await repository.make_repository(new, inputs)
     return await assets.make_asset(new, inputs, is_sound=is_sound)
@@ -78,7 +87,10 @@ async def call(request: pb.CallRequest, deployment: Deployment) -> dict[str, Out
     token, _, method = request.tok.rpartition("/")
     urn = _urn_of(args.pop("__self__"))
     outputs = await deployment.monitor.outputs_of(urn)
-    component = Component(deployment, token, urn.split("::", 3)[3], urn, outputs=outputs)
+    failed = failed_sources(request, deployment.instance, urn)
+    if failed:
+        outputs = dict.fromkeys(CHAINED, Output(UNKNOWN)) | outputs
+    component = Component(deployment, token, urn.split("::", 3)[3], urn, Options(failed=failed), outputs=outputs)
     try:
         return await call_method(component, method, args)
     except AssetError as error:

@@ -20,10 +20,19 @@ _ALL = "*"
 
 
 class Options:
-    """What a program says of one component by Pulumi's options."""
+    """What a program says of one component by Pulumi's options.
 
-    def __init__(self, request: provider_pb2.ConstructRequest | None = None) -> None:
+    Attributes:
+        request: What it says.
+        failed: The URNs of what could not be made and the component depends on: its children do so, too, so that the
+            engine passes over them.
+    """
+
+    def __init__(
+        self, request: provider_pb2.ConstructRequest | None = None, failed: frozenset[str] = frozenset()
+    ) -> None:
         self.request = request or provider_pb2.ConstructRequest()
+        self.failed = failed
 
     def provider(self, package: str) -> str:
         """Return the provider instance (`URN::ID`) that the component's children of a package have, or nothing."""
@@ -58,6 +67,7 @@ class Options:
                 resource's; None: all are the same.
         """
         request = Request(type=token, name=name, parent=parent, custom=True)
+        request.dependencies.extend(sorted(self.failed))
         request.provider = self.provider(token.partition(":")[0])
         _copy(self.request, request, (*_SHARED, *_CHILD))
         request.deleteBeforeReplaceDefined = self.request.HasField("deleteBeforeReplace")
@@ -71,7 +81,7 @@ class Options:
         _copy(self.request, request, _SHARED)
         for field in _PROPERTY_LISTS:
             getattr(request, field).extend(path for path in getattr(self.request, field) if path == _ALL)
-        return Options(request)
+        return Options(request, self.failed)
 
 
 def _copy(

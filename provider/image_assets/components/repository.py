@@ -47,7 +47,9 @@ async def make_repository(new: Component, given: Mapping[str, Output]) -> Compon
     inputs = dict(given)
     twins = take_twins(inputs)
     try:
-        refuse_bad({key: output.value for key, output in given.items()})
+        # What comes from a resource that could not be made is missing.
+        if not new.options.failed:
+            refuse_bad({key: output.value for key, output in given.items()})
         host = await registry_host(new)
     except AssetError as error:
         await refusals.tell(new, given, error)

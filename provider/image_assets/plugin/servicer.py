@@ -152,16 +152,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return await self.composed(context, self._call(request), args, pb.CallResponse())
 
     async def _construct(self, request: pb.ConstructRequest, inputs: Mapping[str, Any]) -> pb.ConstructResponse:
-        task = Task(cancelled=self.reporter.cancellation.deployment, secrets=self.secrets)
-        more = dispatch.asset_problems(request, inputs)
-        urn = dispatch.image_urn(request)
         self.copied.in_preview = request.dryRun
         deployment = self.deployment(request)
-        if request.type == dispatch.REPLICA:
-            is_sound = await self.jobs.offload(self.copied.begin, urn, inputs, more)
-        else:
-            handed_on = {"aws": dict(deployment.stack_aws)}
-            is_sound = await self.jobs.offload(self.images.begin, urn, request.type, inputs, task, more, handed_on)
+        failed = dispatch.failed_sources(request, self.instance)
+        is_sound = bool(failed) or await self._begin(request, inputs, deployment)
         made = await dispatch.construct(request, deployment, is_sound=is_sound)
         dependencies = {
             name: pb.ConstructResponse.PropertyDependencies(urns=sorted(output.dependencies))
@@ -170,6 +164,15 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         told = {name: output.value for name, output in made.outputs.items()}
         self.images.note_registered(made.urn, dispatch.image_type(request.type), inputs, told)
         return pb.ConstructResponse(urn=made.urn, state=encoded(made.outputs), stateDependencies=dependencies)
+
+    async def _begin(self, request: pb.ConstructRequest, inputs: Mapping[str, Any], deployment: Deployment) -> bool:
+        """Begin to read an asset's content, and say whether its inputs are sound."""
+        more, urn = dispatch.asset_problems(request, inputs), dispatch.image_urn(request)
+        if request.type == dispatch.REPLICA:
+            return await self.jobs.offload(self.copied.begin, urn, inputs, more)
+        task = Task(cancelled=self.reporter.cancellation.deployment, secrets=self.secrets)
+        handed_on = {"aws": dict(deployment.stack_aws)}
+        return await self.jobs.offload(self.images.begin, urn, request.type, inputs, task, more, handed_on)
 
     async def _call(self, request: pb.CallRequest) -> pb.CallResponse:
         outputs = await dispatch.call(request, self.deployment(request))
@@ -186,7 +189,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         address = request.monitorEndpoint
         if address not in self.monitors:
             self.monitors[address] = connect(address)
-        return Deployment.of(request, Monitor(self.monitors[address], request.dryRun), self.instance, self.warn)
+        return Deployment.of(
+            request, Monitor(self.monitors[address], request.dryRun, self.instance.failed), self.instance, self.warn
+        )
 
     async def warn(self, urn: str, text: str) -> None:
         """Show a warning in a resource's row."""
@@ -214,6 +219,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """Check inputs and add the computed ones."""
         resource, job = await self.target(context, request)
         olds, news = self.received(request.olds), self.received(request.news)
+        if request.urn in self.instance.passed_over:
+            return pb.CheckResponse(inputs=request.news)
         try:
             checked = await self.jobs.offload(resource.check, job, olds, news)
         except InputError as error:
@@ -226,6 +233,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     async def Diff(self, request: pb.DiffRequest, context: Any) -> pb.DiffResponse:
         """Say what an update would change."""
         resource, job = await self.target(context, request)
+        if request.urn in self.instance.passed_over:
+            return diff_response(())
         old = State(request.id, self.received(request.old_inputs), reveal(self.received(request.olds)))
         changes = await self.run(context, resource.diff, job, old, self.received(request.news))
         return diff_response(tuple(one for one in changes if not is_covered(one.path, request.ignoreChanges)))

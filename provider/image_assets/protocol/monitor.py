@@ -58,10 +58,13 @@ class Monitor:
     Attributes:
         stub: Its service.
         preview: Whether the deployment is a preview.
+        failed: What could not be made in a deployment that goes on nevertheless (`--continue-on-error`), and the
+            components that it is in, each with the URN of the resource that failed.
     """
 
     stub: Any = field(repr=False)
     preview: bool = False
+    failed: dict[str, str] = field(default_factory=dict, repr=False)
 
     async def register(self, request: resource_pb2.RegisterResourceRequest, inputs: Mapping[str, Output]) -> Resource:
         """Register a resource; returns when the engine has finished its step.
@@ -84,6 +87,9 @@ class Monitor:
         request.supportsPartialValues = request.supportsResultReporting = True
         answer = await _asked(self.stub.RegisterResource(request))
         failed = answer.result != resource_pb2.SUCCESS
+        if failed:
+            self.failed[answer.urn] = answer.urn
+            self.failed.setdefault(request.parent, answer.urn)
         missing = UNKNOWN if failed or self.preview or answer.unknown else None
         known_id = (answer.id or UNKNOWN) if request.custom else ""
         return Resource(answer.urn, known_id, {} if failed else wire.decode(answer.object), missing)
