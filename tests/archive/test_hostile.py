@@ -263,6 +263,8 @@ def test_a_hostile_archive_is_refused_and_named(tmp_path: Path, case: str) -> No
     assert text.startswith(f"{path}: ")
     assert text.count(str(path)) == 1
     assert reason in text
+    assert "; write " in text, "it does not say what to do"
+    assert " b'" not in text
     assert len(text) < 1000
 
 

@@ -127,10 +127,26 @@ def test_a_program_whose_files_are_gone_can_be_refreshed_and_destroyed(
 TIED = """
 import pulumi, pulumi_aws as aws, pulumi_image_assets as assets
 
-repo = aws.ecr.Repository("repo", name="{name}")
+# Of resources that are deleted first, the engine deletes what is tied to them before it knows their providers.
+repo = aws.ecr.Repository("repo", name="{name}", opts=pulumi.ResourceOptions(delete_before_replace=False))
 assets.DockerImageAsset("app", directory="app", repository="{repository}", retain_on_delete=False,
     opts=pulumi.ResourceOptions({option}))
 """
+
+
+def test_an_image_is_replaced_with_another_resource(
+    new_project: NewProject, repository: str, repository_name: str, aws: EcrFront
+) -> None:
+    """`replaceWith`: the other one's replacement is enough."""
+    name = repository_name.replace("/", "-")
+    project: Project = new_project("", "python")
+    project.environ.update(aws.environ)
+    write_files(project.folder / "app", {"Dockerfile": DOCKERFILE, "a.txt": "one"})
+    for suffix, operations in (("-1", {"create"}), ("-1", {"same"}), ("-2", {"replace"})):
+        project.write(TIED.format(name=name + suffix, repository=repository, option="replace_with=[repo]"))
+        assert operations <= set(image_ops(project.up()))
+    project.up(expect_no_changes=True)
+    project.destroy()
 
 
 def test_an_image_that_goes_with_another_resource_is_not_deleted_itself(

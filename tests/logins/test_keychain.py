@@ -260,6 +260,15 @@ def test_a_config_that_is_not_json_is_named(home: Home, text: str) -> None:
         home.resolve("r.io")
 
 
+def test_a_config_that_cannot_be_read_says_why_and_what_to_do(home: Home) -> None:
+    file = home.path / ".docker" / "config.json"
+    file.mkdir(parents=True)
+    with pytest.raises(RegistryError) as caught:
+        home.resolve("r.io")
+    reason = "Is a directory; let this user read the file, or name another folder in DOCKER_CONFIG"
+    assert str(caught.value) == f"{file}: the stored logins cannot be read: {reason}"
+
+
 @pytest.mark.parametrize("text", ["/builds/auth.json", "{", "[]"])
 def test_a_variable_that_is_no_configuration_disturbs_nobody_and_is_told(home: Home, text: str) -> None:
     """As docker has it; variables of GitLab may hold the name of a file."""

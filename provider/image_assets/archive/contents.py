@@ -12,7 +12,7 @@ from typing import Protocol
 from image_assets.archive.documents import MAX_DOCUMENT_BYTES
 from image_assets.archive.memo import Memo
 from image_assets.archive.packing import START_BYTES, Packing, is_tar_header, packing_of, unpacked
-from image_assets.archive.refusal import refuse
+from image_assets.archive.refusal import quoted, refuse
 from image_assets.archive.stream import CHUNK_BYTES, ChunkBytes, FileBytes, TarBytes
 from image_assets.archive.tar import Kind, Member, members
 
@@ -254,7 +254,9 @@ def _followed(name: str, by_name: Mapping[str, Member]) -> Member:
         if member.kind not in (Kind.SYMLINK, Kind.HARDLINK):
             return member
         if member.target not in by_name:
-            raise refuse(f"is a {member.kind.value} to {member.target!r}, which the archive does not hold", member.name)
+            raise refuse(
+                f"is a {member.kind.value} to {quoted(member.target)}, which the archive does not hold", member.name
+            )
         member = by_name[member.target]
     raise refuse("is a link that leads in a circle", name)
 

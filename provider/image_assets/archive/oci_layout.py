@@ -15,7 +15,7 @@ from image_assets.archive.contents import Contents
 from image_assets.archive.digests import check
 from image_assets.archive.documents import Document
 from image_assets.archive.image import Blob, LayoutImage
-from image_assets.archive.refusal import refuse
+from image_assets.archive.refusal import quoted, refuse
 from image_assets.archive.selection import Candidate
 from image_assets.archive.tar import Member
 from image_assets.oci.media_types import INDEXES, MANIFESTS
@@ -105,7 +105,9 @@ def _check_version(contents: Contents) -> None:
         return
     version = documents.text(documents.parse_object(contents.document(file), _VERSION_FILE), _VERSION, _VERSION_FILE)
     if version != _KNOWN_VERSION:
-        raise refuse(f"the image layout version is {version!r}; only {_KNOWN_VERSION!r} is known", _VERSION_FILE)
+        raise refuse(
+            f"the image layout version is {quoted(str(version))}; only {quoted(_KNOWN_VERSION)} is known", _VERSION_FILE
+        )
 
 
 def candidates(layout: Layout, contents: Contents) -> list[Candidate[LayoutImage]]:
@@ -184,10 +186,10 @@ def _media_type(descriptor: Descriptor, document: Document, name: str) -> str:
     said = documents.text(document, "mediaType", name)
     media_type = descriptor.media_type or said
     if media_type not in INDEXES | MANIFESTS:
-        raise refuse(f"has the media type {media_type!r}, which is no image manifest or index", name)
+        raise refuse(f"has the media type {quoted(media_type)}, which is no image manifest or index", name)
     unexpected = ("config", "layers") if media_type in INDEXES else ("manifests",)
     if said not in ("", media_type) or any(key in document for key in unexpected):
-        raise refuse(f"is called {media_type!r} by its descriptor, but is something else", name)
+        raise refuse(f"is called {quoted(media_type)} by its descriptor, but is something else", name)
     return media_type
 
 

@@ -21,6 +21,7 @@ from image_assets.oci.media_types import INDEXES
 
 #: Enough of a digest to see that it changed.
 _SHORT_DIGITS = 12
+_REMEDY = "write it anew, as `docker save --output FILE IMAGE` or `skopeo copy SOURCE oci-archive:FILE` do"
 #: Most rows that the provider keeps of any source.
 _MAX_ROWS = 1000
 
@@ -190,4 +191,4 @@ def _named(archive: str) -> Iterator[None]:
     try:
         yield
     except ArchiveError as error:
-        raise within(archive, error) from error
+        raise within(archive, error, _REMEDY) from error

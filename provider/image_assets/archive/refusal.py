@@ -14,10 +14,12 @@ def refuse(reason: str, member: str = "") -> ArchiveError:
     return ArchiveError(f"member {quoted(member)}: {short}" if member else short)
 
 
-def within(archive: str, error: ArchiveError) -> ArchiveError:
-    """Return the same error with the archive's name in front, once."""
+def within(archive: str, error: ArchiveError, remedy: str = "") -> ArchiveError:
+    """Return the error with the archive's name in front, once, and what to do at the end, if it does not say so."""
     text, prefix = str(error), f"{archive}: "
-    return error if text.startswith(prefix) else ArchiveError(prefix + text)
+    if text.startswith(prefix):
+        return error
+    return ArchiveError(f"{prefix}{text}{f'; {remedy}' if remedy and '; write ' not in text else ''}")
 
 
 def quoted(name: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from image_assets.archive.refusal import refuse
+from image_assets.archive.refusal import quoted, refuse
 from image_assets.archive.stream import TarBytes, truncated
 
 #: Every part of a tar is a whole number of such blocks.
@@ -192,7 +192,7 @@ def _kind(header: tarfile.TarInfo, pax: dict[str, str], name: str) -> Kind:
     if any(key.startswith("GNU.sparse") for key in pax):
         raise refuse(_REFUSED_KINDS[tarfile.GNUTYPE_SPARSE], name)
     if header.type not in _KINDS:
-        raise refuse(f"has the unknown type {header.type!r}", name)
+        raise refuse(f"has the unknown type {quoted(header.type.decode('latin-1'))}", name)
     return _KINDS[header.type]
 
 
@@ -210,7 +210,7 @@ def _target(link: Member, text: str) -> str:
     base = posixpath.dirname(link.name) if link.kind is Kind.SYMLINK else ""
     target = posixpath.normpath(posixpath.join(base, text))
     if target.startswith("/") or target.split("/")[0] == "..":
-        raise refuse(f"is a {link.kind.value} that leads out of the archive, to {text!r}", link.name)
+        raise refuse(f"is a {link.kind.value} that leads out of the archive, to {quoted(text)}", link.name)
     return target
 
 

@@ -145,7 +145,9 @@ def _file(path: Path) -> DockerConfig | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise RegistryError(f"{path}: the stored logins cannot be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "the file is not UTF-8 text"
+        remedy = "let this user read the file, or name another folder in DOCKER_CONFIG"
+        raise RegistryError(f"{path}: the stored logins cannot be read: {reason}; {remedy}") from error
     return _parsed(str(path), text)
 
 
@@ -153,7 +155,9 @@ def _parsed(name: str, text: str) -> DockerConfig:
     try:
         content = json.loads(text.strip() or "{}")
     except (ValueError, RecursionError) as error:
-        raise RegistryError(f"{name}: the stored logins are not JSON: {error}") from error
+        raise RegistryError(
+            f"{name}: the stored logins are not JSON: {error}; correct them, or delete them and log in again"
+        ) from error
     return DockerConfig(name, content if isinstance(content, dict) else {})
 
 
@@ -172,7 +176,9 @@ def _unpacked(packed: str, name: str, key: str) -> tuple[str, str]:
     try:
         text = base64.b64decode("".join(packed.split()), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise RegistryError(f'{name}: the "auth" of "{key}" is not base64: log in again') from error
+        raise RegistryError(
+            f'{name}: the "auth" of "{key}" is not base64: `docker login {key}` writes it anew'
+        ) from error
     username, _, password = text.rstrip("\0").partition(":")
     return username, password
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from image_assets.archive import documents as json
 from image_assets.archive.docker_save import MANIFEST
-from image_assets.archive.refusal import refuse
+from image_assets.archive.refusal import quoted, refuse
 from image_assets.errors import ArchiveError
 from image_assets.oci.model import digest_of
 from image_assets.transfer.saved_stream import Documents
@@ -19,7 +19,7 @@ def config_of(documents: Documents) -> bytes:
         raise refuse("does not list one image", MANIFEST)
     name = json.text(json.as_object(items[0], MANIFEST, "[0]"), "Config", MANIFEST)
     if name not in documents.by_name:
-        raise refuse(f"names the config {name!r}, which is missing", MANIFEST)
+        raise refuse(f"names the config {quoted(name)}, which is missing", MANIFEST)
     return documents.by_name[name]
 
 

@@ -107,7 +107,10 @@ def move_tag(  # noqa: PLR0913, PLR0917 - where, what, and how to judge what is 
     now = client.await_manifest(repository_path, tag)
     if now is None or not expected(now):
         holds_now = now.digest if now else "nothing"
-        raise RegistryError(f"{name} holds {holds_now} right after it was written: somebody else writes it, too")
+        raise RegistryError(
+            f"{name} holds {holds_now} right after it was written: somebody else writes it, too; "
+            "give each program a tagPrefix of its own, and run it again"
+        )
     if there is not None:
         task.info(f"{name} held {there.digest} before")
     return now
@@ -169,7 +172,7 @@ def _write(client: RegistryClient, repository_path: str, tag: str, sent: Sent) -
     there = client.await_manifest(repository_path, tag)
     if there is None:
         raise RegistryError(
-            f"the registry took the tag {tag} of {repository_path}, but does not have it afterwards",
+            f"the registry took the tag {tag} of {repository_path}, but does not have it afterwards: run it again",
             method="HEAD",
             status=404,
         )
