@@ -342,7 +342,7 @@ namespace ImageAssets.Sdk
         private InputMap<string>? _labels;
 
         /// <summary>
-        /// Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+        /// Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
         /// </summary>
         public InputMap<string> Labels
         {

@@ -449,7 +449,7 @@ export interface DockerImageAssetArgs {
      */
     invalidation?: pulumi.Input<inputs.InvalidationArgs | undefined>;
     /**
-     * Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+     * Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
      */
     labels?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
     /**

@@ -356,7 +356,8 @@ BUILD_FIELDS = (
     Field(
         "labels",
         Mapped(Text(allow_empty=True)),
-        "Labels of the image, by name. Default: none. A change takes effect with the next build.",
+        "Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, "
+        "`io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built.",
     ),
     Field("buildOnPreview", Flag(), "Whether previews build, too; they push nothing. Default: false."),
 )

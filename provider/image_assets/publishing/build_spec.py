@@ -61,7 +61,10 @@ def secret_sources(secrets: Mapping[str, Mapping[str, str]]) -> Iterator[SecretS
 
 
 def resource_labels(job: Job) -> dict[str, str]:
-    """Return labels that say which resource published the image; they never count for the fingerprint."""
+    """Return labels that say which resource built the image, also on its copies: a build has one digest everywhere.
+
+    They never count for the fingerprint.
+    """
     return {"io.pulumi.project": job.project, "io.pulumi.stack": job.stack, "io.pulumi.resource": job.name}
 
 

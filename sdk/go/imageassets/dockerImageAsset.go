@@ -229,7 +229,7 @@ type dockerImageAssetArgs struct {
 	IgnoreMode *string `pulumi:"ignoreMode"`
 	// Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
 	Invalidation *Invalidation `pulumi:"invalidation"`
-	// Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+	// Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
 	Labels map[string]string `pulumi:"labels"`
 	// The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
 	NetworkMode *string `pulumi:"networkMode"`
@@ -311,7 +311,7 @@ type DockerImageAssetArgs struct {
 	IgnoreMode pulumi.StringPtrInput
 	// Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
 	Invalidation InvalidationPtrInput
-	// Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+	// Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
 	Labels pulumi.StringMapInput
 	// The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
 	NetworkMode pulumi.StringPtrInput

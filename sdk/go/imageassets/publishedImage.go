@@ -159,7 +159,7 @@ type publishedImageArgs struct {
 	Image *string `pulumi:"image"`
 	// Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
 	Invalidation *Invalidation `pulumi:"invalidation"`
-	// Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+	// Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
 	Labels map[string]string `pulumi:"labels"`
 	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
 	LocalImage *string `pulumi:"localImage"`
@@ -245,7 +245,7 @@ type PublishedImageArgs struct {
 	Image pulumi.StringPtrInput
 	// Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
 	Invalidation InvalidationPtrInput
-	// Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+	// Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
 	Labels pulumi.StringMapInput
 	// An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
 	LocalImage pulumi.StringPtrInput

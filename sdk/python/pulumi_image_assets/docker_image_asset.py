@@ -86,7 +86,7 @@ class DockerImageAssetArgs:
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false. It does not count for the fingerprint.
         :param pulumi.Input[Union[_builtins.str, 'IgnoreMode']] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`. It counts for the fingerprint by what it makes of the image's content.
         :param pulumi.Input['InvalidationArgs'] invalidation: Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
         :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
         :param pulumi.Input[_builtins.bool] pin_base_images: Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.
@@ -461,7 +461,7 @@ class DockerImageAssetArgs:
     @pulumi.getter
     def labels(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
         """
-        Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+        Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
         """
         return pulumi.get(self, "labels")
 
@@ -780,7 +780,7 @@ class DockerImageAsset(pulumi.ComponentResource):
         :param pulumi.Input[_builtins.bool] force_delete: Whether the repository that the asset makes for itself may be deleted with the images in it. Default: false. It does not count for the fingerprint.
         :param pulumi.Input[Union[_builtins.str, 'IgnoreMode']] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`. It counts for the fingerprint by what it makes of the image's content.
         :param pulumi.Input[Union['InvalidationArgs', 'InvalidationArgsDict']] invalidation: Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
         :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
         :param pulumi.Input[_builtins.bool] pin_base_images: Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
         :param pulumi.Input[Union[_builtins.str, 'Platform']] platform: The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.

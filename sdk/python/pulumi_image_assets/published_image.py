@@ -90,7 +90,7 @@ class PublishedImageArgs:
         :param pulumi.Input[Union[_builtins.str, 'IgnoreMode']] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`. It counts for the fingerprint by what it makes of the image's content.
         :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest. Default: the only one. It counts for the fingerprint by what it makes of the image's content.
         :param pulumi.Input['InvalidationArgs'] invalidation: Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
         :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
         :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
         :param pulumi.Input['OwnRepositoryArgs'] own_repository: The repository that the asset made for itself. It does not count for the fingerprint.
@@ -493,7 +493,7 @@ class PublishedImageArgs:
     @pulumi.getter
     def labels(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
         """
-        Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+        Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
         """
         return pulumi.get(self, "labels")
 
@@ -772,7 +772,7 @@ class PublishedImage(pulumi.CustomResource):
         :param pulumi.Input[Union[_builtins.str, 'IgnoreMode']] ignore_mode: The language of the ignore patterns: `docker` (default), `git` or `glob`. It counts for the fingerprint by what it makes of the image's content.
         :param pulumi.Input[_builtins.str] image: Which image of the archive, by name or digest. Default: the only one. It counts for the fingerprint by what it makes of the image's content.
         :param pulumi.Input[Union['InvalidationArgs', 'InvalidationArgsDict']] invalidation: Which inputs count for the fingerprint: each that is set to false here is left out. Default: all count. It counts for the fingerprint by what it makes of the image's content.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] labels: Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
         :param pulumi.Input[_builtins.str] local_image: An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`). It counts for the fingerprint by what it makes of the image's content.
         :param pulumi.Input[Union[_builtins.str, 'NetworkMode']] network_mode: The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
         :param pulumi.Input[Union['OwnRepositoryArgs', 'OwnRepositoryArgsDict']] own_repository: The repository that the asset made for itself. It does not count for the fingerprint.

@@ -381,14 +381,14 @@ public final class DockerImageAssetArgs extends com.pulumi.resources.ResourceArg
     }
 
     /**
-     * Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+     * Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
      * 
      */
     @Import(name="labels")
     private @Nullable Output<Map<String,String>> labels;
 
     /**
-     * @return Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+     * @return Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
      * 
      */
     public Optional<Output<Map<String,String>>> labels() {
@@ -1296,7 +1296,7 @@ public final class DockerImageAssetArgs extends com.pulumi.resources.ResourceArg
         }
 
         /**
-         * @param labels Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+         * @param labels Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
          * 
          * @return builder
          * 
@@ -1307,7 +1307,7 @@ public final class DockerImageAssetArgs extends com.pulumi.resources.ResourceArg
         }
 
         /**
-         * @param labels Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+         * @param labels Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
          * 
          * @return builder
          * 

@@ -396,14 +396,14 @@ public final class PublishedImageArgs extends com.pulumi.resources.ResourceArgs 
     }
 
     /**
-     * Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+     * Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
      * 
      */
     @Import(name="labels")
     private @Nullable Output<Map<String,String>> labels;
 
     /**
-     * @return Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+     * @return Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
      * 
      */
     public Optional<Output<Map<String,String>>> labels() {
@@ -1339,7 +1339,7 @@ public final class PublishedImageArgs extends com.pulumi.resources.ResourceArgs 
         }
 
         /**
-         * @param labels Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+         * @param labels Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
          * 
          * @return builder
          * 
@@ -1350,7 +1350,7 @@ public final class PublishedImageArgs extends com.pulumi.resources.ResourceArgs 
         }
 
         /**
-         * @param labels Labels of the image, by name. Default: none. A change takes effect with the next build. It does not count for the fingerprint.
+         * @param labels Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, `io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built. It does not count for the fingerprint.
          * 
          * @return builder
          * 
