@@ -4,6 +4,7 @@ import pytest
 
 from image_assets.publishing.ledger import Ledger, TagKey
 from image_assets.reference import Repository
+from image_assets.repository_policy.ledger import Ledger as Statements
 
 APP = Repository.parse("registry.example.com/app")
 WRITTEN = {"v1": "sha256:1"}
@@ -78,3 +79,11 @@ def test_a_repository_is_the_same_whatever_the_spelling_of_its_host(one: str, ot
 @pytest.mark.parametrize("other", ["localhost:5001/app", "localhost.example.com:5000/app", "localhost:5000/app/app"])
 def test_other_repositories_are_others(other: str) -> None:
     assert TagKey.of(Repository.parse("localhost:5000/app"), "v1") != TagKey.of(Repository.parse(other), "v1")
+
+
+def test_a_policy_statement_has_a_repository_of_as_many_spellings() -> None:
+    """An emulator's registry is called by any of this machine's names."""
+    statements = Statements()
+    statements.claim("localhost:4566/app", "Sid1")
+    assert statements.claimed("127.0.0.1:4566/app") == {"Sid1"}
+    assert statements.claimed("localhost:4567/app") == frozenset()

@@ -1,25 +1,11 @@
 """Where an image goes, one row an input, and how its registry is reached."""
 
+from image_assets.inputs.checks import parsed_by
 from image_assets.inputs.field import Field, OnChange
 from image_assets.inputs.types import Flag, Listing, Mapped, Property, Record, Text
 from image_assets.reference import Repository, check_tag
 
-
-def _check_repository(value: str) -> str | None:
-    try:
-        Repository.parse(value)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def check_tag_name(value: str) -> str | None:
-    """Say what is wrong with a tag, None if it is one."""
-    try:
-        check_tag(value)
-    except ValueError as error:
-        return str(error)
-    return None
+check_tag_name = parsed_by(check_tag)
 
 
 def _check_tag_prefix(value: str) -> str | None:
@@ -92,7 +78,7 @@ OWN_REPOSITORY = Record(
 DESTINATION_FIELDS = (
     Field(
         "repository",
-        Text(check=_check_repository),
+        Text(check=parsed_by(Repository.parse)),
         "The repository to publish to, as `registry/path` without a tag. "
         "Default: an ECR repository of the asset's own. Changing it replaces the resource.",
         change=OnChange.REPLACE,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from image_assets.inputs.checks import parsed_by
 from image_assets.inputs.choices import PLATFORM
 from image_assets.inputs.destination_fields import REGISTRY_AUTH
 from image_assets.inputs.field import Field
@@ -27,21 +28,16 @@ class Function:
     results: Mapping[str, Mapping[str, Any]]
 
 
-def _check_reference(value: str) -> str | None:
-    try:
-        Reference.parse(value)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
 _MAP = {"type": "object", "additionalProperties": _TEXT}
 
 GET_IMAGE_FIELDS = (
     Field(
-        "reference", Text(check=_check_reference), "The image, `repository:tag` or `repository@digest`.", required=True
+        "reference",
+        Text(check=parsed_by(Reference.parse)),
+        "The image, `repository:tag` or `repository@digest`.",
+        required=True,
     ),
     Field(
         "platform",

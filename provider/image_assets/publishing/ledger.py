@@ -5,17 +5,13 @@ place, and an equal asset that stays has found it before. Only who remembers tha
 there. A process that is asked to delete and nothing else (`pulumi destroy --target`, another stack) cannot know.
 """
 
-import re
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from image_assets.aws.names import arn_of
+from image_assets.logins.identity import identity_of
 from image_assets.reference import Repository
-
-_LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d+){3}|\[::1\])(?P<port>:\d+)?")
-_HUB_API = "registry-1.docker.io"
 
 
 @dataclass(frozen=True)
@@ -27,20 +23,8 @@ class TagKey:
 
     @classmethod
     def of(cls, repository: Repository, tag: str) -> "TagKey":
-        """Return the key of a tag.
-
-        A repository of ECR is known by its ARN, as its registry has several hosts (IPv4, FIPS, dual-stack).
-        """
-        arn = arn_of(repository.registry, repository.path)
-        return cls(str(arn) if arn else f"{_usual_host(repository.registry)}/{repository.full_path}", tag)
-
-
-def _usual_host(registry: str) -> str:
-    loopback = _LOOPBACK.fullmatch(registry)
-    if loopback:
-        return f"localhost{loopback['port'] or ''}"
-    host = registry.lower().removesuffix(":443")
-    return "docker.io" if host == _HUB_API else host
+        """Return the key of a tag."""
+        return cls(identity_of(repository), tag)
 
 
 class Ledger:

@@ -7,16 +7,12 @@ statement in its place. Only who remembers that in the same process can leave it
 import threading
 from collections import defaultdict
 
-from image_assets.aws.names import arn_of
+from image_assets.logins.identity import identity_of
 from image_assets.reference import Repository
 
 
 class Ledger:
-    """The statements of one process; a statement is one Sid in the policy of one repository.
-
-    A repository is known by its ARN, because it has hosts of several spellings (IPv4, FIPS, dual-stack); an emulator's
-    by its URL.
-    """
+    """The statements of one process; a statement is one Sid in the policy of one repository, however that is spelt."""
 
     def __init__(self) -> None:
         self._claimed: defaultdict[str, set[str]] = defaultdict(set)
@@ -46,5 +42,4 @@ class Ledger:
 
 def identity(url: str) -> str:
     """Return what all spellings of one repository have in common."""
-    repository = Repository.parse(url)
-    return str(arn_of(repository.registry, repository.path) or repository)
+    return identity_of(Repository.parse(url))
