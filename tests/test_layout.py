@@ -1,6 +1,7 @@
 """A room imports only from rooms in rows above its own, and the heavy libraries stay where they belong."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,29 @@ CONFINED: dict[str, set[str]] = {
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+#: The rooms whose `__init__` tells what each of their modules is for.
+TOLD = (
+    "aws",
+    "components",
+    "image",
+    "inputs",
+    "oci",
+    "plan",
+    "plugin",
+    "protocol",
+    "publishing",
+    "repository_policy",
+    "retention",
+    "transfer",
+)
+
+
+@pytest.mark.parametrize("room", TOLD)
+def test_a_room_tells_what_its_modules_are_for(room: str) -> None:
+    words = set(re.findall(r"\w+", ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text())) or ""))
+    assert {file.stem for file in (PACKAGE / room).glob("*.py")} - {"__init__"} - words == set()
 
 
 def unit(file: Path) -> str:
