@@ -18,6 +18,8 @@ from tests.support.paths import REPO
 from tools.kit import golang, node
 
 SCHEMA = json.loads((REPO / "schema.json").read_text())
+#: Pages that a test outside this folder plays.
+ELSEWHERE = {"docs/first-preview.md": REPO / "tests" / "test_release.py"}
 SHOWN_ONLY = {"mermaid", "text", ""}
 PROGRAMS = {"python", "typescript", "go", "yaml", "json"}
 MYPY = """
@@ -38,6 +40,7 @@ def test_every_page_with_commands_is_played_by_a_test() -> None:
     source = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     played = set(re.findall(r'\bplay\("([\w./-]+\.md)"', source))
     played |= {f"examples/{name}/README.md" for name in re.findall(r'\bplay\(\s*"([\w-]+)"', source)}
+    played |= {page for page, test in ELSEWHERE.items() if f'"{page.rpartition("/")[2]}"' in test.read_text()}
     wanted = {page for page in pages() if any(block.is_run for block in shell_blocks(page))}
     assert (wanted - played, played - wanted) == (set(), set())
 

@@ -134,7 +134,7 @@ def test_an_engine_without_buildx_knows_no_builders(new_flavour: NewFlavour) -> 
 def test_an_engine_that_takes_its_time_is_there(name: str, new_flavour: NewFlavour, tmp_path: Path) -> None:
     """As over ssh, or on a loaded machine."""
     told: list[str] = []
-    flavour = slow_docker(new_flavour(name), tmp_path, "version", 8)
+    flavour = slow_docker(new_flavour(name), tmp_path, "version", 5)
     probe(flavour.executable, flavour.builder, Task(status=told.append), flavour.environ)
     assert told == ["waiting for `" + flavour.executable + " version`"]
 
