@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 PYTHON := .venv/bin/python
 EXAMPLES := provider/image_assets/inputs/examples.json
-SOURCES := provider/image_assets tests tests/support/bin/pulumi-language-python tools/kit tools/artifacts tools/genexamples tools/setup tools/demo tools/release tools/with-docker __main__.py examples
+SOURCES := provider/image_assets tests tests/support/bin/pulumi-language-python tools/kit tools/artifacts tools/genexamples tools/pictures tools/setup tools/demo tools/release tools/with-docker __main__.py examples
 
 .PHONY: help setup demo test bench fuzz check schema packages release clean
 
@@ -32,7 +32,7 @@ check: setup ## format, lint and types
 	@.venv/bin/ruff format --check $(SOURCES)
 	@.venv/bin/ruff check $(SOURCES)
 	@.venv/bin/mypy
-	@.venv/bin/mypy --scripts-are-modules tools/genexamples tools/setup tools/demo tools/release tools/with-docker
+	@.venv/bin/mypy --scripts-are-modules tools/genexamples tools/pictures tools/setup tools/demo tools/release tools/with-docker
 
 schema: setup ## write schema.json and sdk/ anew
 	@$(PYTHON) -m image_assets.inputs.schema > schema.json
@@ -42,6 +42,9 @@ schema: setup ## write schema.json and sdk/ anew
 
 packages: setup ## make the packages of the SDKs in dist/, as the examples take them
 	@$(PYTHON) tools/release --packages
+
+pictures: setup ## draw the README's pictures from a real run
+	@$(PYTHON) tools/pictures
 
 release: setup ## make a release for this platform in dist/
 	@tools/release

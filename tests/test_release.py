@@ -170,6 +170,8 @@ def test_a_stranger_has_a_preview_in_three_commands(language: str, release: Path
     environ = {name: value for name, value in os.environ.items() if name.startswith(kept)} | {
         "PATH": path,
         "HOME": str(tmp_path / "home"),
+        # Pulumi asks the system where the home is, and not HOME.
+        "PULUMI_HOME": str(tmp_path / "home" / ".pulumi"),
         "GOFLAGS": "-mod=mod",
         # Users' caches of downloads are those of the machine; they hold nothing of this project.
         "GOPATH": subprocess.check_output([golang.go(), "env", "GOPATH"], text=True).strip(),
@@ -184,6 +186,7 @@ def test_a_stranger_has_a_preview_in_three_commands(language: str, release: Path
     for line in lines:
         done = subprocess.run(["sh", "-c", line], cwd=folder, env=environ, capture_output=True, text=True, check=False)
         assert done.returncode == 0, (line, done.stdout, done.stderr)
+    assert (tmp_path / "home" / ".pulumi" / "plugins" / f"resource-image-assets-v{VERSION}").is_dir()
     assert re.search(r"imageUri: +\"?registry\.example\.com/team/api:[0-9a-f]{32}", done.stdout)
 
 

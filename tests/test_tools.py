@@ -210,3 +210,10 @@ def test_the_readme_names_every_input_and_output_of_an_asset() -> None:
     asset = json.loads((REPO / "schema.json").read_text())["resources"]["image-assets:index:DockerImageAsset"]
     named = set(re.findall(r"`(\w+)`", (REPO / "README.md").read_text()))
     assert set(asset["inputProperties"]) | set(asset["properties"]) <= named
+
+
+def test_the_pictures_of_the_readme_are_there_for_light_and_dark_pages() -> None:
+    named = set(re.findall(r'(?:src|srcset)="(docs/pictures/[^"]+)"', (REPO / "README.md").read_text()))
+    assert named == {str(path.relative_to(REPO)) for path in (REPO / "docs" / "pictures").iterdir()}
+    assert all("<svg" in (REPO / name).read_text() for name in named)
+    assert not any(re.search(r"font-face|url\(https?:|/work/|/root/", (REPO / name).read_text()) for name in named)
