@@ -9,6 +9,7 @@ from image_assets.custom_resource import Change, Kind
 from image_assets.image.diff import row_changes
 from image_assets.plan.fingerprints import SourceFacts
 from image_assets.plan.rows import as_stored, rows_of, shown_rows
+from image_assets.task import Task
 
 FEW = {"Dockerfile": "1", "src/a b.py": "2f"}
 MANY = {**FEW, **{f"d/{number}": f"{number:x}" for number in range(20)}}
@@ -74,3 +75,12 @@ def test_rows_are_kept_as_long_as_the_fingerprint_is() -> None:
     assert taken.as_inputs({"fingerprint": "f0", "files": as_stored(FEW)})["files"] == as_stored(MANY)
     # What an earlier release stored as many properties is stored anew.
     assert taken.as_inputs({"fingerprint": "f1", "files": FEW})["files"] == as_stored(MANY)
+
+
+def test_what_is_the_same_is_not_told() -> None:
+    told: list[str] = []
+    taken = SourceFacts(Fingerprint("f1", 1, 1, 0.0, ("a notice",)))
+    taken.report(Task(debug=told.append, warn=told.append), {"fingerprint": "f1"})
+    assert told == ["a notice"]
+    taken.report(Task(debug=told.append), {})
+    assert told[1].startswith("fingerprint f1: 1 files")

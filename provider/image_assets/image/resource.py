@@ -170,7 +170,7 @@ class PublishedImage:
         taken = self.fingerprints.of(inputs, job.task, parse_stored(olds))
         if taken is None:
             return {**without_secrets(IMAGE_FIELDS, news), "fingerprint": UNKNOWN, "files": UNKNOWN}
-        taken.report(job.task)
+        taken.report(job.task, olds)
         self.need(job, inputs, taken.fingerprint.digest)
         return {**without_secrets(IMAGE_FIELDS, news), **taken.as_inputs(olds)}
 

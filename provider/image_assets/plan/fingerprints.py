@@ -92,10 +92,12 @@ class SourceFacts:
         archive = {} if self.platforms is None else {"archivePlatforms": list(self.platforms)}
         return {"fingerprint": digest, "files": kept or as_stored(self.outline), **archive, **bases, **commit}
 
-    def report(self, task: Task) -> None:
-        """Tell what was read, and warn of what the user may not have meant to include."""
+    def report(self, task: Task, olds: Mapping[str, Any]) -> None:
+        """Tell what was read, if it is not what it was, and warn of what the user may not have meant to include."""
         read = self.fingerprint
-        task.debug(f"fingerprint {read.digest}: {read.files:,} files, {read.bytes:,} bytes, {read.seconds:.2f} s")
+        if plain(olds.get("fingerprint")) != read.digest:
+            # Each line is a message to the engine, which takes as long as all else about an image that is the same.
+            task.debug(f"fingerprint {read.digest}: {read.files:,} files, {read.bytes:,} bytes, {read.seconds:.2f} s")
         for notice in read.notices:
             task.warn(notice)
         for remark in read.remarks:
