@@ -17,7 +17,7 @@ from tests.support.registry import Registry
 pytestmark = pytest.mark.usefixtures("docker_engine")
 
 HEALTHY = [f"a{number:02}" for number in range(20)]
-NOISE = r"grpc:|Traceback|resource monitor|UNAVAILABLE|at .*\.js:\d+|<nil>"
+NOISE = re.compile(r"grpc:|Traceback|resource monitor|UNAVAILABLE|at .*\.js:\d+|<nil>")
 COPY = "FROM scratch\nCOPY . /\n"
 FAILS = {"Dockerfile": "FROM scratch\nCOPY nothing-here /\n"}
 BAD = {"directory": "bad", "repository": "REPOSITORY/bad"}
@@ -135,7 +135,7 @@ def check(run: Run, case: Case) -> None:
     assert len(found) >= case.failures, run.text
     assert case.told in error, run.text
     assert [name for name in {*HEALTHY, "later", "last", "copy"} - case.accused if f"'{name}'" in error] == []
-    assert re.findall(NOISE, run.text) == [], run.text
+    assert NOISE.findall(run.text) == [], run.text
 
 
 def play(case: Case, runtime: Runtime, new_project: NewProject, address: str, modules: Path, times: int) -> None:  # noqa: PLR0917
