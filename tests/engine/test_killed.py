@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NewContext, NewProject
+from tests.fakes.registry import FakeRegistry, silence
 from tests.support import terminal
 from tests.support.project import Project
 from tests.support.registry import Registry
@@ -79,9 +81,9 @@ def wait_for(done: Callable[[], bool], what: Callable[[], object], seconds: floa
         time.sleep(0.1)
 
 
-def started(project: Project, repository_name: str) -> "subprocess.Popen[str]":
-    """Start an update, and return it once its build runs."""
-    engine = project.start("up", "--yes", "--skip-preview")
+def started(project: Project, repository_name: str, verb: str = "up") -> "subprocess.Popen[str]":
+    """Start an update or a preview, and return it once its build runs."""
+    engine = project.start(verb, *(("--yes", "--skip-preview") if verb == "up" else ()))
     wait_for(lambda: bool(steps(repository_name)) or engine.poll() is not None, lambda: "no build", 60)
     assert engine.poll() is None, engine.communicate()
     return engine
@@ -127,6 +129,47 @@ def test_a_closed_terminal_leaves_nothing(project: Project, registry: Registry, 
                 break
         screen.close()
         nothing_is_left(project, registry, repository_name, before)
+
+
+@pytest.mark.parametrize(
+    ("verb", "numbers"),
+    [
+        ("up", [signal.SIGINT, signal.SIGINT]),
+        pytest.param("up", [signal.SIGTERM], marks=pytest.mark.slow),
+        ("preview", [signal.SIGINT]),
+    ],
+    ids=["twice", "terminated", "preview"],
+)
+def test_an_engine_that_is_told_to_end_leaves_nothing(
+    project: Project, registry: Registry, repository_name: str, verb: str, numbers: list[signal.Signals]
+) -> None:
+    """Ctrl-C pressed again out of impatience, a supervisor's SIGTERM, and Ctrl-C in a preview that builds."""
+    before = held()
+    if verb == "preview":
+        file = project.folder / "Pulumi.yaml"
+        file.write_text(file.read_text() + "      buildOnPreview: true\n")
+    engine = started(project, repository_name, verb)
+    for number in numbers:
+        engine.send_signal(number)
+    output, errors = engine.communicate(timeout=30)
+    assert engine.returncode != 0
+    assert not re.search("Traceback|grpc:|exited prematurely", output + errors)
+    nothing_is_left(project, registry, repository_name, before)
+
+
+def test_an_interrupted_upload_leaves_no_tag(
+    new_project: NewProject, busybox_context: NewContext, repository_name: str
+) -> None:
+    """The registry takes the upload, and then not another byte."""
+    with FakeRegistry() as registry:
+        registry.fail("*", "/blobs/uploads/.+", silence(), times=99)
+        project = new_project(ASSET.format(repository=f"{registry.host}/{repository_name}"))
+        busybox_context({"u.txt": repository_name}, folder=project.folder / "app")
+        ended = project.interrupt_up(lambda: any(one.method in {"PATCH", "PUT"} for one in registry.seen))
+        assert ended.seconds < 8
+        assert not re.search("Traceback|grpc:|exited prematurely", ended.text)
+        assert registry.store.tags.get(repository_name, {}) == {}
+        wait_for(lambda: not list(processes(project.folder)), lambda: list(processes(project.folder)))
 
 
 def test_the_next_plugin_sweeps_what_a_killed_one_left(

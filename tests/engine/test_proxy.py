@@ -19,7 +19,7 @@ def test_a_proxy_without_exceptions_does_not_stand_between_plugin_and_engine(
     )
     write_files(project.folder / "app", {"Dockerfile": "FROM scratch\nCOPY . /\n"})
     proxy = f"http://127.0.0.1:{free_port()}"
-    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+    for name in ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy"):
         project.environ |= {name: proxy, name.upper(): proxy}
     project.environ |= {"no_proxy": "", "NO_PROXY": "", "no_grpc_proxy": ""}
     project.preview()
