@@ -1,18 +1,25 @@
 """What an asset costs in a preview that changes nothing, beside the same program without it.
 
-python -m tests.bench.preview [--files 10000] [--assets 50] [--runs 5] [--runtime python]
+python -m tests.bench.preview [--files 10000] [--assets 50] [--bases 20] [--runs 5] [--runtime python]
+
+Images on bases whose digests count (`pinBaseImages`) stand beside the same images without that.
 
 Everything is real: the engine, the builder (for the `up` before), the registry.
 """
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
+from types import MappingProxyType
 
-from tests.support.contexts import make_bulk
+from tests.bench.publish import make_archive, publish
+from tests.support.builders import buildkitd
+from tests.support.contexts import make_bulk, make_context
+from tests.support.paths import TOOLS_BIN
 from tests.support.project import Project, Run, Runtime
 from tests.support.timing import table, take_turns
 from tools.kit import docker_engine
@@ -27,10 +34,29 @@ _ASSET: Mapping[Runtime, str] = {
 }
 
 
-def deployed(folder: Path, name: str, program: str, runtime: Runtime) -> Project:
+def add_builder(project: Project, address: str) -> None:
+    """Let the project build with this BuildKit: those in old engines know no bases that are named by their digests."""
+    # The first command makes the stack, and docker's configuration.
+    project.set_config("image-assets:builder.name", "far")
+    words = (TOOLS_BIN / "docker-buildx", "create", "--name", "far", "--driver", "remote", address)
+    subprocess.run(words, env=project.isolated_environ, check=True, capture_output=True)
+
+
+def deployed(  # noqa: PLR0917 - a project, and how it is built
+    folder: Path,
+    name: str,
+    program: str,
+    runtime: Runtime,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    builder: str = "",
+) -> Project:
     """Return a project whose program is up to date."""
     project = Project(folder / name, folder / f".{name}", runtime, name=name)
     project.write(program)
+    if builder:
+        add_builder(project, builder)
+    for key, value in settings.items():
+        project.set_config(f"image-assets:{key}", value)
     project.up()
     return project
 
@@ -46,6 +72,18 @@ def contexts(folder: Path, files: int, assets: int) -> dict[str, list[Path]]:
     }
 
 
+def on_bases(folder: Path, registry: str, assets: int) -> list[Path]:
+    """Return contexts that are each built on a base image of its own, which the registry has."""
+    folder.mkdir()
+    archive = make_archive(folder, 1)
+    made = []
+    for number in range(assets):
+        name = f"{folder.name.replace(' ', '-')}-base-{number}"
+        publish(archive, registry, name, folder / "memory")
+        made.append(make_context(folder / f"b{number}", dockerfile=f"FROM {registry}/{name}:1\nCOPY busybox /\n"))
+    return made
+
+
 def program(runtime: Runtime, directories: list[Path], address: str) -> str:
     """Return a program with one asset a directory."""
     if not directories:
@@ -57,11 +95,18 @@ def program(runtime: Runtime, directories: list[Path], address: str) -> str:
 def compare(folder: Path, chosen: argparse.Namespace) -> str:
     """Deploy each program, time previews that must find no change, and return the table."""
     (folder / "registry").mkdir()
-    with local_registry.running(folder / "registry") as registry:
+    (folder / "buildkit").mkdir()
+    with local_registry.running(folder / "registry") as registry, buildkitd(folder / "buildkit") as builder:
         actions = {}
         for number, (title, directories) in enumerate(contexts(folder, chosen.files, chosen.assets).items()):
             text = program(chosen.runtime, directories, registry.address)
             actions[title] = _unchanged(deployed(folder, f"p{number}", text, chosen.runtime))
+        for title, is_pinned in (("not pinned", False), ("pinned", True)):
+            directories = on_bases(folder / title, registry.address, chosen.bases)
+            text = program(chosen.runtime, directories, registry.address)
+            settings = {"pinBaseImages": "true"} if is_pinned else {}
+            project = deployed(folder, title.replace(" ", "-"), text, chosen.runtime, settings, builder)
+            actions[f"{chosen.bases} assets on bases, {title}"] = _unchanged(project)
         return table(f"pulumi preview, {chosen.runtime}, nothing changed", take_turns(actions, chosen.runs))
 
 
@@ -70,6 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--assets", type=int, default=50)
+    parser.add_argument("--bases", type=int, default=20)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--runtime", choices=sorted(_START), default="python")
     chosen = parser.parse_args()
