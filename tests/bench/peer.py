@@ -1,10 +1,11 @@
 """This provider beside pulumi-docker-build 0.0.22, written in Go, in the same run.
 
-python -m tests.bench.peer [--files 10000] [--assets 50] [--many 500] [--runs 3] [--rows TEXT]
+python -m tests.bench.peer [--files 10000] [--assets 50] [--many 500] [--runs 3]
 
 Programs in Python, one remote BuildKit and one registry for both, and trees of its own for each side. The sides take
-turns, the order swapped each time. Beside the seconds stands the processor time of the plugin and of what it started,
-which tells more on a machine that is busy with something else, and the plugin's peak of memory.
+turns, the order swapped each time. The ratio of a preview is that of what it takes over an empty program. Beside the
+seconds stands the processor time of the plugin and of what it started, which tells more on a machine that is busy with
+something else, and the plugin's peak of memory.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -29,6 +31,8 @@ from tools.kit import golang
 from tools.kit import registry as local_registry
 
 _BUILDER = "far"
+_LONGEST = 1800
+"""Seconds that one command may take."""
 _MEASURED = """\
 #!{python}
 import os, resource, signal, subprocess, sys, threading
@@ -98,20 +102,31 @@ class Used:
 
 @dataclass
 class Row:
-    """One line of the table."""
+    """One line of the table.
+
+    Attributes:
+        title: What was done.
+        base: The same with an empty program, whose seconds do not count for the ratio.
+        used: What each side took, run by run.
+    """
 
     title: str
+    base: "Row | None" = None
     used: dict[str, list[Used]] = field(default_factory=lambda: {side.name: [] for side in SIDES})
 
     def __str__(self) -> str:
         """Write medians, and what ours are of the peer's."""
-        ours, theirs = (self._medians(side) for side in SIDES)
-        ratio = f"{ours.seconds / theirs.seconds:5.2f}x"
+        ours, theirs = (self.medians(side) for side in SIDES)
+        ratio = f"{self._counting(OURS) / self._counting(PEER):5.2f}x"
         processor = f"{ours.processor:6.2f}s {theirs.processor:6.2f}s"
         memory = f"{ours.megabytes:5.0f} MB {theirs.megabytes:5.0f} MB"
         return f"{self.title:44} {ours.seconds:6.2f}s {theirs.seconds:6.2f}s {ratio}   {processor}   {memory}"
 
-    def _medians(self, side: Side) -> Used:
+    def _counting(self, side: Side) -> float:
+        return self.medians(side).seconds - (self.base.medians(side).seconds if self.base else 0.0)
+
+    def medians(self, side: Side) -> Used:
+        """Return a side's usual run."""
         found = self.used[side.name]
         columns = zip(*((one.seconds, one.processor, one.megabytes) for one in found), strict=True)
         return Used(*map(statistics.median, columns))
@@ -188,14 +203,15 @@ def first_ups(bench: Bench, assets: int, files: int, runs: int) -> tuple[Row, Ma
         time.sleep(2.1)
         for side in sides:
             project = fresh[side.name]
-            row.used[side.name].append(bench.used(project, project.up))
+            up = partial(project.pulumi, "up", "--yes", "--skip-preview", timeout=_LONGEST)
+            row.used[side.name].append(bench.used(project, up))
         projects = fresh
     return row, projects
 
 
-def previews(title: str, bench: Bench, projects: Mapping[str, Project], runs: int) -> Row:
+def previews(title: str, bench: Bench, projects: Mapping[str, Project], runs: int, base: Row | None = None) -> Row:
     """Time previews that find no change."""
-    row = Row(title)
+    row = Row(title, base)
     for number, sides in enumerate(turns(runs + 1)):
         for side in sides:
             project = projects[side.name]
@@ -228,14 +244,15 @@ def rows(bench: Bench, chosen: argparse.Namespace) -> Iterator[Row]:
     empty = {side.name: bench.project(side, ()) for side in SIDES}
     for project in empty.values():
         project.up()
-    yield previews("no-change preview of an empty program", bench, empty, chosen.runs)
+    nothing = previews("no-change preview of an empty program", bench, empty, chosen.runs)
+    yield nothing
     # A warm-up of builder and registry.
     first_ups(bench, 2, 20, 1)
     for assets, files, runs in ((1, chosen.files, 2), (chosen.assets, 200, 2), (chosen.many, 20, 1)):
         if assets:
             row, projects = first_ups(bench, assets, files, runs)
             yield row
-            yield previews(f"no-change preview, {assets} of {files:,} files", bench, projects, chosen.runs)
+            yield previews(f"no-change preview, {assets} of {files:,} files", bench, projects, chosen.runs, nothing)
 
 
 def main() -> None:
