@@ -31,6 +31,28 @@ def test_a_grant_on_a_repository_that_is_not_ecr_says_so(
     assert "prematurely" not in refused.text
 
 
+LATE = """
+import pulumi_image_assets as assets
+assets.ImageRepository("fine")
+assets.ImageRepository("late", pull_principals=[{"name": "g", "service": "x.amazonaws.com"}])
+"""
+
+
+def test_a_component_that_fails_after_its_registration_is_one_clear_line(
+    new_project: NewProject, aws: EcrFront
+) -> None:
+    """An emulator is asked whose it is once the repository is there, and nobody listens where it should answer."""
+    project = new_project(LATE, "python")
+    project.environ.update(aws.environ, AWS_ENDPOINT_URL_STS="http://127.0.0.1:9", AWS_MAX_ATTEMPTS="1")
+    refused = project.preview(check=False)
+    assert refused.code
+    told = [one for one in refused.diagnostics if one.severity == "error"]
+    assert [one.urn.rpartition("::")[2] for one in told] == ["late"]
+    assert "sts:GetCallerIdentity" in told[0].message
+    assert "http://127.0.0.1:9" in told[0].message
+    assert "Traceback" not in refused.text
+
+
 BAD = """
 resources:
   images:

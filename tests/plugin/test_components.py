@@ -289,7 +289,8 @@ def test_wrong_inputs_of_an_asset_are_all_told_by_its_image_before_anything_else
     monitor.refused[IMAGE] = (grpc.StatusCode.UNKNOWN, "refused")
     with pytest.raises(RefusedError):
         construct(plugin, monitor, ASSET, {"directory": "gone", "colour": "red", "pullPrincipals": [{}]})
-    assert [request.type for request in monitor.registered] == [ASSET]
+    # The last is where the engine is asked to tell why.
+    assert [request.type for request in monitor.registered] == [ASSET, f"{ASSET}/failure"]
     checked, failures = plugin.check({"directory": "gone", "colour": "red"}, urn(IMAGE, "api", urn(ASSET, "api")))
     assert checked == {}
     told = " ".join((*failures, *failures.values()))

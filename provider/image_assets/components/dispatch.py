@@ -9,6 +9,7 @@ from image_assets.components.deployment import Deployment, Instance
 from image_assets.components.grant_checks import TWINS, twin_problems
 from image_assets.components.grants import call_method
 from image_assets.components.options import Options
+from image_assets.components.refusals import FAULT
 from image_assets.errors import AssetError, Problem
 from image_assets.inputs.grant_fields import CHAINED, GRANT_METHODS
 from image_assets.protocol.messages import provider_pb2 as pb
@@ -19,7 +20,11 @@ from image_assets.values import UNKNOWN, reveal
 REPLICA = assets.REPLICA
 COMPONENTS = (*assets.CHILDREN, repository.TOKEN)
 #: What the engine is asked to check where a component or a method call is refused.
-REFUSABLE = (*COMPONENTS, *(f"{token}/{method}" for token in COMPONENTS for method in GRANT_METHODS))
+REFUSABLE = (
+    *COMPONENTS,
+    *(f"{token}{FAULT}" for token in COMPONENTS),
+    *(f"{token}/{method}" for token in COMPONENTS for method in GRANT_METHODS),
+)
 
 
 def asset_problems(request: pb.ConstructRequest, inputs: Mapping[str, Any]) -> tuple[Problem, ...]:

@@ -9,10 +9,17 @@ component's own URN, or one within it that has the method's name for its type.
 from collections.abc import Mapping
 
 from image_assets.components.component import Component, urn_of
-from image_assets.components.options import Request
+from image_assets.components.deployment import Deployment
+from image_assets.components.options import Options, Request
 from image_assets.custom_resource import Change, Job, State, Values
 from image_assets.errors import AssetError, InputError
+from image_assets.protocol.messages import provider_pb2
 from image_assets.protocol.outputs import Output
+
+ConstructRequest = provider_pb2.ConstructRequest
+
+#: What the type of a component ends with that fails without a fault of its inputs.
+FAULT = "/failure"
 
 
 async def tell(component: Component, given: Mapping[str, Output], error: AssetError) -> None:
@@ -34,6 +41,16 @@ async def tell_of_call(component: Component, method: str, args: Mapping[str, Out
     """
     request = Request(type=f"{component.token}/{method}", name=component.name, parent=component.urn)
     await _refused(component, request, args, error)
+
+
+async def tell_of_fault(request: ConstructRequest, deployment: Deployment, text: str) -> None:
+    """Let a check tell why a component could not be finished, whether it is registered or not; see `tell`.
+
+    Raises:
+        MonitorGoneError: It was told, and the deployment is over.
+    """
+    component = Component(deployment, f"{request.type}{FAULT}", request.name, options=Options(request))
+    await tell(component, {}, InputError.single("", text))
 
 
 async def _refused(component: Component, request: Request, given: Mapping[str, Output], error: AssetError) -> None:

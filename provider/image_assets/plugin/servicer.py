@@ -15,7 +15,7 @@ from google.protobuf import empty_pb2, struct_pb2
 from image_assets import __version__
 from image_assets.components import dispatch
 from image_assets.components.deployment import Deployment, Instance
-from image_assets.components.refusals import Refusals
+from image_assets.components.refusals import Refusals, tell_of_fault
 from image_assets.custom_resource import Change, CustomResource, Job, State
 from image_assets.errors import InputError
 from image_assets.image.copied import CopiedImage
@@ -31,7 +31,7 @@ from image_assets.plugin.rpc_errors import property_details, status_of, told, wi
 from image_assets.protocol import wire
 from image_assets.protocol.messages import plugin_pb2, provider_pb2_grpc
 from image_assets.protocol.messages import provider_pb2 as pb
-from image_assets.protocol.monitor import Monitor, connect
+from image_assets.protocol.monitor import Monitor, MonitorGoneError, connect
 from image_assets.protocol.outputs import Output
 from image_assets.secrets import Secrets
 from image_assets.task import Task
@@ -156,7 +156,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         deployment = self.deployment(request)
         failed = dispatch.failed_sources(request, self.instance)
         is_sound = bool(failed) or await self._begin(request, inputs, deployment)
-        made = await dispatch.construct(request, deployment, is_sound=is_sound)
+        try:
+            made = await dispatch.construct(request, deployment, is_sound=is_sound)
+        except (InputError, MonitorGoneError):
+            raise
+        except Exception as error:
+            await tell_of_fault(request, deployment, status_of(error, self.secrets)[1])
+            raise
         dependencies = {
             name: pb.ConstructResponse.PropertyDependencies(urns=sorted(output.dependencies))
             for name, output in made.outputs.items()
