@@ -37,6 +37,14 @@ class NewContext(Protocol):
         """Fill a folder with a Dockerfile, busybox and the given files."""
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process have all of TypeScript: packing its SDK takes long."""
+    for item in items:
+        if "typescript" in item.nodeid:
+            item.add_marker(pytest.mark.xdist_group("typescript"))
+
+
 @pytest.fixture(scope="session")
 def docker_engine() -> Iterator[None]:
     """A docker engine that answers; started for the tests if none does and the user is root."""

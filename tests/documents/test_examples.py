@@ -10,20 +10,20 @@ import pytest
 
 from tests.fakes.docker_plugin import docker
 from tests.support.contexts import busybox
-from tests.support.examples import EXAMPLES, base_image, in_each_language, languages, play
+from tests.support.examples import EXAMPLES, base_image, in_each_language, play
 from tests.support.registry import Registry
 
 pytestmark = pytest.mark.usefixtures("docker_engine")
 
 
 @pytest.mark.timeout(900)  # Compiling Pulumi's Go SDK for the first time takes minutes on two cores.
-@pytest.mark.parametrize("language", languages("quickstart"))
+@in_each_language("quickstart")
 def test_the_quickstart_publishes_what_its_preview_says(
-    language: str, tmp_path: Path, registry: Registry, repository_name: str, typescript_user: Path
+    language: str, tmp_path: Path, registry: Registry, repository_name: str, sdk: Path | None
 ) -> None:
     meaning = {"localhost:5000/quickstart": f"{registry.address}/{repository_name}"}
     config = {"base": base_image(registry)}
-    done = play("quickstart", tmp_path, meaning, program=language, sdk=typescript_user, config=config)
+    done = play("quickstart", tmp_path, meaning, program=language, sdk=sdk, config=config)
     root, project = done.root, done.project
     uri = project.stack_outputs()["imageUri"]
     preview, _, up = done.said.partition("Updating (dev)")
@@ -42,10 +42,10 @@ def test_the_quickstart_publishes_what_its_preview_says(
 @pytest.mark.timeout(900)
 @in_each_language("monorepo", "yaml")
 def test_an_edit_of_one_service_changes_its_image_only(
-    language: str, tmp_path: Path, registry: Registry, repository_name: str, typescript_user: Path
+    language: str, tmp_path: Path, registry: Registry, repository_name: str, sdk: Path | None
 ) -> None:
     meaning = {"localhost:5000": f"{registry.address}/{repository_name}"}
-    done = play("monorepo", tmp_path, meaning, program=language, sdk=typescript_user)
+    done = play("monorepo", tmp_path, meaning, program=language, sdk=sdk)
     root, project, shell = done.root, done.project, done.shell
     first = project.stack_outputs()
     for edited, services in {

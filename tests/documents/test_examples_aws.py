@@ -21,12 +21,10 @@ WITHOUT_BASE = {"base": "scratch"}
 @pytest.mark.timeout(900)
 @in_each_language("aws-lambda", "python")
 def test_a_lambda_function_runs_the_image_that_its_program_builds(
-    language: str, tmp_path: Path, aws: EcrFront, typescript_user: Path
+    language: str, tmp_path: Path, aws: EcrFront, sdk: Path | None
 ) -> None:
     program = {"program": language, "stack": language}
-    project = play(
-        "aws-lambda", tmp_path, HERE, sdk=typescript_user, environ=aws.environ, config=WITHOUT_BASE, **program
-    ).project
+    project = play("aws-lambda", tmp_path, HERE, sdk=sdk, environ=aws.environ, config=WITHOUT_BASE, **program).project
     outputs = project.stack_outputs()
     repository = f"aws-lambda-{language}-greeter"
     function = aws.client("lambda").get_function(FunctionName=outputs["functionName"])
@@ -48,7 +46,7 @@ def test_a_lambda_function_runs_the_image_that_its_program_builds(
 @pytest.mark.timeout(900)
 @in_each_language("aws-ecs", "typescript")
 def test_a_service_runs_the_image_that_its_program_builds(
-    language: str, tmp_path: Path, aws: EcrFront, typescript_user: Path
+    language: str, tmp_path: Path, aws: EcrFront, sdk: Path | None
 ) -> None:
     subnet = aws.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
     program = {"program": language, "stack": language}
@@ -56,7 +54,7 @@ def test_a_service_runs_the_image_that_its_program_builds(
         "aws-ecs",
         tmp_path,
         {**HERE, "subnet-0123456789abcdef0": subnet},
-        sdk=typescript_user,
+        sdk=sdk,
         environ=aws.environ,
         config=WITHOUT_BASE,
         **program,

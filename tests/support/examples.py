@@ -4,10 +4,11 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -34,10 +35,18 @@ def languages(name: str) -> list[str]:
     return sorted(folder.name for folder in (EXAMPLES / name).iterdir() if folder.name in RUNTIMES)
 
 
-def in_each_language(name: str, always: str) -> pytest.MarkDecorator:
-    """Run a test of an example in each of its languages; one of them always, the others in long runs."""
-    others = [pytest.param(one, marks=pytest.mark.slow) for one in languages(name) if one != always]
-    return pytest.mark.parametrize("language", [always, *others])
+def in_each_language(name: str, *always: str) -> pytest.MarkDecorator:
+    """Run a test of an example in each of its languages.
+
+    Args:
+        name: The example.
+        always: The languages in which it always runs, if not in all; the others are left to long runs.
+    """
+    return pytest.mark.parametrize("language", [_in(one, always) for one in languages(name)])
+
+
+def _in(language: str, always: Sequence[str]) -> Any:
+    return pytest.param(language, marks=[pytest.mark.slow] if always and language not in always else [])
 
 
 def base_image(registry: Registry) -> str:
@@ -45,9 +54,9 @@ def base_image(registry: Registry) -> str:
     return push_base_image(f"{registry.address}/busybox:stable", busybox())
 
 
-def install(folder: Path, language: str, sdk: Path) -> None:
+def install(folder: Path, language: str, sdk: Path | None) -> None:
     """Do what comes before a program's first preview, from what is on this machine."""
-    if language == "typescript":
+    if sdk:
         (folder / "node_modules").symlink_to(sdk / "node_modules")
         tsc = sdk / "node_modules" / ".bin" / "tsc"
         done = subprocess.run([tsc, "--project", folder], env=node.node().environ, capture_output=True, check=False)
@@ -106,14 +115,13 @@ def play(
         folder: Where the copy goes, in a folder of its name.
         meaning: See `Shell`.
         program: The folder of the program that is meant, where there are several: a language, most often.
-        sdk: See the fixture `typescript_user`; for TypeScript.
+        sdk: See the fixture `typescript_user`; for TypeScript alone.
         environ: More variables.
         config: Config that is added as soon as there is a stack.
         stack: What the stack is called instead of `dev`.
     """
     root = copy_example(name, folder / name)
-    if sdk:
-        install(root / program, program, sdk)
+    install(root / program, program, sdk)
     project = Project(root / program, folder / "private", RUNTIMES.get(program, "yaml"), name, stack)
     project.environ.update(environ)
     sets = [f"pulumi config set {key} '{value}'" for key, value in config.items()]

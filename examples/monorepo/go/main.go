@@ -14,7 +14,7 @@ func program(ctx *pulumi.Context) error {
 		image, err := imageassets.NewDockerImageAsset(ctx, service, &imageassets.DockerImageAssetArgs{
 			Directory:  pulumi.String("../repo"),
 			File:       pulumi.String("services/" + service + "/Dockerfile"),
-			Scope:      pulumi.String(imageassets.ScopeDOCKERFILE),
+			Scope:      pulumi.String(imageassets.ScopeDockerfile),
 			Repository: pulumi.String(registry + "/" + service),
 		})
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 func program(ctx *pulumi.Context) error {
 	app, err := imageassets.NewDockerImageAsset(ctx, "app", &imageassets.DockerImageAssetArgs{
 		Directory:   pulumi.String("app"),
-		IgnoreMode:  imageassets.IgnoreModeGIT,
+		IgnoreMode:  imageassets.IgnoreModeGit,
 		Platform:    pulumi.String("linux/amd64"),
 		BuildArgs:   pulumi.StringMap{"VERSION": pulumi.String("1.4")},
 		ForceDelete: pulumi.Bool(true),

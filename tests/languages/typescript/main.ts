@@ -8,8 +8,8 @@ import { LocalWorkspace, PulumiFn } from "@pulumi/pulumi/automation";
 const program: PulumiFn = async () => {
     const app = new assets.DockerImageAsset("app", {
         directory: "app",
-        ignoreMode: assets.IgnoreMode.GIT,
-        platform: assets.Platform.LINUX_AMD64,
+        ignoreMode: assets.IgnoreMode.Git,
+        platform: assets.Platform.LinuxAmd64,
         buildArgs: { VERSION: pulumi.output("1.4") },
         forceDelete: true,
     });
