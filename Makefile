@@ -7,10 +7,10 @@ PYTHON := .venv/bin/python
 EXAMPLES := provider/image_assets/inputs/examples.json
 SOURCES := provider/image_assets tests tests/support/bin/pulumi-language-python tools/kit tools/artifacts tools/genexamples tools/pictures tools/setup tools/demo tools/release tools/with-docker __main__.py examples
 
-.PHONY: help setup demo test bench fuzz check schema packages release clean
+.PHONY: help setup demo test test-kubernetes bench fuzz check schema packages release clean
 
 help: ## show the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 17
 
 setup: ## install what is missing: .venv, pulumi, docker, a registry
 	@tools/setup
@@ -20,10 +20,14 @@ demo: ## publish the example image on this machine, change it, publish again
 	@$(PYTHON) tools/demo
 
 test: setup check ## all tests, on the real engine
-	@tools/with-docker .venv/bin/pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	@tools/with-docker .venv/bin/pytest -n 2 --dist loadgroup -m "not slow and not kubernetes" $(ARGS)
+
+test-kubernetes: ## the builders' tests on a cluster of one node, for root; the first run builds the cluster
+	@tools/setup kubernetes
+	@.venv/bin/pytest -m kubernetes $(ARGS)
 
 fuzz: setup ## the long-running property tests
-	@tools/with-docker .venv/bin/pytest -n 2 -m slow --timeout 3600 $(ARGS)
+	@tools/with-docker .venv/bin/pytest -n 2 -m "slow and not kubernetes" --timeout 3600 $(ARGS)
 
 bench: setup ## ratios of speed, a small table a script
 	@tools/with-docker $(SHELL) -ec 'for script in tests/bench/*.py; do $(PYTHON) -m tests.bench.$$(basename $$script .py); done'

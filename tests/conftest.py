@@ -12,6 +12,7 @@ import pytest
 
 from tests.fakes.certificates import make_certificates
 from tests.fakes.ecr_front import EcrFront
+from tests.support import kubernetes
 from tests.support.builders import FLEET, BuildKit, can_run_buildkitd, node
 from tests.support.contexts import make_context
 from tests.support.engines import can_run_engines, can_run_nerdctl, containerd, docker_of_our_own
@@ -119,6 +120,15 @@ def nerdctl_environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
         pytest.skip("nerdctl needs root, containerd, runc and the built nerdctl, buildctl and buildkitd")
     with containerd(tmp_path_factory.mktemp("containerd")) as variables:
         yield variables
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A Kubernetes of one node, given by the file that clients need."""
+    if lacking := kubernetes.missing():
+        pytest.skip(f"a cluster needs {', '.join(lacking)}: run `make test-kubernetes`")
+    with kubernetes.cluster(tmp_path_factory.mktemp("k8s")) as kubeconfig:
+        yield kubeconfig
 
 
 @pytest.fixture

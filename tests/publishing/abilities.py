@@ -19,6 +19,7 @@ BUILDERS = {
     "remote": "BuildKit elsewhere, TLS (`remote`)",
     "container": "BuildKit in a container (`docker-container`)",
     "fleet": "a fleet (`remote`, several nodes)",
+    "kubernetes": "Kubernetes (`kubernetes`)",
     "podman": "podman",
     "nerdctl": "nerdctl",
 }

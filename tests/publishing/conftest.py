@@ -16,6 +16,7 @@ from tests.support.builders import (
     add_buildx,
     add_container_builder,
     add_fleet,
+    add_kubernetes_builder,
     add_tls_builder,
     clean_environ,
     old_docker,
@@ -104,6 +105,14 @@ def _container(request: pytest.FixtureRequest, environ: dict[str, str], config: 
     return Flavour("container", "docker", "box", environ, config)
 
 
+def _kubernetes(request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
+    environ["KUBECONFIG"] = str(request.getfixturevalue("cluster"))
+    if not add_buildx(config):
+        pytest.skip("no buildx")
+    add_kubernetes_builder(environ, "pods")
+    return Flavour("kubernetes", "docker", "pods", environ, config)
+
+
 def _fleet(request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
     nodes = request.getfixturevalue("fleet_nodes")
     if not add_buildx(config):
@@ -129,6 +138,7 @@ _MAKERS: Mapping[str, Callable[[pytest.FixtureRequest, dict[str, str], Path], Fl
     "remote": _remote,
     "container": _container,
     "fleet": _fleet,
+    "kubernetes": _kubernetes,
     "podman": _podman,
     "nerdctl": _nerdctl,
 }

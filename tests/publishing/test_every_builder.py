@@ -38,6 +38,7 @@ _ALWAYS = {
     "remote": {"build", "ssh", "two", "private"},
     "container": {"build", "secrets", "platforms", "cancel"},
     "fleet": {*ABILITIES},
+    "kubernetes": set(),
     "podman": {"ssh", "two"},
     "nerdctl": {"build", "failure", "cancel"},
 }
@@ -260,6 +261,8 @@ def cases() -> list[Any]:
         for ability in (one for one in ABILITIES if is_meant_for(builder, one)):
             # One process for each builder: some start an engine of their own.
             marks = [pytest.mark.xdist_group(builder)]
+            if builder == "kubernetes":
+                marks.append(pytest.mark.kubernetes)
             if ability not in _ALWAYS[builder]:
                 marks.append(pytest.mark.slow)
             found.append(pytest.param(builder, ability, marks=marks))

@@ -18,7 +18,7 @@ NODE_IMAGE = "image-assets.invalid/buildkit:1"
 """What stands for `moby/buildkit`, which no test can pull."""
 FLEET = {"linux/amd64": "node-amd64", "linux/arm64": "node-arm64"}
 """The platforms that a fleet's nodes are declared for, and their names."""
-PUSHING = ("remote", "container", "fleet")
+PUSHING = ("remote", "container", "fleet", "kubernetes")
 _STEERING = ("DOCKER_", "BUILDX_", "BUILDKIT_", "CONTAINERD_", "NERDCTL_", "REGISTRY_AUTH_FILE", "XDG_")
 
 
@@ -229,6 +229,11 @@ def add_container_builder(environ: Mapping[str, str], name: str, address: str) -
     """Make a buildx builder that is a container of an engine; all of one name are one container."""
     options = ("--driver-opt", f"image={NODE_IMAGE},network=host")
     add_builder(environ, name, "--driver", "docker-container", "--node", f"{name}0", *options, address)
+
+
+def add_kubernetes_builder(environ: Mapping[str, str], name: str) -> None:
+    """Make a buildx builder that is a pod of the cluster which `KUBECONFIG` names; all of one name are one pod."""
+    add_builder(environ, name, "--driver", "kubernetes", "--node", f"{name}0", "--driver-opt", f"image={NODE_IMAGE}")
 
 
 def add_fleet(environ: Mapping[str, str], name: str, nodes: Mapping[str, BuildKit]) -> None:

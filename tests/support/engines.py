@@ -14,19 +14,16 @@ from tests.support.builders import NODE_IMAGE, clean_environ, daemon, node, unmo
 from tests.support.contexts import busybox
 from tests.support.paths import TOOLS_BIN
 
-_NODE = """\
-FROM scratch
-COPY . /
-ENV PATH=/usr/bin:/bin
-ENTRYPOINT ["buildkitd"]
-"""
+NODE_COMMAND = "buildkitd"
+NODE_PATH = "/usr/bin:/bin"
+WITHOUT_CAPABILITY = 's/"CAP_SYS_RESOURCE",//g; s/,"CAP_SYS_RESOURCE"//g'
+"""A privileged container wants every capability: leave out the one that this machine has not got."""
 _RUNTIME = """\
 #!/bin/sh
-# A privileged container wants every capability: leave out the one that this machine has not got.
-lacks() { sed -i 's/"CAP_SYS_RESOURCE",//g; s/,"CAP_SYS_RESOURCE"//g' "$1"; }
+# Changes what a container is to get, before it is made.
 for word; do
-    test "$previous" = --bundle && lacks "$word/config.json"
-    test "$previous" = --process && lacks "$word"
+    test "$previous" = --bundle && sed -i '{change}' "$word/config.json"
+    test "$previous" = --process && sed -i '{change}' "$word"
     previous=$word
 done
 exec runc "$@"
@@ -53,11 +50,8 @@ def docker_of_our_own(root: Path) -> Iterator[str]:
     address = f"unix://{root}/docker.sock"
     words = ["dockerd", "--host", address, "--data-root", f"{root}/data", "--exec-root", f"{root}/exec"]
     words += ["--pidfile", f"{root}/pid", "--bridge", _BRIDGE, "--iptables=false", "--ip6tables=false"]
-    if not _has_capability(_SYS_RESOURCE):
-        runtime = root / "runtime"
-        runtime.write_text(_RUNTIME)
-        runtime.chmod(0o755)
-        words += ["--add-runtime", f"less={runtime}", "--default-runtime", "less"]
+    if not has_all_capabilities():
+        words += ["--add-runtime", f"less={runtime(root, WITHOUT_CAPABILITY)}", "--default-runtime", "less"]
     with bridge(), unmounted(root), daemon(tuple(words), root / "log") as process:
 
         def answers() -> bool:
@@ -66,9 +60,10 @@ def docker_of_our_own(root: Path) -> Iterator[str]:
             )
 
         wait_until(lambda: answers() or process.poll() is not None, "dockerd did not start")
-        words = ["docker", "-H", address, "build", "--quiet", "--tag", NODE_IMAGE, "-"]
-        environ = clean_environ(root / "home") | {"DOCKER_BUILDKIT": "0"}
-        subprocess.run(words, input=_node_files(), env=environ, check=True, capture_output=True)
+        words = ["docker", "-H", address, "import", "-c", f"ENV PATH={NODE_PATH}"]
+        words += ["-c", f'ENTRYPOINT ["{NODE_COMMAND}"]', "-", NODE_IMAGE]
+        environ = clean_environ(root / "home")
+        subprocess.run(words, input=node_files(), env=environ, check=True, capture_output=True)
         yield address
 
 
@@ -94,18 +89,24 @@ def unmounted(root: Path) -> Iterator[None]:
         unmount_below(root)
 
 
-def _has_capability(number: int) -> bool:
+def runtime(root: Path, change: str) -> Path:
+    """Write a container runtime that first edits, by a script for sed, what describes a container."""
+    program = root / "runtime"
+    program.write_text(_RUNTIME.format(change=change))
+    program.chmod(0o755)
+    return program
+
+
+def has_all_capabilities() -> bool:
+    """Say whether a privileged container could be given all that it wants here."""
     found = re.search(r"^CapBnd:\s*(\w+)", Path("/proc/self/status").read_text(), re.MULTILINE)
-    return found is None or bool(int(found[1], 16) >> number & 1)
+    return found is None or bool(int(found[1], 16) >> _SYS_RESOURCE & 1)
 
 
-def _node_files() -> bytes:
-    """Return a context of the programs that a node needs, with the libraries that runc needs."""
+def node_files() -> bytes:
+    """Return a root directory of the programs that a node needs, with the libraries that runc needs, as a tar."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:
-        dockerfile = tarfile.TarInfo("Dockerfile")
-        dockerfile.size = len(_NODE)
-        tar.addfile(dockerfile, io.BytesIO(_NODE.encode()))
         temporary = tarfile.TarInfo("tmp")
         temporary.type, temporary.mode = tarfile.DIRTYPE, 0o1777
         tar.addfile(temporary)

@@ -54,6 +54,12 @@ TEST_PACKAGES = (
     Package("runc", _has("runc"), optional=True),
 )
 
+CLUSTER_PACKAGES = (
+    Package("etcd-server", _has("etcd")),
+    Package("containerd", _has("ctr")),
+    Package("runc", _has("runc")),
+)
+
 
 def install(packages: Sequence[Package]) -> None:
     """Install those that are missing.

@@ -57,6 +57,11 @@ NERDCTL = Program("nerdctl", "nerdctl", "github.com/containerd/nerdctl/cmd/nerdc
 # The generators of SDKs and of examples: those that come with Pulumi, and those that want an older one.
 CODEGEN = Program("codegen", "generators/current", ".", shared=("kit",))
 CODEGEN_OLDER = Program("codegen-older", "generators/older", ".", shared=("kit",))
+_KUBERNETES = "-s -w -X k8s.io/component-base/version.gitVersion=v1.33.13"
+CLUSTER = tuple(
+    Program(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", _KUBERNETES)
+    for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet")
+)
 # Another provider that builds images, for comparison only.
 PEER = Program(
     "pulumi-resource-docker-build",
