@@ -1,6 +1,9 @@
 """The examples that need AWS: their READMEs' commands, over an emulated one."""
 
 import json
+import os
+import shutil
+import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,9 @@ import pytest
 
 from tests.fakes import aws as fake_aws
 from tests.fakes.ecr_front import ACCOUNT, REGION, EcrFront
-from tests.support.examples import in_each_language, play
+from tests.support.examples import EXAMPLES, copy_example, in_each_language, play
+from tools.artifacts import packages
+from tools.kit import node
 
 pytestmark = pytest.mark.usefixtures("docker_engine")
 
@@ -148,3 +153,19 @@ def test_one_build_goes_to_two_regions_and_accounts_by_a_role_of_each(aws: EcrFr
             assert asked == {region}
         assert not [role for role in aws.assumed if role.endswith("role/publisher") and "2109876543" in role]
         project.up(expect_no_changes=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # The real SDK has 100 MB.
+def test_programs_in_typescript_compile_with_the_real_sdk_of_aws(tmp_path: Path) -> None:
+    """As a user installs them from a clone."""
+    found = node.node()
+    tarball = packages.npm(tmp_path / "scratch", tmp_path)
+    folder = copy_example("aws-lambda", tmp_path / "aws-lambda") / "typescript"
+    install: list[str | Path] = [*found.npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", tarball]
+    subprocess.run(install, cwd=folder, env={**os.environ, **found.environ}, check=True, capture_output=True)
+    for name in ("aws-lambda", "aws-ecs"):
+        shutil.copy2(EXAMPLES / name / "typescript" / "index.ts", folder)
+        tsc: list[str | Path] = [folder / "node_modules" / ".bin" / "tsc", "--project", folder]
+        done = subprocess.run(tsc, env=found.environ, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (0, "")
