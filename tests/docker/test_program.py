@@ -1,6 +1,7 @@
 """Which program builds, told by programs that answer as the real ones do."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -39,6 +40,13 @@ def test_a_program_is_known_by_what_it_says_of_itself(name: str, script: str, di
     path = install(tmp_path, name, script)
     program = find_program(name, {"PATH": path})
     assert (program.path, program.dialect) == (str(tmp_path / name), dialect)
+
+
+def test_all_questions_are_asked_at_once_as_the_first_build_waits_for_them(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "meeting")
+    meet = f'if test "$1" = --version; then echo here > {tmp_path}/meeting; else read -r line < {tmp_path}/meeting; fi'
+    path = install(tmp_path, "docker", f"{meet}\n{NEW_WITH_BUILDX}")
+    assert find_program("docker", {"PATH": path}).dialect is BUILDX
 
 
 def test_a_docker_with_the_old_builder_only_is_passed_over(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -104,15 +106,21 @@ def _choose(paths: tuple[str, ...], search: str, config: str | None, home: str |
 
 
 def _identify(path: str, environment: Mapping[str, str]) -> Program | None:
-    version = _ask(path, "--version", environment) or ""
+    plugins = () if _is_script(path) else _plugins(environment)
+    programs = (path, path, *plugins)
+    words = ("--version", "buildx version", *("version" for _ in plugins))
+    # The first build waits for the answers.
+    with ThreadPoolExecutor(len(programs), "identify") as pool:
+        version, found, *of_plugins = pool.map(partial(_ask, environment=environment), programs, words)
     for word, dialect in _OTHERS.items():
-        if word in version.lower():
+        if version and word in version.lower():
             return Program(path, dialect)
-    if (found := _ask(path, "buildx version", environment)) is not None:
-        return Program(path, BUILDX, None if _is_script(path) else _plugin(found, environment))
+    if found is not None:
+        same = (plugin for plugin, own in zip(plugins, of_plugins, strict=True) if own == found)
+        return Program(path, BUILDX, next(same, None))
     if plugin := shutil.which(_PLUGIN, path=environment["PATH"]):
         return Program(path, BUILDX, str(Path(plugin).absolute()), knows_plugin=False)
-    major = re.search(r"version v?(\d+)\.", version)
+    major = re.search(r"version v?(\d+)\.", version or "")
     if major and int(major[1]) < _FIRST_WITHOUT_OWN_BUILDKIT:
         return Program(path, EMBEDDED)
     return None
@@ -120,21 +128,23 @@ def _identify(path: str, environment: Mapping[str, str]) -> Program | None:
 
 def _is_script(path: str) -> bool:
     """Say whether the program is the user's own, which may do more than call docker."""
-    with Path(path).open("rb") as file:
-        return file.read(2) == b"#!"
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        # Whoever may run a program need not be able to read it; a script cannot run so.
+        return False
 
 
-def _plugin(version: str, environment: Mapping[str, str]) -> str | None:
-    """Return the buildx that docker starts: of those where it looks, one that calls itself the same."""
+def _plugins(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what docker may start as buildx, in the order in which it looks; it is one that calls itself the same."""
     directories = (
         config_directory(environment) / "cli-plugins",
         *map(Path, docker_config(environment).content.get("cliPluginsExtraDirs") or ()),
         *map(Path, _PLUGIN_DIRECTORIES),
     )
     programs = (str(directory.absolute() / _PLUGIN) for directory in directories)
-    return next(
-        (one for one in programs if os.access(one, os.X_OK) and _ask(one, "version", environment) == version), None
-    )
+    return tuple(one for one in programs if os.access(one, os.X_OK))
 
 
 def _ask(path: str, words: str, environment: Mapping[str, str]) -> str | None:
