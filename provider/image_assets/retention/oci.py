@@ -178,6 +178,16 @@ class Repository:
                 watch.look(every=number % all_every < listed_every)
             if one.key not in deletions.done:
                 self._remove(one, watch, deletions)
+        if watch.deleted:
+            watch.look(every=others <= _MOST_LOOKS)
+            self._put_back(watch, deletions)
+
+    def _put_back(self, watch: "_Watch", deletions: Deletions) -> None:
+        """Store again what a tag needs that was written between a look and a deletion; blobs stay longer."""
+        for digest, manifest in reversed(watch.deleted.items()):
+            if digest in watch.lost:
+                self._client.put_manifest(self._path, digest, manifest.content, manifest.descriptor.media_type)
+                deletions.done[digest] = (Done.KEPT, "a tag has come to need it, so that it was put back")
 
     def _remove(self, one: Stored, watch: "_Watch", deletions: Deletions) -> None:
         now = {tag: self.digest_of(tag) for tag in one.tags}
@@ -188,6 +198,9 @@ class Repository:
         if one.tags and not there:
             # Whoever took the tags away may be in the middle of it, or the registry keeps what has no tag.
             deletions.done[one.key] = (Done.GONE, "")
+        read = self._read(one.digest)
+        if isinstance(read, Manifest):
+            watch.deleted[one.digest] = read
         untagged = self._delete_tags(there)
         if self._client.delete_manifest(self._path, one.digest):
             deletions.done.setdefault(one.key, (Done.DELETED, ""))
@@ -234,8 +247,11 @@ class _Watch:
         self._repository = repository
         self._held = held
         self._going = going
-        self._progress = deletions
+        self._deletions = deletions
         self.tags = {tag: one.digest for one in held.values() for tag in one.tags}
+        #: What was deleted, oldest first, and which of it is needed now.
+        self.deleted: dict[str, Manifest] = {}
+        self.lost: set[str] = set()
         self._staying = [tag for tag, digest in self.tags.items() if digest and digest not in going]
 
     def look(self, *, every: bool) -> None:
@@ -257,7 +273,9 @@ class _Watch:
             inside = self._held[one].children if one in self._held else self._repository.children(one)
             todo += [child for child in inside if child not in seen]
             for key in with_what_it_needs(self._held, one) & self._going:
-                self._progress.done.setdefault(key, (Done.KEPT, why))
+                what, _ = self._deletions.done.setdefault(key, (Done.KEPT, why))
+                if what is not Done.KEPT:
+                    self.lost.add(key)
 
 
 def _side_by_side(call: Callable[[A], B], items: Sequence[A]) -> Iterator[tuple[A, B]]:
