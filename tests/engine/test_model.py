@@ -16,36 +16,63 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from image_assets.values import Secret
+from tests.engine.test_logins import USERS
+from tests.fakes import builder
 from tests.fakes.aws_plugin import Cloud
 from tests.fakes.aws_plugin import Plugin as AwsPlugin
+from tests.fakes.builder import FakeBuilder
 from tests.fakes.ecr_front import EcrFront
 from tests.fakes.nursery import Nursery
 from tests.fakes.stand_in import Outcome, StandIn
+from tests.support.builders import BuildKit, add_buildx, add_tls_builder
 from tests.support.project import Project
 from tests.support.registry import Registry
-from tests.support.worlds import BROKEN, Asset, RealEngine, Tag, World
+from tests.support.worlds import BROKEN, FURTHER, Asset, Build, RealEngine, Tag, World
+from tools.kit import registry as local_registry
 from tools.kit.registry import LocalRegistry
 
 NAMES = st.sampled_from("abc")
 NUMBERS = st.integers(0, 7)
 FILES = st.integers(0, 1)
 CONTENTS = st.sampled_from(["one", "two", "three", BROKEN])
-PARTS = st.sampled_from(["file", "place", "prefix", "extra", "retain", "login", "grant", "late"])
+PARTS = st.sampled_from(
+    ["file", "place", "prefix", "extra", "retain", "login", "grant", "late", "build", "destinations", "replica"]
+)
+TOLD_STEPS = 10
 SHORTEN = (Phase.generate, Phase.shrink)
 OFTEN = st.sampled_from([True, True, False])
+LATE_TOO = st.sampled_from(["none", "none", "plain", "late"])
+BUILDS = st.builds(
+    Build,
+    number=st.integers(0, 1),
+    argument=st.sampled_from(["none", "plain", "plain", "secret", "late"]),
+    ignored=st.booleans(),
+    secret=st.sampled_from(["none", "text", "late"]),
+    label=LATE_TOO,
+)
 ASSETS = st.builds(
     Asset,
     file=FILES,
-    place=st.integers(0, 5),
+    place=st.integers(0, 7),
     prefix=st.sampled_from(["", "v-"]),
     extra=st.sampled_from([(), ("latest",), ("latest", "stable")]),
     retain=st.booleans(),
     login=st.sampled_from(["none", "none", "right", "right", "wrong"]),
     grant=st.booleans(),
     late=st.sampled_from([0, 0, 1, 2]),
+    build=st.none() | BUILDS,
+    destinations=st.lists(st.sampled_from(FURTHER), max_size=3, unique=True).map(tuple),
+    replica=st.sampled_from([None, None, *FURTHER]),
 )
 NewWorld = Callable[[ExitStack], World]
 
@@ -55,9 +82,11 @@ class Machine(RuleBasedStateMachine):
 
     Attributes:
         makers: What makes the worlds in which the same things happen.
+        steps: How many steps were played, in all programs.
     """
 
     makers: tuple[NewWorld, ...] = ()
+    steps = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,6 +99,13 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.stack.close()
+
+    @invariant()
+    def count(self) -> None:
+        """Tell from time to time how far a long run is (`pytest -s`)."""
+        type(self).steps += 1
+        if self.steps % TOLD_STEPS == 0:
+            print(f"{self.steps} steps", flush=True)
 
     # --- the user edits, and often deploys at once
 
@@ -145,6 +181,22 @@ class Machine(RuleBasedStateMachine):
         done = self.in_step(lambda world: world.deploy(self.assets))
         self.deployed = {} if done.errors else dict(self.assets)
 
+    @precondition(lambda self: self.assets)
+    @rule()
+    def up_that_goes_on(self) -> None:
+        done = self.in_step(lambda world: world.deploy(self.assets, goes_on=True))
+        self.deployed = {} if done.errors else dict(self.assets)
+
+    def can_be_held(self) -> bool:
+        """Say whether the stand-ins play alone: only there a test knows when a build is under way."""
+        return all(world.fake for world in self.worlds) and any(one.build for one in self.assets.values())
+
+    @precondition(can_be_held)
+    @rule()
+    def up_that_is_interrupted(self) -> None:
+        done = self.in_step(lambda world: world.interrupt(self.assets))
+        self.deployed = {} if done.errors else dict(self.assets)
+
     @precondition(lambda self: self.stored())
     @rule(at=NUMBERS)
     def up_with_replace(self, at: int) -> None:
@@ -182,6 +234,12 @@ class Machine(RuleBasedStateMachine):
             if tag := world.chosen(at):
                 what(world, tag)
 
+    @precondition(lambda self: self.stored())
+    @rule(at=NUMBERS)
+    def grant(self, at: int) -> None:
+        for world in self.worlds:
+            world.add_statement(at)
+
 
 def _what_is_there(asset: Asset | None) -> dict[str, Any]:
     """Return what an asset may change without another resource."""
@@ -189,42 +247,68 @@ def _what_is_there(asset: Asset | None) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def nursery(tmp_path_factory: pytest.TempPathFactory, aws: EcrFront) -> Iterator[Nursery]:
-    cache = str(tmp_path_factory.mktemp("cache"))
+def docker_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def nursery(docker_config: Path, aws: EcrFront) -> Iterator[Nursery]:
+    cache = str(docker_config)
     made = Nursery({**aws.environ, "XDG_CACHE_HOME": cache, "DOCKER_CONFIG": cache})
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def registries(registry: Registry, registry_with_auth: Registry, aws: EcrFront) -> tuple[Registry, ...]:
-    return registry, registry_with_auth, Registry(LocalRegistry(aws.upstream, aws.storage))
+def fake_builder(tmp_path_factory: pytest.TempPathFactory, docker_config: Path) -> FakeBuilder:
+    return builder.install(tmp_path_factory.mktemp("builder"), docker_config)
+
+
+@pytest.fixture(scope="module")
+def registries(
+    registry: Registry, registry_with_auth: Registry, aws: EcrFront, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Registry, ...]]:
+    password, hashed = USERS["bob"]
+    with local_registry.running(tmp_path_factory.mktemp("other"), f"bob:{hashed}\n") as other:
+        behind_ecr = Registry(LocalRegistry(aws.upstream, aws.storage))
+        yield registry, registry_with_auth, behind_ecr, Registry(other, "bob", password)
+
+
+def logins(registries: tuple[Registry, ...]) -> list[dict[str, str]]:
+    """Return what the provider's configuration says of those that want a login."""
+    return [
+        {"address": one.address, "username": one.username, "password": one.password}
+        for one in registries
+        if one.password
+    ]
 
 
 @pytest.fixture
-def stand_in(nursery: Nursery, registries: tuple[Registry, ...], aws: EcrFront) -> NewWorld:
+def stand_in(nursery: Nursery, registries: tuple[Registry, ...], aws: EcrFront, fake_builder: FakeBuilder) -> NewWorld:
     def make(stack: ExitStack) -> World:
         folder, prefix = Path(stack.enter_context(tempfile.TemporaryDirectory())), f"s{uuid.uuid4().hex[:8]}"
-        given = registries[1]
-        login = {"address": given.address, "username": given.username, "password": Secret(given.password)}
+        given = [{**login, "password": Secret(login["password"])} for login in logins(registries)]
         plugin = AwsPlugin(Cloud(endpoint=aws.endpoint))
-        engine = StandIn(nursery, folder, {"registries": [login]}, project=prefix, aws=plugin)
-        return World(engine, registries, aws, folder, prefix)
+        engine = StandIn(nursery, folder, {"registries": given}, project=prefix, aws=plugin)
+        named = {"executable": str(fake_builder.executable), "name": builder.NAME}
+        return World(engine, registries, aws, folder, prefix, named, fake_builder)
 
     return make
 
 
 @pytest.fixture
-def real(registries: tuple[Registry, ...], aws: EcrFront) -> NewWorld:
+def real(registries: tuple[Registry, ...], aws: EcrFront, remote_buildkit: BuildKit) -> NewWorld:
     def make(stack: ExitStack) -> World:
         folder, prefix = Path(stack.enter_context(tempfile.TemporaryDirectory())), f"r{uuid.uuid4().hex[:8]}"
         project = Project(folder / "proj", folder / "private", name=prefix)
         project.environ.update(aws.environ)
         project.write("outputs: {}\n")
-        for key in ("address", "username", "password"):
-            path = f"image-assets:registries[0].{key}"
-            project.set_config(path, getattr(registries[1], key), secret=key == "password")
-        return World(RealEngine(project), registries, aws, project.folder, prefix)
+        for at, login in enumerate(logins(registries)):
+            for key, value in login.items():
+                project.set_config(f"image-assets:registries[{at}].{key}", value, secret=key == "password")
+        add_buildx(Path(project.isolated_environ["DOCKER_CONFIG"]))
+        add_tls_builder(project.isolated_environ, "far", remote_buildkit)
+        return World(RealEngine(project), registries, aws, project.folder, prefix, {"name": "far"})
 
     return make
 
@@ -256,7 +340,7 @@ def test_the_stand_in_does_what_the_engine_does(stand_in: NewWorld, real: NewWor
 
 @pytest.mark.timeout(1200)
 def test_random_programs(stand_in: NewWorld) -> None:
-    play((stand_in,), 6, 20)
+    play((stand_in,), 5, 16)
 
 
 @pytest.mark.slow

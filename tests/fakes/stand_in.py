@@ -118,9 +118,17 @@ class StandIn:
         """Say what `up` would do."""
         return self._run(program, replace, target, preview=True)
 
-    def up(self, program: Program, *, replace: Collection[str] = (), target: Collection[str] = ()) -> Outcome:
+    def up(
+        self, program: Program, *, replace: Collection[str] = (), target: Collection[str] = (), goes_on: bool = False
+    ) -> Outcome:
         """Bring the stack into the program's form; `replace` and `target` are URNs."""
-        return self._run(program, replace, target, preview=False)
+        return self._run(program, replace, target, preview=False, goes_on=goes_on)
+
+    def interrupted_up(self, program: Program, moment: Path) -> Outcome:
+        """Update as `up`, and cancel when a file appears, if it does."""
+        with self._deployment() as run, run.cancelled_at(moment):
+            run.play(program)
+            return run.outcome
 
     def refresh(self) -> Outcome:
         """Ask how every resource is now."""
@@ -134,8 +142,8 @@ class StandIn:
             run.delete_rest()
             return run.outcome
 
-    def _run(self, program: Program, replaced: Collection[str], target: Collection[str], *, preview: bool) -> Outcome:
-        with self._deployment(preview=preview, replaced=replaced, targets=target) as run:
+    def _run(self, program: Program, replaced: Collection[str], target: Collection[str], **how: bool) -> Outcome:
+        with self._deployment(replaced=replaced, targets=target, **how) as run:
             run.play(program)
             return run.outcome
 
@@ -183,6 +191,7 @@ class _Deployment(resource_pb2_grpc.ResourceMonitorServicer):
     preview: bool = False
     replaced: Collection[str] = ()
     targets: Collection[str] = ()
+    goes_on: bool = False
     address: str = ""
     plugin: Any = None
     outcome: Outcome = field(default_factory=Outcome)
@@ -212,8 +221,32 @@ class _Deployment(resource_pb2_grpc.ResourceMonitorServicer):
                 return
             except (_FailedError, grpc.RpcError) as error:
                 self.fail(error)
-                return
-        self.delete_rest()
+                if not self.goes_on:
+                    return
+                self.outcome.outputs[name] = {}
+        if not self.outcome.errors:
+            self.delete_rest()
+
+    @contextmanager
+    def cancelled_at(self, moment: Path) -> Iterator[None]:
+        """Cancel when a file appears, as the engine does when its user interrupts it."""
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(0.02):
+                if moment.exists():
+                    self.plugin.Cancel(empty_pb2.Empty(), timeout=20)
+                    self.outcome.errors.append("cancelled")
+                    self.over.set()
+                    return
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
 
     def declare(self, name: str, declared: Mapping[str, Any]) -> Values:
         """Register one resource, and return its outputs."""
@@ -242,10 +275,13 @@ class _Deployment(resource_pb2_grpc.ResourceMonitorServicer):
             request.inputDependencies[key].urns.extend(sorted(urns))
         for alias in aliases:
             request.aliases.add().spec.name = alias
+        if self.goes_on and not self.preview and has_unknown(inputs):
+            # What it needs has failed: the engine leaves it out.
+            return {}
         answer = self.plugin.Construct.future(request, timeout=120)
         answer.add_done_callback(lambda _: self.over.set())
         self.over.wait()
-        if self.outcome.errors:
+        if self.outcome.errors and not self.goes_on:
             # The engine ends its plugins, and the component that waits for a child that failed.
             self.plugin.Cancel(empty_pb2.Empty(), timeout=20)
             raise _OverError
@@ -261,7 +297,8 @@ class _Deployment(resource_pb2_grpc.ResourceMonitorServicer):
         if isinstance(value, list):
             return [self.evaluated(item, dependencies) for item in value]
         if isinstance(value, str) and (found := _REFERENCE.search(value)):
-            told = self.outcome.outputs[found[1]].get(found[2], UNKNOWN if self.preview else None)
+            missing = UNKNOWN if self.preview or self.outcome.errors else None
+            told = self.outcome.outputs[found[1]].get(found[2], missing)
             dependencies.update(urn for urn in self.made if urn.endswith(f"::{found[1]}"))
             return told if found[0] == value or has_unknown(told) else value.replace(found[0], str(reveal(told)))
         return value
@@ -272,20 +309,32 @@ class _Deployment(resource_pb2_grpc.ResourceMonitorServicer):
         return resource_pb2.SupportsFeatureResponse(hasSupport=True)
 
     def RegisterResource(self, request: resource_pb2.RegisterResourceRequest, context: Any) -> Any:
-        if self.outcome.errors:
+        if self.outcome.errors and not self.goes_on:
             context.abort(grpc.StatusCode.UNAVAILABLE, _OVER)
+        if self.goes_on and not self.preview and has_unknown(wire.decode(request.object)):
+            return self.failed(request)
         try:
             return self.register(request)
         except (_FailedError, grpc.RpcError) as error:
             self.fail(error)
+        if self.goes_on and request.supportsResultReporting:
+            return self.failed(request)
         return context.abort(grpc.StatusCode.UNAVAILABLE, _OVER)
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> empty_pb2.Empty:
-        if self.outcome.errors:
+        if self.outcome.errors and not self.goes_on:
             context.abort(grpc.StatusCode.UNAVAILABLE, _OVER)
         made = replace(self.made[request.urn], outputs=wire.decode(request.outputs))
         self.keep(made)
         return empty_pb2.Empty()
+
+    def failed(self, request: resource_pb2.RegisterResourceRequest) -> resource_pb2.RegisterResourceResponse:
+        """Answer that a step failed, or was left out, where the rest goes on; what there was stays."""
+        urn = self.urn(request.parent, request.type, request.name)
+        if old := self.find(urn, request):
+            self.former[urn] = old.urn
+            self.keep(replace(old, urn=urn, parent=request.parent))
+        return resource_pb2.RegisterResourceResponse(urn=urn, result=resource_pb2.FAIL)
 
     def Invoke(self, request: resource_pb2.ResourceInvokeRequest, context: Any) -> Any:
         response = resource_pb2.ResourceInvokeResponse()
@@ -463,7 +512,8 @@ class _Deployment(resource_pb2_grpc.ResourceMonitorServicer):
 
     def fail(self, error: Exception) -> None:
         self.outcome.errors.append((error.details() or "") if isinstance(error, grpc.RpcError) else str(error))
-        self.over.set()
+        if not self.goes_on:
+            self.over.set()
 
     def call(self, token: str, method: str, request: Any) -> Any:
         """Call a plugin: this package's, or the stand-in for pulumi-aws, which lives here."""
