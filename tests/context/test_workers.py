@@ -301,7 +301,7 @@ def test_a_cancelled_task_ends_the_workers(root: Path) -> None:
 def test_a_large_context_has_its_fingerprint_with_and_without_workers(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wide(root, 20_000)
+    wide(root, 6_000)
     shared = fingerprint((), {"": ContextSpec(root)}, Task(), None)
     monkeypatch.setattr("sys.executable", "")
     assert fingerprint((), {"": ContextSpec(root)}, Task(), None).digest == shared.digest
