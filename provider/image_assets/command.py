@@ -218,6 +218,8 @@ class IfKilled:
             pipe.write(b"\n")
 
 
+SWEEP_FLAG: Final = "--sweep"
+"""The first argument with which a packed program sweeps temporary folders (`own_folder`)."""
 _WAITING: Final[set[IfKilled]] = set()
 _UNLESS_TOLD: Final = ("sh", "-c", 'read -r _ && exit; exec "$0" "$@"')
 

@@ -79,7 +79,3 @@ def _end_users(path: Path) -> None:
 def main() -> None:
     """Sweep in a process of its own; the argument is the folders' parent."""
     sweep_folders(*sys.argv[1:])
-
-
-SWEEP_FLAG: Final = "--sweep"
-"""The first argument with which a packed program runs `main`."""

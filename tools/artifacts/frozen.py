@@ -4,9 +4,8 @@ import os
 import sys
 from collections.abc import Callable
 
-from image_assets import own_folder
+from image_assets.command import SWEEP_FLAG
 from image_assets.context.workers import WORKER_FLAG
-from image_assets.own_folder import SWEEP_FLAG
 
 
 def main(program: Callable[[], None]) -> None:
@@ -17,6 +16,8 @@ def main(program: Callable[[], None]) -> None:
 
         worker.main()
     elif sys.argv[1:2] == [SWEEP_FLAG]:
+        from image_assets import own_folder  # noqa: PLC0415 - same
+
         del sys.argv[1]
         own_folder.main()
     else:

@@ -6,8 +6,7 @@ The builder's programs go on by themselves, and the next plugin to sweep may com
 import contextlib
 import functools
 
-from image_assets.command import CommandMissingError, IfKilled, own_program
-from image_assets.own_folder import SWEEP_FLAG
+from image_assets.command import SWEEP_FLAG, CommandMissingError, IfKilled, own_program
 
 
 @functools.cache
