@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from hypothesis import settings
 
 from tests.fakes.certificates import make_certificates
 from tests.fakes.ecr_front import EcrFront
@@ -20,6 +21,10 @@ from tests.support.project import Project, Runtime
 from tests.support.registry import HTPASSWD, PASSWORD, USER, Registry
 from tools.kit import docker_engine as engine
 from tools.kit import registry as local_registry
+
+# On a loaded machine any example may take long; what hangs is ended by pytest's timeout.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 class NewProject(Protocol):
