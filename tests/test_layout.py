@@ -43,6 +43,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 TOLD = (
     "aws",
     "components",
+    "docker",
     "image",
     "inputs",
     "oci",

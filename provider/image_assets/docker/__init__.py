@@ -1,9 +1,19 @@
 """Everything that knows how `docker`, and programs with the same flags, are called.
 
-Read `spec` (what is to be built), `dialect` (which programs there are and what each can do), `argv` (the command
-line), `folders` (the directories that the builder reads, under names of their own), `overlay` (the configuration the
-program sees), `probe` (finding the program and its builder), `store` (a built image in the engine's own store),
-`progress` and `failure` (what the output says). `publishing.build` puts them together.
+`publishing.build` puts it together:
+
+    spec        what is to be built, apart from any program
+    dialect     which programs there are, and what each can do; `abilities` what not every builder can
+    program     the program that is installed; `probe` whether it and its builder answer (`answers`: asked once)
+    builders    buildx's builders, from its own files; `nodes` which node of one builds, and how many builds it has
+    run         one run of the program, with all that it needs for the time being
+    argv        the command line; `definition` the same in a private file, where a secret would stand in it
+    folders     the directories that the builder reads, under names that are used once
+    overlay     the configuration that the program sees, with our logins; `secrets` how build secrets get to it
+    frugal      what buildx does unasked, switched off
+    log         the whole output; `progress` what it says of the steps, `failure` and `quoted` why one failed
+    guard       the builds of a process that was killed are ended
+    store       a built image in the engine's own store
 """
 
 from image_assets.docker.spec import BuildSpec, SecretSource

@@ -3,16 +3,24 @@
 `send` takes an archive's image and `send_local` one from a docker engine; both leave out the tag. `write_tag` writes
 it and checks it; `add_tags` lets more tags name the same image. `BlobMemory` remembers what need not be done again.
 
-Row by row, each file using only those above it:
+Each file uses only those above it:
 
-    model · manifests · compress · progress · jobs
-    blob_memory · streaming · push_method · tag_watch
-    destination     one repository
-    layers          one layer: verified, compressed
-    saved_stream · saved_config    what an engine saves
-    choice                      which platforms of it
-    send · local · copy · base_image    an image
-    tags
+    model         what publishing takes from the builder, and what it hands on
+    manifests     the manifest of an image that has none yet
+    compress      a layer compressed with all processors, always to the same bytes
+    progress      how far a transfer is, in the resource's row
+    jobs          several things side by side
+    blob_memory   which layer became which blob, and who has it
+    streaming     blobs out of one stream, several at once, in bounded memory
+    push_method   how an image leaves an engine: by the engine's own push, or saved through our client
+    tag_watch     a tag guarded while an engine pushes
+    destination   one repository: whether a blob is there, is mounted, or is sent
+    layers        a layer on its way: verified, compressed unless it is already
+    saved_stream  what an engine saves, read once; `saved_config` its config
+    choice        which platforms of an image are copied
+    send          an archive's image; `local` an engine's, `copy` one of a registry
+    base_image    the layers of a base image that the registry serves need not be sent
+    tags          tags: last, checked, never over something else
 """
 
 from image_assets.transfer.base_image import PulledImage, base_layers
