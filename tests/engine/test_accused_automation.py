@@ -89,7 +89,9 @@ def play(runtime: Runtime, new_project: NewProject, address: str, modules: Path,
         for said in told.values():
             assert {urn.rpartition("::")[2] for urn in said["urns"] if "pulumi:pulumi:Stack" not in urn} == {"bad"}
             assert case.told in said["error"]
-            assert NOISE.findall(said["error"] + done.stderr) == []
+            # What this process itself writes is left out: the Python SDK drops a program that waits when the engine
+            # goes, and the interpreter may tell at the end that it has ignored that (`run_in_stack`).
+            assert NOISE.findall(said["error"]) == []
 
 
 @pytest.fixture
