@@ -4,12 +4,14 @@ import socket
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from image_assets.errors import InputError
-from image_assets.plan.git_source import GitSource, GitUnreadableError, check_out, commit_of
+from image_assets.plan.git_source import Commits, GitSource, GitUnreadableError, check_out, commit_of
 from image_assets.task import Task
 from tests.fakes import git_server
 from tests.fakes.certificates import make_certificates
@@ -147,3 +149,18 @@ def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for source in ({"file": str(tmp_path / "none")}, {"env": "NOT_SET_IN_TESTS"}):
         with pytest.raises(InputError, match="the secret GIT_AUTH_TOKEN, a login for git, cannot be read"):
             commit_of(GitSource("https://x.example/it.git", "", ""), {"GIT_AUTH_TOKEN": source}, Task())
+
+
+def test_all_images_of_one_place_are_of_one_commit(server: GitServer, repository: Path) -> None:
+    """It is asked for once, and again after a failure; a branch that moves meanwhile makes no difference."""
+    server.private.add("it")
+    commits, login, source = Commits(), {"GIT_AUTH_TOKEN": {"value": TOKEN}}, GitSource(server.url("it"), "main", "")
+    with pytest.raises(GitUnreadableError):
+        commits.of(source, {}, Task())
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda path: commits.of(replace(source, path=path), login, Task()), ("", "app", "b", "c")))
+    asked = len(server.sent)
+    git(repository, "commit", "-q", "--allow-empty", "-m", "3")
+    assert found == {commits.of(source, login, Task())}
+    assert len(server.sent) == asked
+    assert commits.of(replace(source, ref="HEAD"), login, Task()) not in found

@@ -25,7 +25,7 @@ from image_assets.plan.bases import (
     triggers_count,
 )
 from image_assets.plan.git_login import may_be_login
-from image_assets.plan.git_source import GitSource, GitUnreadableError, commit_of
+from image_assets.plan.git_source import Commits, GitSource, GitUnreadableError
 from image_assets.plan.local_image import PROPERTY as LOCAL_IMAGE
 from image_assets.plan.local_image import inspect
 from image_assets.plan.plan import Plan, fingerprint_is_known, make_plan, source_in_git
@@ -117,6 +117,7 @@ class Fingerprints:
         self.cache = digest_cache(settings)
         self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "fingerprint")
         self.begun: dict[str, Future[SourceFacts]] = {}
+        self.commits = Commits()
         self.lock = threading.Lock()
 
     def begin(self, inputs: Inputs, task: Task) -> "Future[SourceFacts] | None":
@@ -143,12 +144,26 @@ class Fingerprints:
         """Find out what the base images are now, where that counts, and take the fingerprint."""
         last = last or Inputs()
         source = source_in_git(inputs)
-        commit = commit_now(source, inputs, last, task) if source and inputs.asset_hash is None else None
+        commit = self.commit_now(source, inputs, last, task) if source and inputs.asset_hash is None else None
         inputs = with_bases(replace(inputs, git_commit=commit), self.settings, self.bases, task, last)
         taken = take(make_plan(inputs, self.settings), task, self.cache)
         rows = {"directory": commit[:_SHORT], **taken.rows} if commit else taken.rows
         bases, triggers = inputs.base_images, inputs.base_triggers
         return replace(taken, bases=bases, triggers=triggers, commit=commit, rows=rows)
+
+    def commit_now(self, source: GitSource, inputs: Inputs, last: Inputs, task: Task) -> str:
+        """Return the commit that a place in a git repository means; the last one, with a warning, if nobody answers.
+
+        Raises:
+            InputError: There is none, or it cannot be asked for and was never known.
+        """
+        try:
+            return self.commits.of(source, inputs.build_secrets, task)
+        except GitUnreadableError as error:
+            if last.git_commit is None or source_in_git(last) != source:
+                raise
+            task.warn(f"{source.url} is taken as it last was, {last.git_commit[:_SHORT]}: {error}")
+            return last.git_commit
 
     def of(self, inputs: Inputs, task: Task, last: Inputs | None = None) -> SourceFacts | None:
         """Return the fingerprint of inputs, None while something that counts is unknown.
@@ -184,21 +199,6 @@ def login_is_unknown(inputs: Inputs) -> bool:
     """Say whether the commit of a git repository cannot be asked for yet."""
     is_asked = inputs.asset_hash is None and source_in_git(inputs) is not None
     return is_asked and any(map(may_be_login, inputs.unknown))
-
-
-def commit_now(source: GitSource, inputs: Inputs, last: Inputs, task: Task) -> str:
-    """Return the commit that a place in a git repository means; the last one, with a warning, if nobody answers.
-
-    Raises:
-        InputError: There is none, or it cannot be asked for and was never known.
-    """
-    try:
-        return commit_of(source, inputs.build_secrets, task)
-    except GitUnreadableError as error:
-        if last.git_commit is None or source_in_git(last) != source:
-            raise
-        task.warn(f"{source.url} is taken as it last was, {last.git_commit[:_SHORT]}: {error}")
-        return last.git_commit
 
 
 def with_bases(inputs: Inputs, settings: Settings, lookup: BaseLookup, task: Task, last: Inputs) -> Inputs:

@@ -7,7 +7,8 @@ Logins over HTTP are those of `git_login`, or what git itself finds.
 import os
 import re
 import shutil
-from collections.abc import Mapping
+import threading
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -86,6 +87,25 @@ def commit_of(source: GitSource, secrets: Secrets, task: Task) -> str:
     if commit is None:
         raise InputError.single(PROPERTY, f"{source.url} has no branch or tag {source.ref or 'HEAD'}")
     return commit
+
+
+class Commits:
+    """Asks for each commit once in a program, so that all images of one place are of the same; safe in many threads."""
+
+    def __init__(self) -> None:
+        self._found: dict[Hashable, str] = {}
+        self._locks: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def of(self, source: GitSource, secrets: Secrets, task: Task) -> str:
+        """Return the commit that is meant; see `commit_of`, whose errors are not kept."""
+        key = (source.url, source.ref, *sorted(login_environment(secrets, source.url).items()))
+        with self._lock:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            if key not in self._found:
+                self._found[key] = commit_of(source, secrets, task)
+            return self._found[key]
 
 
 def check_out(source: GitSource, commit: str, folder: Path, secrets: Secrets, task: Task) -> Path:
