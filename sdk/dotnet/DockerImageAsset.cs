@@ -14,6 +14,32 @@ namespace ImageAssets.Sdk
     /// An image built from a directory with a Dockerfile, under a tag that names its content.
     /// 
     /// ## Example Usage
+    /// ### Build a directory
+    /// 
+    /// ```csharp
+    /// using System.Collections.Generic;
+    /// using System.Linq;
+    /// using Pulumi;
+    /// using Sdk = ImageAssets.Sdk;
+    /// 
+    /// return await Deployment.RunAsync(() =&gt; 
+    /// {
+    ///     var api = new Sdk.DockerImageAsset("api", new()
+    ///     {
+    ///         Directory = "./api",
+    ///         Repository = "registry.example.com/team/api",
+    ///         BuildArgs = 
+    ///         {
+    ///             { "VERSION", "1.4" },
+    ///         },
+    ///     });
+    /// 
+    ///     return new Dictionary&lt;string, object?&gt;
+    ///     {
+    ///         ["imageUri"] = api.ImageUri,
+    ///     };
+    /// });
+    /// ```
     /// ### In a monorepo, count what the Dockerfile takes
     /// 
     /// ```csharp
@@ -88,32 +114,6 @@ namespace ImageAssets.Sdk
     ///     return new Dictionary&lt;string, object?&gt;
     ///     {
     ///         ["imageUri"] = job.ImageUri,
-    ///     };
-    /// });
-    /// ```
-    /// ### Build a directory
-    /// 
-    /// ```csharp
-    /// using System.Collections.Generic;
-    /// using System.Linq;
-    /// using Pulumi;
-    /// using Sdk = ImageAssets.Sdk;
-    /// 
-    /// return await Deployment.RunAsync(() =&gt; 
-    /// {
-    ///     var api = new Sdk.DockerImageAsset("api", new()
-    ///     {
-    ///         Directory = "./api",
-    ///         Repository = "registry.example.com/team/api",
-    ///         BuildArgs = 
-    ///         {
-    ///             { "VERSION", "1.4" },
-    ///         },
-    ///     });
-    /// 
-    ///     return new Dictionary&lt;string, object?&gt;
-    ///     {
-    ///         ["imageUri"] = api.ImageUri,
     ///     };
     /// });
     /// ```

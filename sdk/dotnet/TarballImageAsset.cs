@@ -14,6 +14,28 @@ namespace ImageAssets.Sdk
     /// An image from an archive, published without docker under a tag that names its content.
     /// 
     /// ## Example Usage
+    /// ### Publish an archive
+    /// 
+    /// ```csharp
+    /// using System.Collections.Generic;
+    /// using System.Linq;
+    /// using Pulumi;
+    /// using Sdk = ImageAssets.Sdk;
+    /// 
+    /// return await Deployment.RunAsync(() =&gt; 
+    /// {
+    ///     var api = new Sdk.TarballImageAsset("api", new()
+    ///     {
+    ///         TarballFile = "./api.tar",
+    ///         Repository = "registry.example.com/team/api",
+    ///     });
+    /// 
+    ///     return new Dictionary&lt;string, object?&gt;
+    ///     {
+    ///         ["imageUri"] = api.ImageUri,
+    ///     };
+    /// });
+    /// ```
     /// ### Let another tool make the archive, if the registry lacks the image
     /// 
     /// ```csharp
@@ -38,28 +60,6 @@ namespace ImageAssets.Sdk
     ///                 "go.sum",
     ///             },
     ///         },
-    ///     });
-    /// 
-    ///     return new Dictionary&lt;string, object?&gt;
-    ///     {
-    ///         ["imageUri"] = api.ImageUri,
-    ///     };
-    /// });
-    /// ```
-    /// ### Publish an archive
-    /// 
-    /// ```csharp
-    /// using System.Collections.Generic;
-    /// using System.Linq;
-    /// using Pulumi;
-    /// using Sdk = ImageAssets.Sdk;
-    /// 
-    /// return await Deployment.RunAsync(() =&gt; 
-    /// {
-    ///     var api = new Sdk.TarballImageAsset("api", new()
-    ///     {
-    ///         TarballFile = "./api.tar",
-    ///         Repository = "registry.example.com/team/api",
     ///     });
     /// 
     ///     return new Dictionary&lt;string, object?&gt;

@@ -11,6 +11,21 @@ import * as utilities from "./utilities";
  * An image built from a directory with a Dockerfile, under a tag that names its content.
  *
  * ## Example Usage
+ * ### Build a directory
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const api = new image_assets.DockerImageAsset("api", {
+ *     directory: "./api",
+ *     repository: "registry.example.com/team/api",
+ *     buildArgs: {
+ *         VERSION: "1.4",
+ *     },
+ * });
+ * export const imageUri = api.imageUri;
+ * ```
  * ### In a monorepo, count what the Dockerfile takes
  *
  * ```typescript
@@ -53,21 +68,6 @@ import * as utilities from "./utilities";
  *     }],
  * });
  * export const imageUri = job.imageUri;
- * ```
- * ### Build a directory
- *
- * ```typescript
- * import * as pulumi from "@pulumi/pulumi";
- * import * as image_assets from "@image-assets/pulumi";
- *
- * const api = new image_assets.DockerImageAsset("api", {
- *     directory: "./api",
- *     repository: "registry.example.com/team/api",
- *     buildArgs: {
- *         VERSION: "1.4",
- *     },
- * });
- * export const imageUri = api.imageUri;
  * ```
  */
 export class DockerImageAsset extends pulumi.ComponentResource {

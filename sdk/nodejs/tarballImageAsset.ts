@@ -11,6 +11,18 @@ import * as utilities from "./utilities";
  * An image from an archive, published without docker under a tag that names its content.
  *
  * ## Example Usage
+ * ### Publish an archive
+ *
+ * ```typescript
+ * import * as pulumi from "@pulumi/pulumi";
+ * import * as image_assets from "@image-assets/pulumi";
+ *
+ * const api = new image_assets.TarballImageAsset("api", {
+ *     tarballFile: "./api.tar",
+ *     repository: "registry.example.com/team/api",
+ * });
+ * export const imageUri = api.imageUri;
+ * ```
  * ### Let another tool make the archive, if the registry lacks the image
  *
  * ```typescript
@@ -28,18 +40,6 @@ import * as utilities from "./utilities";
  *             "go.sum",
  *         ],
  *     },
- * });
- * export const imageUri = api.imageUri;
- * ```
- * ### Publish an archive
- *
- * ```typescript
- * import * as pulumi from "@pulumi/pulumi";
- * import * as image_assets from "@image-assets/pulumi";
- *
- * const api = new image_assets.TarballImageAsset("api", {
- *     tarballFile: "./api.tar",
- *     repository: "registry.example.com/team/api",
  * });
  * export const imageUri = api.imageUri;
  * ```

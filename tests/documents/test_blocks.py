@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.languages.test_schema_examples import programs
 from tests.support.documents import NOT_RUN, SHELLS, Block, blocks, pages, shell_blocks
 from tests.support.examples import EXAMPLES, take_go_sdk
 from tests.support.paths import REPO
@@ -21,7 +22,7 @@ SCHEMA = json.loads((REPO / "schema.json").read_text())
 #: Pages that a test outside this folder plays.
 ELSEWHERE = {"docs/first-preview.md": REPO / "tests" / "test_release.py"}
 SHOWN_ONLY = {"mermaid", "text", ""}
-PROGRAMS = {"python", "typescript", "go", "yaml", "json"}
+PROGRAMS = {"python", "typescript", "go", "yaml", "json", "csharp", "java"}
 MYPY = """
 [mypy]
 [mypy-pulumi_aws.*]
@@ -50,6 +51,13 @@ def test_what_is_not_run_is_on_its_page_and_what_is_shown_is_of_a_known_kind() -
     assert left == set(NOT_RUN)
     known = SHELLS | PROGRAMS | SHOWN_ONLY
     assert [f"{block.page}:{block.line}" for block in ALL if block.language not in known] == []
+
+
+@pytest.mark.parametrize("language", ["csharp", "java"])
+def test_programs_for_these_languages_are_examples_of_the_schema(language: str) -> None:
+    """Those are compiled, where there is a compiler."""
+    known = [text.strip() for text in programs(language)]
+    assert [block.line for block in ALL if block.language == language and block.text.strip() not in known] == []
 
 
 def test_commands_that_are_not_run_are_shell() -> None:

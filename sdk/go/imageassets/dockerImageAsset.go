@@ -15,6 +15,36 @@ import (
 // An image built from a directory with a Dockerfile, under a tag that names its content.
 //
 // ## Example Usage
+// ### Build a directory
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewDockerImageAsset(ctx, "api", &imageassets.DockerImageAssetArgs{
+//				Directory:  pulumi.String("./api"),
+//				Repository: pulumi.String("registry.example.com/team/api"),
+//				BuildArgs: pulumi.StringMap{
+//					"VERSION": pulumi.String("1.4"),
+//				},
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("imageUri", api.ImageUri)
+//			return nil
+//		})
+//	}
+//
+// ```
 // ### In a monorepo, count what the Dockerfile takes
 //
 // ```go
@@ -100,36 +130,6 @@ import (
 //				return err
 //			}
 //			ctx.Export("imageUri", job.ImageUri)
-//			return nil
-//		})
-//	}
-//
-// ```
-// ### Build a directory
-//
-// ```go
-// package main
-//
-// import (
-//
-//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-//	"image-assets.example/sdk/go/imageassets"
-//
-// )
-//
-//	func main() {
-//		pulumi.Run(func(ctx *pulumi.Context) error {
-//			api, err := imageassets.NewDockerImageAsset(ctx, "api", &imageassets.DockerImageAssetArgs{
-//				Directory:  pulumi.String("./api"),
-//				Repository: pulumi.String("registry.example.com/team/api"),
-//				BuildArgs: pulumi.StringMap{
-//					"VERSION": pulumi.String("1.4"),
-//				},
-//			})
-//			if err != nil {
-//				return err
-//			}
-//			ctx.Export("imageUri", api.ImageUri)
 //			return nil
 //		})
 //	}

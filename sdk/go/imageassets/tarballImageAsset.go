@@ -14,6 +14,33 @@ import (
 // An image from an archive, published without docker under a tag that names its content.
 //
 // ## Example Usage
+// ### Publish an archive
+//
+// ```go
+// package main
+//
+// import (
+//
+//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	"image-assets.example/sdk/go/imageassets"
+//
+// )
+//
+//	func main() {
+//		pulumi.Run(func(ctx *pulumi.Context) error {
+//			api, err := imageassets.NewTarballImageAsset(ctx, "api", &imageassets.TarballImageAssetArgs{
+//				TarballFile: pulumi.String("./api.tar"),
+//				Repository:  pulumi.String("registry.example.com/team/api"),
+//			})
+//			if err != nil {
+//				return err
+//			}
+//			ctx.Export("imageUri", api.ImageUri)
+//			return nil
+//		})
+//	}
+//
+// ```
 // ### Let another tool make the archive, if the registry lacks the image
 //
 // ```go
@@ -39,33 +66,6 @@ import (
 //						pulumi.String("go.sum"),
 //					},
 //				},
-//			})
-//			if err != nil {
-//				return err
-//			}
-//			ctx.Export("imageUri", api.ImageUri)
-//			return nil
-//		})
-//	}
-//
-// ```
-// ### Publish an archive
-//
-// ```go
-// package main
-//
-// import (
-//
-//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-//	"image-assets.example/sdk/go/imageassets"
-//
-// )
-//
-//	func main() {
-//		pulumi.Run(func(ctx *pulumi.Context) error {
-//			api, err := imageassets.NewTarballImageAsset(ctx, "api", &imageassets.TarballImageAssetArgs{
-//				TarballFile: pulumi.String("./api.tar"),
-//				Repository:  pulumi.String("registry.example.com/team/api"),
 //			})
 //			if err != nil {
 //				return err

@@ -700,6 +700,20 @@ class DockerImageAsset(pulumi.ComponentResource):
         An image built from a directory with a Dockerfile, under a tag that names its content.
 
         ## Example Usage
+        ### Build a directory
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.DockerImageAsset("api",
+            directory="./api",
+            repository="registry.example.com/team/api",
+            build_args={
+                "VERSION": "1.4",
+            })
+        pulumi.export("imageUri", api.image_uri)
+        ```
         ### In a monorepo, count what the Dockerfile takes
 
         ```python
@@ -739,20 +753,6 @@ class DockerImageAsset(pulumi.ComponentResource):
                 "service": "lambda.amazonaws.com",
             }])
         pulumi.export("imageUri", job.image_uri)
-        ```
-        ### Build a directory
-
-        ```python
-        import pulumi
-        import pulumi_image_assets as image_assets
-
-        api = image_assets.DockerImageAsset("api",
-            directory="./api",
-            repository="registry.example.com/team/api",
-            build_args={
-                "VERSION": "1.4",
-            })
-        pulumi.export("imageUri", api.image_uri)
         ```
 
         :param str resource_name: The name of the resource.
@@ -807,6 +807,20 @@ class DockerImageAsset(pulumi.ComponentResource):
         An image built from a directory with a Dockerfile, under a tag that names its content.
 
         ## Example Usage
+        ### Build a directory
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.DockerImageAsset("api",
+            directory="./api",
+            repository="registry.example.com/team/api",
+            build_args={
+                "VERSION": "1.4",
+            })
+        pulumi.export("imageUri", api.image_uri)
+        ```
         ### In a monorepo, count what the Dockerfile takes
 
         ```python
@@ -846,20 +860,6 @@ class DockerImageAsset(pulumi.ComponentResource):
                 "service": "lambda.amazonaws.com",
             }])
         pulumi.export("imageUri", job.image_uri)
-        ```
-        ### Build a directory
-
-        ```python
-        import pulumi
-        import pulumi_image_assets as image_assets
-
-        api = image_assets.DockerImageAsset("api",
-            directory="./api",
-            repository="registry.example.com/team/api",
-            build_args={
-                "VERSION": "1.4",
-            })
-        pulumi.export("imageUri", api.image_uri)
         ```
 
         :param str resource_name: The name of the resource.

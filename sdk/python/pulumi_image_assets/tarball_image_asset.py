@@ -258,6 +258,17 @@ class TarballImageAsset(pulumi.ComponentResource):
         An image from an archive, published without docker under a tag that names its content.
 
         ## Example Usage
+        ### Publish an archive
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.TarballImageAsset("api",
+            tarball_file="./api.tar",
+            repository="registry.example.com/team/api")
+        pulumi.export("imageUri", api.image_uri)
+        ```
         ### Let another tool make the archive, if the registry lacks the image
 
         ```python
@@ -275,17 +286,6 @@ class TarballImageAsset(pulumi.ComponentResource):
                     "go.sum",
                 ],
             })
-        pulumi.export("imageUri", api.image_uri)
-        ```
-        ### Publish an archive
-
-        ```python
-        import pulumi
-        import pulumi_image_assets as image_assets
-
-        api = image_assets.TarballImageAsset("api",
-            tarball_file="./api.tar",
-            repository="registry.example.com/team/api")
         pulumi.export("imageUri", api.image_uri)
         ```
 
@@ -315,6 +315,17 @@ class TarballImageAsset(pulumi.ComponentResource):
         An image from an archive, published without docker under a tag that names its content.
 
         ## Example Usage
+        ### Publish an archive
+
+        ```python
+        import pulumi
+        import pulumi_image_assets as image_assets
+
+        api = image_assets.TarballImageAsset("api",
+            tarball_file="./api.tar",
+            repository="registry.example.com/team/api")
+        pulumi.export("imageUri", api.image_uri)
+        ```
         ### Let another tool make the archive, if the registry lacks the image
 
         ```python
@@ -332,17 +343,6 @@ class TarballImageAsset(pulumi.ComponentResource):
                     "go.sum",
                 ],
             })
-        pulumi.export("imageUri", api.image_uri)
-        ```
-        ### Publish an archive
-
-        ```python
-        import pulumi
-        import pulumi_image_assets as image_assets
-
-        api = image_assets.TarballImageAsset("api",
-            tarball_file="./api.tar",
-            repository="registry.example.com/team/api")
         pulumi.export("imageUri", api.image_uri)
         ```
 

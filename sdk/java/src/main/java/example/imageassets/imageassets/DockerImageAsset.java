@@ -18,6 +18,41 @@ import javax.annotation.Nullable;
  * An image built from a directory with a Dockerfile, under a tag that names its content.
  * 
  * ## Example Usage
+ * ### Build a directory
+ * 
+ * <pre>
+ * {@code
+ * package generated_program;
+ * 
+ * import com.pulumi.Context;
+ * import com.pulumi.Pulumi;
+ * import com.pulumi.core.Output;
+ * import example.imageassets.imageassets.DockerImageAsset;
+ * import example.imageassets.imageassets.DockerImageAssetArgs;
+ * import java.util.List;
+ * import java.util.ArrayList;
+ * import java.util.Map;
+ * import java.io.File;
+ * import java.nio.file.Files;
+ * import java.nio.file.Paths;
+ * 
+ * public class App {
+ *     public static void main(String[] args) {
+ *         Pulumi.run(App::stack);
+ *     }
+ * 
+ *     public static void stack(Context ctx) {
+ *         var api = new DockerImageAsset("api", DockerImageAssetArgs.builder()
+ *             .directory("./api")
+ *             .repository("registry.example.com/team/api")
+ *             .buildArgs(Map.of("VERSION", "1.4"))
+ *             .build());
+ * 
+ *         ctx.export("imageUri", api.imageUri());
+ *     }
+ * }
+ * }
+ * </pre>
  * ### In a monorepo, count what the Dockerfile takes
  * 
  * <pre>
@@ -124,41 +159,6 @@ import javax.annotation.Nullable;
  *             .build());
  * 
  *         ctx.export("imageUri", job.imageUri());
- *     }
- * }
- * }
- * </pre>
- * ### Build a directory
- * 
- * <pre>
- * {@code
- * package generated_program;
- * 
- * import com.pulumi.Context;
- * import com.pulumi.Pulumi;
- * import com.pulumi.core.Output;
- * import example.imageassets.imageassets.DockerImageAsset;
- * import example.imageassets.imageassets.DockerImageAssetArgs;
- * import java.util.List;
- * import java.util.ArrayList;
- * import java.util.Map;
- * import java.io.File;
- * import java.nio.file.Files;
- * import java.nio.file.Paths;
- * 
- * public class App {
- *     public static void main(String[] args) {
- *         Pulumi.run(App::stack);
- *     }
- * 
- *     public static void stack(Context ctx) {
- *         var api = new DockerImageAsset("api", DockerImageAssetArgs.builder()
- *             .directory("./api")
- *             .repository("registry.example.com/team/api")
- *             .buildArgs(Map.of("VERSION", "1.4"))
- *             .build());
- * 
- *         ctx.export("imageUri", api.imageUri());
  *     }
  * }
  * }

@@ -18,6 +18,40 @@ import javax.annotation.Nullable;
  * An image from an archive, published without docker under a tag that names its content.
  * 
  * ## Example Usage
+ * ### Publish an archive
+ * 
+ * <pre>
+ * {@code
+ * package generated_program;
+ * 
+ * import com.pulumi.Context;
+ * import com.pulumi.Pulumi;
+ * import com.pulumi.core.Output;
+ * import example.imageassets.imageassets.TarballImageAsset;
+ * import example.imageassets.imageassets.TarballImageAssetArgs;
+ * import java.util.List;
+ * import java.util.ArrayList;
+ * import java.util.Map;
+ * import java.io.File;
+ * import java.nio.file.Files;
+ * import java.nio.file.Paths;
+ * 
+ * public class App {
+ *     public static void main(String[] args) {
+ *         Pulumi.run(App::stack);
+ *     }
+ * 
+ *     public static void stack(Context ctx) {
+ *         var api = new TarballImageAsset("api", TarballImageAssetArgs.builder()
+ *             .tarballFile("./api.tar")
+ *             .repository("registry.example.com/team/api")
+ *             .build());
+ * 
+ *         ctx.export("imageUri", api.imageUri());
+ *     }
+ * }
+ * }
+ * </pre>
  * ### Let another tool make the archive, if the registry lacks the image
  * 
  * <pre>
@@ -53,40 +87,6 @@ import javax.annotation.Nullable;
  *                     "go.mod",
  *                     "go.sum")
  *                 .build())
- *             .build());
- * 
- *         ctx.export("imageUri", api.imageUri());
- *     }
- * }
- * }
- * </pre>
- * ### Publish an archive
- * 
- * <pre>
- * {@code
- * package generated_program;
- * 
- * import com.pulumi.Context;
- * import com.pulumi.Pulumi;
- * import com.pulumi.core.Output;
- * import example.imageassets.imageassets.TarballImageAsset;
- * import example.imageassets.imageassets.TarballImageAssetArgs;
- * import java.util.List;
- * import java.util.ArrayList;
- * import java.util.Map;
- * import java.io.File;
- * import java.nio.file.Files;
- * import java.nio.file.Paths;
- * 
- * public class App {
- *     public static void main(String[] args) {
- *         Pulumi.run(App::stack);
- *     }
- * 
- *     public static void stack(Context ctx) {
- *         var api = new TarballImageAsset("api", TarballImageAssetArgs.builder()
- *             .tarballFile("./api.tar")
- *             .repository("registry.example.com/team/api")
  *             .build());
  * 
  *         ctx.export("imageUri", api.imageUri());
