@@ -1,6 +1,8 @@
 """The code blocks of the pages that users read, and a shell in which their commands are run."""
 
+import os
 import re
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -94,19 +96,25 @@ class Shell:
             text = text.replace(shown, real)
         with tempfile.NamedTemporaryFile("r") as place:
             script = f"set -euo pipefail\ntrap 'pwd > \"{place.name}\"' EXIT\n{text}"
-            done = subprocess.run(
+            process = subprocess.Popen(
                 ["bash", "-c", script],
                 cwd=self.folder,
                 env=dict(self.environ),
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 text=True,
-                check=False,
-                timeout=240,
+                start_new_session=True,
             )
-            assert done.returncode == 0, f"{text}\nended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+            try:
+                stdout, stderr = process.communicate(timeout=240)
+            except subprocess.TimeoutExpired:
+                # What the commands have started would stay.
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+            assert process.returncode == 0, f"{text}\nended with {process.returncode}:\n{stdout}\n{stderr}"
             self.folder = Path(place.read().strip())
-        return done.stdout
+        return stdout
 
     def play(self, page: str) -> list[str]:
         """Type the commands of a page, and return what each block printed."""
