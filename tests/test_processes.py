@@ -33,3 +33,18 @@ def test_users_of_a_folder_are_found_by_their_environment() -> None:
             assert list(processes.with_variable_value(value)) == [process.pid]
         finally:
             process.kill()
+
+
+def test_a_process_that_nobody_has_waited_for_is_over() -> None:
+    """As in a container whose first process is no init."""
+    code = "from image_assets import processes; print(processes.own_name(), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        name = process.stdout.readline().decode().strip()
+        assert not processes.is_over(name)
+        assert processes.is_there(process.pid)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert processes.is_over(name)
+        assert not processes.is_there(process.pid)

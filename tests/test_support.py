@@ -76,6 +76,7 @@ def left_over(aws: EcrFront) -> EcrFront:
     return aws
 
 
+@pytest.mark.xdist_group("left-over")
 @pytest.mark.parametrize("disturbed", [True, False], ids=["first", "second"])
 def test_no_test_leaves_a_disturbed_aws_to_the_next(left_over: EcrFront, aws: EcrFront, *, disturbed: bool) -> None:
     assert left_over is aws

@@ -16,6 +16,8 @@ from typing import Final
 
 _PROC: Final = Path("/proc")
 _NO_START: Final = "0"
+_ENDED: Final = ("Z", "X")
+"""The states of what runs no more."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,15 @@ def running() -> dict[int, Identity]:
 
 
 def identity(pid: int) -> Identity | None:
-    """Return what is known of a process; None if there is none, or the system does not tell."""
+    """Return what is known of a process; None if there is none, it has ended, or the system does not tell."""
     try:
         text = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     # The name in parentheses may hold anything; what follows it does not.
     fields = text.rpartition(")")[2].split()
-    return Identity(started=fields[19], parent=int(fields[1]))
+    # One that has ended stays in the list until its parent, which may be a slow or careless init, asks for its end.
+    return None if fields[0] in _ENDED else Identity(started=fields[19], parent=int(fields[1]))
 
 
 def descendants(ancestor: int) -> dict[int, Identity]:
@@ -75,7 +78,7 @@ def is_over(name: str) -> bool:
     pid, started, place = name.split("-")
     if place != _place():
         return False
-    if not _PROC.joinpath("self").exists():
+    if not _tells():
         return not is_there(int(pid))
     found = identity(int(pid))
     return found is None or found.started != started
@@ -94,6 +97,8 @@ def _place() -> str:
 
 def is_there(pid: int) -> bool:
     """Say whether a process of that number runs here."""
+    if _tells():
+        return identity(pid) is not None
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -101,6 +106,11 @@ def is_there(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _tells() -> bool:
+    """Say whether the system tells of its processes by files."""
+    return _PROC.joinpath("self").exists()
 
 
 def _pids() -> list[int]:
