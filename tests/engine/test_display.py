@@ -31,7 +31,7 @@ FROM scratch
 COPY . /
 RUN ["/busybox", "sh", "-c", ": {padding}; for i in $(/busybox seq {seconds}); do echo compiling module $i of \
 {seconds}; /busybox sleep 1; done"]
-RUN ["/busybox", "dd", "if=/dev/urandom", "of=/large", "bs=1M", "count=40"]
+RUN ["/busybox", "dd", "if=/dev/urandom", "of=/large", "bs=1M", "count=160"]
 """.format(padding="x" * 300, seconds=SECONDS)
 
 
