@@ -8,6 +8,8 @@ from typing import Any, Final, TypeGuard
 #: The key that marks an object as something else than one, and its value for a secret (Pulumi's property encoding).
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - Pulumi's mark of a secret, not one
+#: What stands for an unknown text.
+UNKNOWN_TEXT: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 class _Unknown(Enum):

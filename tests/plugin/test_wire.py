@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_assets.protocol import wire
-from image_assets.values import SIGNATURE, UNKNOWN, Secret
+from image_assets.values import SIGNATURE, UNKNOWN, UNKNOWN_TEXT, Secret
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), max_size=12)
 KEYS = TEXT.filter(lambda key: key != SIGNATURE)
@@ -45,7 +45,7 @@ def output_value(**fields: Any) -> struct_pb2.Struct:
         ({}, UNKNOWN),
         ({"value": "x", "secret": True}, Secret("x")),
         ({"secret": True}, Secret(UNKNOWN)),
-        ({"value": {"a": wire.UNKNOWN_TEXT}, "dependencies": ["urn"]}, {"a": UNKNOWN}),
+        ({"value": {"a": UNKNOWN_TEXT}, "dependencies": ["urn"]}, {"a": UNKNOWN}),
     ],
 )
 def test_an_output_value_is_its_value_with_its_marks(fields: dict[str, Any], expected: Any) -> None:

@@ -59,12 +59,15 @@ def failed_sources(request: pb.ConstructRequest | pb.CallRequest, instance: Inst
     return frozenset(instance.failed[urn] for urn in urns & instance.failed.keys())
 
 
-async def construct(request: pb.ConstructRequest, deployment: Deployment, *, is_sound: bool) -> Component:
+async def construct(
+    request: pb.ConstructRequest, deployment: Deployment, failed: frozenset[str], *, is_sound: bool
+) -> Component:
     """Make a component.
 
     Args:
         request: What the program declares.
         deployment: Where.
+        failed: What it depends on and could not be made; see `failed_sources`.
         is_sound: Whether nothing is wrong with an asset's inputs; if something is, its image tells it.
 
     Raises:
@@ -73,8 +76,7 @@ async def construct(request: pb.ConstructRequest, deployment: Deployment, *, is_
         MonitorGoneError: The deployment is over.
     """
     inputs = decode_outputs(request.inputs, request.inputDependencies)
-    options = Options(request, failed_sources(request, deployment.instance))
-    new = Component(deployment, request.type, request.name, options=options)
+    new = Component(deployment, request.type, request.name, options=Options(request, failed))
     if request.type == repository.TOKEN:
         return await repository.make_repository(new, inputs)
     return await assets.make_asset(new, inputs, is_sound=is_sound)

@@ -5,7 +5,7 @@ a function whose token is `TYPE/METHOD` and whose first input is `__self__`.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from image_assets import HOME, __version__
@@ -70,6 +70,9 @@ COUNTING: Mapping[Counts, str] = {
     Counts.CONTENT: "It counts for the fingerprint by what it makes of the image's content.",
 }
 
+Describe = Callable[[Iterable[Field]], dict[str, Any]]
+"""Gives inputs by name as the schema has them."""
+
 LANGUAGES: Mapping[str, Any] = {
     "python": {
         "respectSchemaVersion": True,
@@ -123,62 +126,82 @@ def resources() -> dict[str, Any]:
     made = {
         "DockerImageAsset": component(
             "An image built from a directory with a Dockerfile, under a tag that names its content.",
-            asset_properties(ASSET_FIELDS["image-assets:index:DockerImageAsset"]),
-            required_of(ASSET_FIELDS["image-assets:index:DockerImageAsset"]),
+            ASSET_FIELDS["image-assets:index:DockerImageAsset"],
             ASSET_PROPERTIES,
+            describe=asset_properties,
         ),
         "TarballImageAsset": component(
             "An image from an archive, published without docker under a tag that names its content.",
-            asset_properties(ASSET_FIELDS["image-assets:index:TarballImageAsset"]),
-            required_of(ASSET_FIELDS["image-assets:index:TarballImageAsset"]),
+            ASSET_FIELDS["image-assets:index:TarballImageAsset"],
             ASSET_PROPERTIES,
+            describe=asset_properties,
         ),
         "ImageReplica": component(
             "A copy of an image that is somewhere already; its digest is kept.",
-            properties(REPLICA_FIELDS),
-            required_of(REPLICA_FIELDS),
+            REPLICA_FIELDS,
             REPLICA_PROPERTIES,
         ),
         "ImageRepository": component(
             "An Amazon ECR repository that the program owns, for assets to share.",
-            properties(IMAGE_REPOSITORY_FIELDS + GRANTS_FIELDS),
-            required_of(IMAGE_REPOSITORY_FIELDS + GRANTS_FIELDS),
+            IMAGE_REPOSITORY_FIELDS + GRANTS_FIELDS,
             REPOSITORY_PROPERTIES,
         ),
         "PublishedImage": resource(
             "An image in a registry: what an asset component makes. Not meant to be used by itself.",
-            asset_properties(IMAGE_FIELDS),
-            ["repository"],
+            IMAGE_FIELDS,
             IMAGE_PROPERTIES,
+            required=["repository"],
+            describe=asset_properties,
         ),
         "CopiedImage": resource(
             "A copy of an image: what a replica makes, and an asset for each of its destinations. "
             "Not meant to be used by itself.",
-            properties(COPY_FIELDS),
-            ["source", "repository"],
+            COPY_FIELDS,
             REPLICA_PROPERTIES,
+            required=["source", "repository"],
         ),
         "RepositoryPolicyStatement": resource(
             "One statement of an Amazon ECR repository's policy; the other statements are left alone.",
-            properties(POLICY_STATEMENT_FIELDS),
-            required_of(POLICY_STATEMENT_FIELDS),
+            POLICY_STATEMENT_FIELDS,
             {"sid": "The statement's Sid in the policy document."},
         ),
     }
+    return exemplified(made)
+
+
+def exemplified(made: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return resources or functions by their tokens, with examples in their descriptions."""
     return {token(name): {**one, "description": with_examples(name, one["description"])} for name, one in made.items()}
 
 
-def component(doc: str, inputs: dict[str, Any], required: list[str], outputs: Mapping[str, str]) -> dict[str, Any]:
+def component(
+    doc: str, fields: tuple[Field, ...], outputs: Mapping[str, str], *, describe: Describe | None = None
+) -> dict[str, Any]:
     """Return a component; `with_methods` adds its methods."""
-    return {"isComponent": True, **resource(doc, inputs, required, outputs)}
+    return {"isComponent": True, **resource(doc, fields, outputs, describe=describe)}
 
 
-def resource(doc: str, inputs: dict[str, Any], required: list[str], outputs: Mapping[str, str]) -> dict[str, Any]:
-    """Return what components and custom resources share."""
+def resource(
+    doc: str,
+    fields: tuple[Field, ...],
+    outputs: Mapping[str, str],
+    *,
+    required: list[str] | None = None,
+    describe: Describe | None = None,
+) -> dict[str, Any]:
+    """Return what components and custom resources share.
+
+    Args:
+        doc: Its description.
+        fields: Its inputs.
+        outputs: Its outputs, with their descriptions.
+        required: The inputs that must be given; None for what the table says.
+        describe: What describes the inputs; None for `properties`.
+    """
     return {
         "description": doc,
-        "inputProperties": inputs,
-        "requiredInputs": required,
+        "inputProperties": (describe or properties)(fields),
+        "requiredInputs": required_of(fields) if required is None else required,
         "properties": {name: output(name, text) for name, text in outputs.items()},
         "required": [name for name in outputs if name not in OPTIONAL_PROPERTIES],
     }
@@ -196,7 +219,7 @@ def functions() -> dict[str, Any]:
     for owner in ("DockerImageAsset", "TarballImageAsset", "ImageReplica", "ImageRepository"):
         for name, (doc, fields) in GRANT_METHODS.items():
             made[f"{owner}/{name}"] = method(token(owner), doc, fields)
-    return {token(name): {**one, "description": with_examples(name, one["description"])} for name, one in made.items()}
+    return exemplified(made)
 
 
 def function(described: Function) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from image_assets import platforms
 from image_assets.context.habits import dockerfile_in, habits_of
 from image_assets.context.spec import ContextSpec, FollowSymlinks, IgnoreMode, ScopeMode
 from image_assets.errors import InputError
-from image_assets.inputs.field import Counts
+from image_assets.inputs.field import Counts, Field
 from image_assets.inputs.image import IMAGE_FIELDS, Inputs, attribute, default_of, top_level
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import COMMIT, SOURCE_FIELDS, is_local
@@ -120,7 +120,7 @@ def git_options(source: GitSource, inputs: Inputs) -> Iterator[tuple[str, str]]:
         value = getattr(inputs, attribute(row.name))
         is_picking = row.counts is Counts.CONTENT and row.name not in ("directory", "buildContexts", "invalidation")
         if is_picking and inputs.counts(row.switch) and value != default_of(row):
-            yield from ((join(row.name, key) if key else row.name, text) for key, text in parts(row.shape, value))
+            yield from named_parts(row, value)
 
 
 def make_plan(inputs: Inputs, settings: Settings) -> Plan:
@@ -205,11 +205,15 @@ def counted_options(inputs: Inputs, settings: Settings) -> Iterator[tuple[str, s
     for row in OPTION_FIELDS:
         value = getattr(inputs, attribute(row.name))
         if inputs.counts(row.switch) and value != default_of(row):
-            found = row.parts(value) if row.parts else parts(row.shape, value)
-            named = ((join(row.name, key) if key else row.name, text) for key, text in found)
-            yield from (part for part in named if part[0] not in ignored)
+            yield from (part for part in named_parts(row, value) if part[0] not in ignored)
     if inputs.counts("platform"):
         yield ("platform", ",".join(platforms_of(inputs, settings)))
+
+
+def named_parts(row: Field, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield what counts of an input's value, as (name, text)."""
+    found = row.parts(value) if row.parts else parts(row.shape, value)
+    yield from ((join(row.name, key) if key else row.name, text) for key, text in found)
 
 
 def ignored_paths(inputs: Inputs) -> frozenset[str]:

@@ -157,7 +157,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         failed = dispatch.failed_sources(request, self.instance)
         is_sound = bool(failed) or await self._begin(request, inputs, deployment)
         try:
-            made = await dispatch.construct(request, deployment, is_sound=is_sound)
+            made = await dispatch.construct(request, deployment, failed, is_sound=is_sound)
         except (InputError, MonitorGoneError):
             raise
         except Exception as error:

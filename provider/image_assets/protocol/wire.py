@@ -10,10 +10,9 @@ from typing import Any
 from google.protobuf import struct_pb2
 
 from image_assets.protocol.outputs import Output
-from image_assets.values import SECRET_SIGNATURE, SIGNATURE, UNKNOWN, Secret
+from image_assets.values import SECRET_SIGNATURE, SIGNATURE, UNKNOWN, UNKNOWN_TEXT, Secret
 
 OUTPUT_SIGNATURE = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
-UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 #: The other unknown sentinels differ by the value's type (Pulumi: `UnknownBoolValue` ... `UnknownObjectValue`).
 UNKNOWN_TEXTS = frozenset(
     {

@@ -11,7 +11,7 @@ from typing import Any, Final
 from image_assets.aws.names import parse_host
 from image_assets.errors import InputError
 from image_assets.reference import HUB, Repository
-from image_assets.values import SECRET_SIGNATURE, SIGNATURE
+from image_assets.values import SECRET_SIGNATURE, SIGNATURE, UNKNOWN_TEXT
 
 _TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _DIGEST: Final = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}"
@@ -24,8 +24,7 @@ _SHORTEST_BASE64: Final = 16
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _HUB_HOSTS: Final = (HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
 
-# The marks of Pulumi's own formats ("Stack import/export"; property values, `sig`).
-_UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+# The versions of Pulumi's own format ("Stack import/export").
 _VERSIONS: Final = (1, 2, 3, 4)
 _IMAGES: Final = "image-assets:index:"
 #: In the names of inputs and outputs that hold a repository, where its name alone does not mean its tag `latest`.
@@ -214,7 +213,7 @@ def _texts(key: str, value: Any, source: str) -> Iterator[tuple[str, str]]:
         InputError: One is encrypted, or was not known when the state was written.
     """
     if isinstance(value, str):
-        if _UNKNOWN in value:
+        if UNKNOWN_TEXT in value:
             raise _unreadable(source, "a value in it is not known yet: finish `pulumi up`, or `pulumi refresh` it")
         yield key, value
     elif isinstance(value, list):
