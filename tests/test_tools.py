@@ -118,7 +118,8 @@ needs_go = pytest.mark.skipif(shutil.which("go") is None, reason="needs go")
 @needs_go
 def test_building_prints_one_line_for_each_program_and_nothing_the_second_time(kit: Path) -> None:
     command = build_command(kit, "one", "two")
-    first = subprocess.run(command, capture_output=True, text=True, check=True)
+    environ = os.environ | {"PYTHONUNBUFFERED": "1"}
+    first = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
     assert re.fullmatch(r"(setup: building (one|two): (\d+ min )?\d+ s\n){2}", first.stdout)
     assert first.stderr == ""
     assert all((kit / ".tools" / "bin" / name).exists() for name in ("one", "two"))

@@ -124,7 +124,9 @@ class _Log:
         """End."""
 
     def ended(self, job: Job) -> None:
-        print(job.line(), flush=True)
+        # One write: of an unbuffered stream, print() writes the line's end apart, and jobs end side by side.
+        sys.stdout.write(f"{job.line()}\n")
+        sys.stdout.flush()
 
 
 class _Rows:
