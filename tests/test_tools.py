@@ -207,9 +207,9 @@ def test_every_target_of_the_makefile_is_explained() -> None:
     assert {line.split()[0] for line in shown.stdout.splitlines()} == targets
 
 
-def test_the_readme_names_every_input_and_output_of_an_asset() -> None:
+def test_the_page_of_inputs_names_every_input_and_output_of_an_asset() -> None:
     asset = json.loads((REPO / "schema.json").read_text())["resources"]["image-assets:index:DockerImageAsset"]
-    named = set(re.findall(r"`(\w+)`", (REPO / "README.md").read_text()))
+    named = set(re.findall(r"`(\w+)`", (REPO / "docs" / "inputs.md").read_text()))
     assert set(asset["inputProperties"]) | set(asset["properties"]) <= named
 
 
