@@ -3,6 +3,8 @@
 A plugin's memory lasts for one preview or one update. Who plays hundreds of those cannot wait for Python each time.
 """
 
+import gc
+import importlib
 import os
 import signal
 import subprocess
@@ -16,6 +18,24 @@ import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from image_assets.protocol.messages import CHANNEL_OPTIONS
+
+#: What a plugin loads after its start, if it does anything at all.
+LOADED = (
+    "encodings.idna",
+    "grpc._channel",
+    "image_assets.archive.opened",
+    "image_assets.docker.run",
+    "image_assets.ignore.docker",
+    "image_assets.oci.tls_failures",
+    "image_assets.oci.transport",
+    "image_assets.oci.trust",
+    "image_assets.plugin.servicer",
+    "image_assets.publishing.publisher",
+    "image_assets.publishing.replicator",
+    "isal.isal_zlib",
+    "stringprep",
+    "urllib3",
+)
 
 
 class Nursery:
@@ -62,9 +82,11 @@ class Nursery:
 
 def main() -> None:
     """Fork a plugin for each line on stdin; the plugin tells its process and its port on stdout."""
+    for module in LOADED:
+        importlib.import_module(module)
     from image_assets.plugin import server  # noqa: PLC0415 - what is to be loaded before the fork
-    from image_assets.publishing import publisher  # noqa: F401, PLC0415 - same
 
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
         if os.fork() == 0:
