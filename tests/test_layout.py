@@ -10,10 +10,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "provider" / "image_assets"
 
 ROWS = (
-    ("errors", "values", "processes", "__init__"),
+    ("errors", "values", "__init__"),
     ("secrets",),
-    ("task", "reference", "command", "platforms", "own_folder"),
-    ("custom_resource", "ignore", "oci", "inputs", "protocol"),
+    ("task", "reference", "programs", "platforms"),
+    ("custom_resource", "ignore", "oci", "inputs", "own_folder", "protocol"),
     ("context", "archive", "aws"),
     ("logins",),
     ("transfer", "docker", "plan"),
@@ -33,7 +33,7 @@ CONFINED: dict[str, set[str]] = {
     "boto3": {"aws"},
     "botocore": {"aws"},
     "urllib3": {"oci"},
-    "subprocess": {"command"},
+    "subprocess": {"programs"},
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -49,6 +49,7 @@ TOLD = (
     "oci",
     "plan",
     "plugin",
+    "programs",
     "protocol",
     "publishing",
     "repository_policy",

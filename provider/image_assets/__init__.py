@@ -7,7 +7,7 @@ The way of one image, room by room; a room imports only from rooms that stand be
     plan                 absolute places, the options that count, the fingerprint on demand
     logins               "the login for this registry", with all its sources (aws: ECR's)
     oci, transfer        one registry's API; blobs and manifests on their way, the tag last
-    docker               the programs that build, and their command lines
+    docker, programs     the programs that build, and their command lines; running any program
     publishing           there already? copy, build or open -> send -> check again -> tag; removing
     image                START HERE (`image/resource.py`): check, diff, create, read, update, delete of an image
     repository_policy    the resource that owns one statement of an ECR repository's policy

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from image_assets import processes
+from image_assets.programs import processes
 
 _PREFIX: Final = "image-assets-run-"
 _UNLOCKED: Final = ".image-assets-run-"

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from image_assets.command import CommandFailedError, CommandMissingError, CommandTimeoutError, run_helper
 from image_assets.errors import RegistryError
 from image_assets.logins.keychain import DockerConfigKeychain, StaticKeychain
 from image_assets.oci.keychain import Credential
+from image_assets.programs.command import CommandFailedError, CommandMissingError, CommandTimeoutError
+from image_assets.programs.runner import run_helper
 
 HUB = "https://index.docker.io/v1/"
 BOB = Credential("bob", "word")

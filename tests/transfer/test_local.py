@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 import pytest
 
-from image_assets.command import CommandFailedError
 from image_assets.errors import ArchiveError
+from image_assets.programs.command import CommandFailedError
 from image_assets.transfer import BlobMemory, write_tag
 from tests.fakes.engine import FakeLocalImage
 from tests.fakes.images import (

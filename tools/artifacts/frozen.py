@@ -4,8 +4,8 @@ import os
 import sys
 from collections.abc import Callable
 
-from image_assets.command import SWEEP_FLAG
 from image_assets.context.workers import WORKER_FLAG
+from image_assets.programs.own_program import SWEEP_FLAG
 
 
 def main(program: Callable[[], None]) -> None:

@@ -10,8 +10,9 @@ from typing import IO, Any, Final
 
 import click
 
-from image_assets.command import Command, LocalRunner
 from image_assets.errors import AssetError, CancelledByUserError, InputError, Problem
+from image_assets.programs.command import Command
+from image_assets.programs.runner import LocalRunner
 from image_assets.retention.in_use import Named, Names, in_state, in_text
 from image_assets.task import Task
 

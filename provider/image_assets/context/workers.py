@@ -15,9 +15,11 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
-from image_assets.command import CommandMissingError, Peer, own_program
 from image_assets.context.part import Answer, Order
 from image_assets.context.tree import Tree
+from image_assets.programs.command import CommandMissingError
+from image_assets.programs.own_program import own_program
+from image_assets.programs.peer import Peer
 from image_assets.task import Task
 
 _PATIENCE: Final = 0.1

@@ -7,11 +7,12 @@ An engine's own BuildKit makes attestations and exports caches only if the engin
 from dataclasses import replace
 from typing import Final
 
-from image_assets.command import Command, CommandTimeoutError, LocalRunner
 from image_assets.docker.argv import OFF
 from image_assets.docker.probe import Engine
 from image_assets.docker.spec import BuildSpec
 from image_assets.errors import BuildError
+from image_assets.programs.command import Command, CommandTimeoutError
+from image_assets.programs.runner import LocalRunner
 from image_assets.task import Task
 
 _TIMEOUT: Final = 60.0

@@ -6,7 +6,9 @@ The builder's programs go on by themselves, and the next plugin to sweep may com
 import contextlib
 import functools
 
-from image_assets.command import SWEEP_FLAG, CommandMissingError, IfKilled, own_program
+from image_assets.programs.command import CommandMissingError
+from image_assets.programs.if_killed import IfKilled
+from image_assets.programs.own_program import SWEEP_FLAG, own_program
 
 
 @functools.cache

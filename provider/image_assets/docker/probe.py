@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from image_assets.command import Command, CommandMissingError, CommandTimeoutError, LocalRunner
 from image_assets.docker.answers import Answers
 from image_assets.docker.builders import Builder, Node, current_context, resolve_builder, write_part
 from image_assets.docker.dialect import Feature
@@ -21,6 +20,8 @@ from image_assets.docker.nodes import node_key, with_reported
 from image_assets.docker.program import Program, find_program
 from image_assets.errors import BuildError
 from image_assets.own_folder import own_folder
+from image_assets.programs.command import Command, CommandMissingError, CommandTimeoutError
+from image_assets.programs.runner import LocalRunner
 from image_assets.task import Task
 
 _TIMEOUT: Final = 3.2

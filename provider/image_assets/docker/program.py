@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from image_assets.command import Command, CommandMissingError, CommandTimeoutError, LocalRunner
 from image_assets.docker.dialect import BUILDX, EMBEDDED, NERDCTL, PODMAN, Dialect
 from image_assets.errors import BuildError
 from image_assets.logins.docker_config import config_directory, docker_config
+from image_assets.programs.command import Command, CommandMissingError, CommandTimeoutError
+from image_assets.programs.runner import LocalRunner
 
 _TIMEOUT: Final = 30.0
 """Seconds for a question that a program answers without asking anybody; a loaded machine takes long to start one."""

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
-from image_assets.command import Command, LocalRunner
 from image_assets.context import folder_outside
 from image_assets.context.habits import habits_of
 from image_assets.docker.argv import Arguments, Output, ToNowhere, build_argv
@@ -28,6 +27,8 @@ from image_assets.docker.progress import BuildKitProgress, BuildProgress, Podman
 from image_assets.docker.secrets import Placed, place_secrets, write_private
 from image_assets.docker.spec import BuildSpec
 from image_assets.errors import BuildError
+from image_assets.programs.command import Command
+from image_assets.programs.runner import LocalRunner
 from image_assets.secrets import MASK, Secrets
 from image_assets.task import Task
 

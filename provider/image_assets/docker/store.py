@@ -11,21 +11,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
-from image_assets import processes
-from image_assets.command import (
-    Command,
-    CommandMissingError,
-    CommandTimeoutError,
-    Finished,
-    LocalRunner,
-    run_unattended,
-)
 from image_assets.docker.dialect import Feature
 from image_assets.docker.overlay import overlay
 from image_assets.docker.probe import Engine
 from image_assets.errors import BuildError, RegistryError
 from image_assets.oci.keychain import Credential
 from image_assets.oci.media_types import INDEXES
+from image_assets.programs import processes
+from image_assets.programs.command import Command, CommandMissingError, CommandTimeoutError, Finished
+from image_assets.programs.runner import LocalRunner, run_unattended
 from image_assets.task import Task
 
 _HOLDER: Final = "image-assets.invalid/held"

@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from image_assets.command import CommandFailedError, CommandMissingError, CommandTimeoutError
 from image_assets.errors import RegistryError
 from image_assets.logins.addresses import docker_key
 from image_assets.oci.keychain import Credential
+from image_assets.programs.command import CommandFailedError, CommandMissingError, CommandTimeoutError
 
 RunHelper = Callable[[Sequence[str], bytes], bytes]
 """Runs a credential helper with this input and returns its standard output; raises what `command` raises."""

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from image_assets.aws.ecr import Aws, EcrKeychain
 from image_assets.aws.settings import AwsSettings
-from image_assets.command import run_helper
 from image_assets.errors import CloudError
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.types import empty
@@ -16,6 +15,7 @@ from image_assets.logins.addresses import HUB, address_of
 from image_assets.logins.given import Auth, GivenLogins, Login
 from image_assets.logins.keychain import DockerConfigKeychain, StaticKeychain
 from image_assets.oci.keychain import Credential, Keychain
+from image_assets.programs.runner import run_helper
 from image_assets.secrets import Secrets, login_texts
 from image_assets.task import Task
 

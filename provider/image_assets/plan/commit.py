@@ -5,7 +5,8 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from image_assets.command import Command, CommandMissingError, CommandTimeoutError, LocalRunner
+from image_assets.programs.command import Command, CommandMissingError, CommandTimeoutError
+from image_assets.programs.runner import LocalRunner
 
 _TIMEOUT: Final = 30.0
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from image_assets.command import Command, CommandMissingError, CommandTimeoutError, LocalRunner
 from image_assets.errors import InputError
 from image_assets.plan.git_login import Secrets, login_environment
+from image_assets.programs.command import Command, CommandMissingError, CommandTimeoutError
+from image_assets.programs.runner import LocalRunner
 from image_assets.task import Task
 
 PROPERTY: Final = "directory"

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from image_assets import platforms
-from image_assets.command import Command, CommandMissingError, CommandTimeoutError, LocalRunner
 from image_assets.errors import InputError
+from image_assets.programs.command import Command, CommandMissingError, CommandTimeoutError
+from image_assets.programs.runner import LocalRunner
 from image_assets.task import Task
 
 PROPERTY: Final = "localImage"

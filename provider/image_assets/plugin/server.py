@@ -57,7 +57,7 @@ async def serve(address: str) -> None:
     await servicer.wind_down(await stopped)
     if watch:
         watch.cancel()
-    from image_assets.command import call_off_all  # noqa: PLC0415 - the port comes first
+    from image_assets.programs.if_killed import call_off_all  # noqa: PLC0415 - the port comes first
 
     call_off_all()
     # Components that wait for a child that failed would hold the process up, and so would threads in a connect.

@@ -4,9 +4,10 @@ import os
 from pathlib import Path
 from typing import Final
 
-from image_assets.command import Command, CommandMissingError, LocalRunner
 from image_assets.errors import BuildError
 from image_assets.inputs.options import ArchiveCommand
+from image_assets.programs.command import Command, CommandMissingError
+from image_assets.programs.runner import LocalRunner
 from image_assets.task import Task
 
 _SHOWN_LINES: Final = 30

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Final
 
-from image_assets.command import Command, CommandMissingError, LocalRunner
 from image_assets.errors import BuildError
+from image_assets.programs.command import Command, CommandMissingError
+from image_assets.programs.runner import LocalRunner
 from image_assets.task import Task
 
 _NAME: Final = "image.tar"

@@ -16,9 +16,9 @@ from typing import NoReturn
 from image_assets.archive import Member, OtherContentError, Packing, Passing
 from image_assets.archive.documents import MAX_DOCUMENT_BYTES
 from image_assets.archive.refusal import refuse, within
-from image_assets.command import CommandFailedError
 from image_assets.errors import ArchiveError, RegistryError
 from image_assets.oci import Manifest, RegistryClient, digest_of
+from image_assets.programs.command import CommandFailedError
 from image_assets.task import Task
 from image_assets.transfer.blob_memory import BlobMemory, PackedLayer, saving
 from image_assets.transfer.compress import variant

@@ -8,15 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from image_assets.command import (
-    Command,
-    CommandFailedError,
-    CommandMissingError,
-    CommandTimeoutError,
-    LocalRunner,
-    run_helper,
-)
 from image_assets.errors import CancelledByUserError
+from image_assets.programs.command import Command, CommandFailedError, CommandMissingError, CommandTimeoutError
+from image_assets.programs.runner import LocalRunner, run_helper
 
 NEVER = threading.Event()
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from image_assets import processes
+from image_assets.programs import processes
 
 
 def test_a_process_that_runs_is_not_over() -> None:
@@ -12,7 +12,7 @@ def test_a_process_that_runs_is_not_over() -> None:
 
 
 def test_a_process_that_ended_is_over() -> None:
-    code = "from image_assets import processes; print(processes.own_name())"
+    code = "from image_assets.programs import processes; print(processes.own_name())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert processes.is_over(done.stdout.strip())
 
@@ -37,7 +37,7 @@ def test_users_of_a_folder_are_found_by_their_environment() -> None:
 
 def test_a_process_that_nobody_has_waited_for_is_over() -> None:
     """As in a container whose first process is no init."""
-    code = "from image_assets import processes; print(processes.own_name(), flush=True); input()"
+    code = "from image_assets.programs import processes; print(processes.own_name(), flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout

@@ -11,7 +11,7 @@ import pytest
 
 PROGRAM = """
 import os, signal, sys
-from image_assets.command import IfKilled
+from image_assets.programs.if_killed import IfKilled
 IfKilled(("sh", "-c", 'echo "$1" > "$0"', sys.argv[1], "ran"))
 print("ready", flush=True)
 sys.stdin.readline()
