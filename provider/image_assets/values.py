@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, Final, TypeGuard
 
 #: The key that marks an object as something else than one, and its value for a secret (Pulumi's property encoding).
@@ -23,6 +24,12 @@ class _Unknown(Enum):
 
 
 UNKNOWN: Final = _Unknown.UNKNOWN
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+def empty() -> Mapping[str, Any]:
+    """Return the empty mapping (dataclasses take no mapping as a default)."""
+    return EMPTY
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,6 +51,11 @@ def is_map(value: Any) -> TypeGuard[Mapping[str, Any]]:
 def is_list(value: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
     """Say whether a value is a list, as it comes or frozen."""
     return isinstance(value, list | tuple)
+
+
+def plain(value: Any) -> Any:
+    """Take the secret mark off the outermost value."""
+    return plain(value.value) if isinstance(value, Secret) else value
 
 
 def reveal(value: Any) -> Any:

@@ -7,10 +7,9 @@ from typing import Any
 from image_assets.aws.settings import STACK_KEYS, AwsSettings
 from image_assets.components.stack_aws import handed_on, stack_keys
 from image_assets.errors import InputError
-from image_assets.inputs.types import empty
 from image_assets.protocol.monitor import Monitor
 from image_assets.protocol.outputs import Output
-from image_assets.values import reveal
+from image_assets.values import empty, reveal
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from typing import Any
 
 from image_assets.errors import InputError, Problem
 from image_assets.inputs.grant_fields import GRANT_METHODS, STATEMENT
-from image_assets.inputs.types import describe, missing, nearest, plain
+from image_assets.inputs.wording import describe, missing, nearest
 from image_assets.repository_policy import rules
-from image_assets.values import UNKNOWN, Secret
+from image_assets.values import UNKNOWN, Secret, plain
 
 #: The arguments that say who is granted something.
 GRANTEES = ("role", "service", "accountId", "arn")

@@ -14,12 +14,11 @@ from image_assets.aws.names import RepositoryArn, arn_of
 from image_assets.components.component import OWN_PACKAGE, Component
 from image_assets.components.grant_checks import GRANTEES, TWINS, account_text, grant_problems, refuse
 from image_assets.inputs.grant_fields import CHAINED
-from image_assets.inputs.types import plain
 from image_assets.protocol.monitor import Resource
 from image_assets.protocol.outputs import Output, all_of
 from image_assets.reference import Repository
 from image_assets.repository_policy import rules
-from image_assets.values import UNKNOWN, reveal
+from image_assets.values import UNKNOWN, plain, reveal
 
 #: The child that owns one statement; see `repository_policy`.
 POLICY_STATEMENT = f"{OWN_PACKAGE}RepositoryPolicyStatement"

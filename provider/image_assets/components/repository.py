@@ -15,7 +15,8 @@ from image_assets.components.grants import declared_grants, take_twins
 from image_assets.errors import AssetError, InputError, Problem
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
 from image_assets.inputs.repository_fields import IMAGE_REPOSITORY_FIELDS, MOST_MUTABLE_TAGS
-from image_assets.inputs.types import problems, unknown_names
+from image_assets.inputs.types import problems
+from image_assets.inputs.wording import unknown_names
 from image_assets.protocol.monitor import Resource
 from image_assets.protocol.outputs import Output, all_of
 from image_assets.values import UNKNOWN, has_unknown, reveal

@@ -27,12 +27,11 @@ from image_assets.inputs.replica import (
     replica_tag,
 )
 from image_assets.inputs.replica_fields import COPY_FIELDS
-from image_assets.inputs.types import plain
 from image_assets.logins.given import Login
 from image_assets.plan.locations import archive_problems
 from image_assets.plan.target import Target
 from image_assets.reference import TAG_DIGITS, Repository
-from image_assets.values import UNKNOWN, reveal
+from image_assets.values import UNKNOWN, plain, reveal
 
 if TYPE_CHECKING:
     from image_assets.publishing.replicator import Origin, Replicator, Seen

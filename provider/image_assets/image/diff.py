@@ -6,10 +6,10 @@ from typing import Any
 from image_assets.custom_resource import Change, Kind, Values
 from image_assets.inputs.field import Counts, Field, OnChange
 from image_assets.inputs.image import default_of, fields_of
-from image_assets.inputs.types import join, plain, quoted
+from image_assets.inputs.property_path import join, quoted
 from image_assets.plan.rows import TEXT, have_texts, rows_of, shown_rows
 from image_assets.reference import Repository
-from image_assets.values import UNKNOWN, reveal
+from image_assets.values import UNKNOWN, plain, reveal
 
 
 def changes(olds: Values, news: Values) -> tuple[Change, ...]:

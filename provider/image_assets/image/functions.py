@@ -8,12 +8,11 @@ from image_assets.errors import InputError, Problem, RegistryError
 from image_assets.image.resource import PublishedImage
 from image_assets.inputs.function_fields import GET_IMAGE_FIELDS
 from image_assets.inputs.image import row_problems
-from image_assets.inputs.types import plain
 from image_assets.logins.given import Login
 from image_assets.publishing.description import describe
 from image_assets.reference import Reference
 from image_assets.task import Task
-from image_assets.values import has_unknown, reveal
+from image_assets.values import has_unknown, plain, reveal
 
 Answer = Mapping[str, Any]
 Ask = Callable[[PublishedImage, Values, Task], Answer]

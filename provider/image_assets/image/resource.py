@@ -30,7 +30,6 @@ from image_assets.inputs.image import (
 from image_assets.inputs.in_memory import by_name, secret_texts, without_secrets
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import SOURCE_FIELDS
-from image_assets.inputs.types import plain
 from image_assets.logins.given import GivenLogins, Login
 from image_assets.plan.fingerprints import Fingerprints, SourceFacts
 from image_assets.plan.locations import location_problems
@@ -44,7 +43,7 @@ from image_assets.publishing.lookups import Lookups
 from image_assets.publishing.request import PublishRequest
 from image_assets.reference import Reference, Repository
 from image_assets.task import Task
-from image_assets.values import UNKNOWN, reveal
+from image_assets.values import UNKNOWN, plain, reveal
 
 if TYPE_CHECKING:
     from image_assets.logins.registries import Registries

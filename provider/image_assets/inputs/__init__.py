@@ -11,11 +11,13 @@ grant_fields        who may do what with a repository: the inputs, the methods a
 image               from wire values to frozen inputs: every problem at once, unknown values kept apart
 in_memory           which texts of the inputs are secret, and what the state holds instead
 options             the build options, one attribute an input
+property_path       Pulumi's property paths: `buildArgs.V`, `files["src/a.py"]`, `tags[0]`, and `*` for any part
 replica             from wire values to the frozen inputs of a copy
 replica_fields      copies of images: replicas and destinations, one row an input
 repository_fields   an ECR repository of the program's own, one row an input
 schema              the Pulumi package schema, made from the tables of inputs
 settings            the provider's configuration: what holds for every image of a program
 source_fields       where an image comes from, one row an input: a directory that is built, or an archive
-types               the types an input can have
+types               the types an input can have: how each is checked, frozen, and described in the schema
+wording             how a problem with an input is said: what is missing, and what was probably meant
 """

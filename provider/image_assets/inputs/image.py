@@ -17,12 +17,14 @@ from image_assets.inputs.field import Field
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
 from image_assets.inputs.in_memory import by_name, is_marker, marker_problems, secret_texts
 from image_assets.inputs.options import ArchiveCommand, BuildOptions
+from image_assets.inputs.property_path import at, join
 from image_assets.inputs.replica_fields import COPY_FIELDS, DESTINATIONS_FIELDS, destination_problems
 from image_assets.inputs.repository_fields import MOST_MUTABLE_TAGS
 from image_assets.inputs.source_fields import ARCHIVE_FIELDS, ARCHIVE_SOURCES, IN_REGISTRY, SOURCE_FIELDS
-from image_assets.inputs.types import at, empty, freeze, join, lacking, missing, plain, problems, unknown_names
+from image_assets.inputs.types import freeze, problems
+from image_assets.inputs.wording import lacking, missing, unknown_names
 from image_assets.reference import Repository
-from image_assets.values import UNKNOWN, reveal
+from image_assets.values import UNKNOWN, empty, plain, reveal
 
 DOCKER_ASSET_FIELDS = SOURCE_FIELDS + DESTINATION_FIELDS
 TARBALL_ASSET_FIELDS = ARCHIVE_FIELDS + DESTINATION_FIELDS

@@ -5,9 +5,9 @@ from typing import Any
 
 from image_assets.errors import Problem
 from image_assets.inputs.field import Field
-from image_assets.inputs.types import Listing, Mapped, Property, Record, Shape, plain
+from image_assets.inputs.types import Listing, Mapped, Property, Record, Shape
 from image_assets.secrets import login_texts, marked_texts, texts_of
-from image_assets.values import UNKNOWN, Secret, has_unknown, is_list, is_map
+from image_assets.values import UNKNOWN, Secret, has_unknown, is_list, is_map, plain
 
 #: Stands in the state for values that are handed from Check to Create in memory.
 IN_MEMORY = "(kept in memory only)"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from image_assets.inputs.types import empty
+from image_assets.values import empty
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from image_assets.inputs.field import Field
 from image_assets.inputs.image import attribute, frozen_rows, own_repository_problems, row_problems
 from image_assets.inputs.in_memory import marker_problems
 from image_assets.inputs.replica_fields import COPY_FIELDS, REPLICA_FIELDS, is_path
-from image_assets.inputs.types import empty, missing
+from image_assets.inputs.wording import missing
 from image_assets.reference import Reference, Repository
+from image_assets.values import empty
 
 #: What Check adds to the program's inputs: the source's digest, and what else it was seen to be.
 SOURCE_DIGEST = "sourceDigest"

@@ -17,10 +17,10 @@ from image_assets.inputs.destination_fields import (
 )
 from image_assets.inputs.field import Field, OnChange
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
-from image_assets.inputs.types import Flag, Listing, Property, Record, Text, plain
+from image_assets.inputs.types import Flag, Listing, Property, Record, Text
 from image_assets.platforms import wrong_with
 from image_assets.reference import Reference, Repository
-from image_assets.values import is_list, is_map, reveal
+from image_assets.values import is_list, is_map, plain, reveal
 
 #: What makes a source a path; a name that only ends like an archive's is one, too, unless a tag or digest follows.
 _PATH = re.compile(r"[./~].*|[^:@]*\.(?:tar|tgz|txz|tar\.(?:gz|xz|zst|zstd))", re.DOTALL)

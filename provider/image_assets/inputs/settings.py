@@ -12,22 +12,10 @@ from image_assets.inputs.choices import BUILD_OUTPUT, CHECK_PUBLISHED, PLATFORM
 from image_assets.inputs.destination_fields import AWS
 from image_assets.inputs.in_memory import by_name, secret_texts
 from image_assets.inputs.source_fields import BUILDER, DEFAULT_PLATFORM
-from image_assets.inputs.types import (
-    Flag,
-    Listing,
-    Number,
-    Property,
-    Record,
-    Shape,
-    Text,
-    empty,
-    freeze,
-    plain,
-    problems,
-)
+from image_assets.inputs.types import Flag, Listing, Number, Property, Record, Shape, Text, freeze, problems
 from image_assets.platforms import wrong_with
 from image_assets.reference import host_problem
-from image_assets.values import Secret
+from image_assets.values import Secret, empty, plain
 
 REGISTRY_LOGIN = Record(
     "RegistryLogin",

@@ -4,20 +4,14 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from image_assets.errors import Problem
+from image_assets.inputs.property_path import join
+from image_assets.inputs.wording import describe, lacking, nearest, unknown_names
 from image_assets.secrets import MASK, texts_of
-from image_assets.values import UNKNOWN, Secret, is_list, is_map
-
-EMPTY: Mapping[str, Any] = MappingProxyType({})
-
-
-def empty() -> Mapping[str, Any]:
-    """Return the empty mapping (dataclasses take no mapping as a default)."""
-    return EMPTY
+from image_assets.values import EMPTY, UNKNOWN, Secret, plain
 
 
 @dataclass(frozen=True)
@@ -319,48 +313,6 @@ def member_problems(member: Property, value: Any, path: str) -> Iterator[Problem
         yield from problems(member.shape, value, where)
 
 
-class Named(Protocol):
-    """What a program gives under a name."""
-
-    @property
-    def shape(self) -> "Shape":
-        """Its type."""
-
-    @property
-    def doc(self) -> str:
-        """Its documentation."""
-
-    @property
-    def required(self) -> bool:
-        """Whether the program must give it."""
-
-
-def lacking(row: Named, value: Any) -> str | None:
-    """Say what to write for something that must be there and is not, or is empty."""
-    if not row.required or plain(value) not in (None, ""):
-        return None
-    return missing(row.doc) if plain(value) is None else f"must not be empty: {_to_write(row.doc)}"
-
-
-def missing(doc: str) -> str:
-    """Say that something is missing, and what to write, by its documentation."""
-    return f"is missing: {_to_write(doc)}"
-
-
-def _to_write(doc: str) -> str:
-    sentence = re.split(r"\.(?:\s|$)", doc, maxsplit=1)[0]
-    is_name = sentence[:2].isupper()
-    return f"write {sentence if is_name else sentence[:1].lower() + sentence[1:]}"
-
-
-def unknown_names(value: Mapping[str, Any], known: list[str], path: str) -> Iterator[Problem]:
-    """Yield each name that does not exist, with the nearest one that does."""
-    for key in value:
-        if key not in known:
-            reason = f"there is no such property{nearest(key, known) or listed(known)}"
-            yield Problem(join(path, key), reason, is_shown=not _SECRET_NAME.search(key))
-
-
 def freeze(shape: Shape, value: Any) -> Any:
     """Turn a checked value into a frozen one, `UNKNOWN` while nothing can be made of it."""
     bare = plain(value)
@@ -375,66 +327,3 @@ def parts(shape: Shape, value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((str(index), item) for index, item in enumerate(value))
     else:
         yield ("", value if isinstance(value, str) else json.dumps(value))
-
-
-def plain(value: Any) -> Any:
-    """Take the secret mark off the outermost value."""
-    return plain(value.value) if isinstance(value, Secret) else value
-
-
-def join(path: str, key: str) -> str:
-    """Append a key to a path in Pulumi's property path syntax."""
-    if not path:
-        return key if key.isidentifier() else f"[{quoted(key)}]"
-    return f"{path}.{key}" if key.replace("-", "_").isidentifier() else f"{path}[{quoted(key)}]"
-
-
-def quoted(key: str) -> str:
-    """Quote a key for a property path: of all characters, Pulumi has an escape for the quote alone."""
-    return '"' + key.replace('"', '\\"') + '"'
-
-
-_STEP = re.compile(r'\.?([^.\["\]]+)|\[(\d+)\]|\["((?:\\"|[^"])*)"\]')
-
-
-def at(path: str, values: Any) -> Any:
-    """Return the value at a path that `join` made, None where there is none."""
-    found = values
-    for name, index, key in _STEP.findall(path):
-        found = plain(found)
-        if index:
-            found = found[int(index)] if is_list(found) and int(index) < len(found) else None
-        else:
-            found = found.get(name or key.replace('\\"', '"')) if is_map(found) else None
-    return found
-
-
-_SECRET_NAME = re.compile("pass|pwd|secret|token|key|auth|credential|login", re.IGNORECASE)
-"""What a misspelt property of a secret may be called."""
-
-
-def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
-    """Return "; did you mean X?" if something known is close."""
-    lowered = {name.lower(): name for name in known}
-    close = get_close_matches(word.lower().replace("_", ""), lowered, n=1, cutoff=0.6)
-    return f"; did you mean {lowered[close[0]]}?" if close else ""
-
-
-def listed(known: list[str]) -> str:
-    """Return "; there are A, B and C"."""
-    return f"; there are {', '.join(known)}" if known else ""
-
-
-NAMES_OF_TYPES: Mapping[type, str] = {
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    str: "a string",
-    list: "a list",
-    type(None): "null",
-}
-
-
-def describe(value: Any) -> str:
-    """Name a value's type as users of any language know it."""
-    return NAMES_OF_TYPES.get(type(value), "an object")

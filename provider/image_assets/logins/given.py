@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from image_assets.inputs.types import empty
 from image_assets.reference import Repository
+from image_assets.values import empty
 
 Auth = Mapping[str, str]
 

@@ -10,7 +10,6 @@ from image_assets.aws.ecr import Aws, EcrKeychain
 from image_assets.aws.settings import AwsSettings
 from image_assets.errors import CloudError
 from image_assets.inputs.settings import Settings
-from image_assets.inputs.types import empty
 from image_assets.logins.addresses import HUB, address_of
 from image_assets.logins.given import Auth, GivenLogins, Login
 from image_assets.logins.keychain import DockerConfigKeychain, StaticKeychain
@@ -18,6 +17,7 @@ from image_assets.oci.keychain import Credential, Keychain
 from image_assets.programs.runner import run_helper
 from image_assets.secrets import Secrets, login_texts
 from image_assets.task import Task
+from image_assets.values import empty
 
 INPUT: Final = "registryAuth"
 SETTING: Final = "image-assets:registries"

@@ -13,7 +13,6 @@ from image_assets.context import DigestCache, Fingerprint, fingerprint
 from image_assets.errors import AssetError
 from image_assets.inputs.image import BASE_IMAGES, BASE_TRIGGERS, GIT_COMMIT, Inputs
 from image_assets.inputs.settings import Settings
-from image_assets.inputs.types import plain
 from image_assets.plan.bases import (
     Base,
     Triggers,
@@ -31,6 +30,7 @@ from image_assets.plan.local_image import inspect
 from image_assets.plan.plan import Plan, fingerprint_is_known, make_plan, source_in_git
 from image_assets.plan.rows import as_stored, kept_rows
 from image_assets.task import Task
+from image_assets.values import plain
 
 _TICK = 0.1
 """Seconds between two looks at the user's wish to cancel."""

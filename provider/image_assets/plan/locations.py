@@ -9,11 +9,10 @@ from image_assets.context.habits import dockerfile_in, habits_of, like_dockerfil
 from image_assets.errors import Problem
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import COMMIT
-from image_assets.inputs.types import plain
 from image_assets.plan.archive_command import missing_inputs
 from image_assets.plan.commit import commit_time
 from image_assets.plan.git_source import GitSource, git_source, wrong_with
-from image_assets.values import has_unknown
+from image_assets.values import has_unknown, plain
 
 #: What docker takes for a git repository (Docker's "Build context", "Git repositories").
 _GIT = re.compile(r"git://|ssh://|git@|github\.com/|[\w.-]+@[\w.-]+:|https?://[^#]+\.git(?:[#?].*)?$|git\+\w+://")

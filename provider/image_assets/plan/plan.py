@@ -12,9 +12,10 @@ from image_assets.context.spec import ContextSpec, FollowSymlinks, IgnoreMode, S
 from image_assets.errors import InputError
 from image_assets.inputs.field import Counts, Field
 from image_assets.inputs.image import IMAGE_FIELDS, Inputs, attribute, default_of, top_level
+from image_assets.inputs.property_path import join
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import COMMIT, SOURCE_FIELDS, is_local
-from image_assets.inputs.types import join, parts
+from image_assets.inputs.types import parts
 from image_assets.plan.archive_command import read_by
 from image_assets.plan.commit import commit_time
 from image_assets.plan.git_source import GitSource, git_source

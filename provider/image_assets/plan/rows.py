@@ -8,7 +8,7 @@ text, since each property costs the engine a line in its log in every message.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from image_assets.inputs.types import plain
+from image_assets.values import plain
 
 _SHOWN: Final = 10
 """The most rows that a new or destroyed resource shows."""

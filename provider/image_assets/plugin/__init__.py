@@ -9,7 +9,6 @@ jobs           blocking work on threads of its own: what reads files, builds and
 later          RPCs that are answered by a service which comes after the server has started
 lifeline       noticing that the engine is gone: one that was killed tells nobody
 newest         passing on the newest text of each row, not more often than it can be read, and the last one always
-property_path  Pulumi's property paths: `buildArgs.V`, `files["src/a.py"]`, `tags[0]`, and `*` for any part
 reporter       the engine's log: status lines in a resource's row, and permanent lines
 rpc_errors     how failures travel: as a proper gRPC status, never as a traceback, and without any secret
 server         the plugin's process: it starts, tells its port, and ends with the engine

@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 
 from image_assets.errors import AssetError, CancelledByUserError, InputError, Problem
-from image_assets.inputs.types import at
+from image_assets.inputs.property_path import at
 from image_assets.protocol.messages import errors_pb2, status_pb2
 from image_assets.secrets import Secrets
 from image_assets.values import is_list, is_map

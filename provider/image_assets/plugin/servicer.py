@@ -21,11 +21,11 @@ from image_assets.errors import InputError
 from image_assets.image.copied import CopiedImage
 from image_assets.image.resource import PublishedImage
 from image_assets.inputs.image import secret_inputs
+from image_assets.inputs.property_path import is_covered
 from image_assets.inputs.settings import Settings, parse_settings, secret_settings
 from image_assets.plugin.composing import Composing
 from image_assets.plugin.diffs import diff_response
 from image_assets.plugin.jobs import Jobs
-from image_assets.plugin.property_path import is_covered
 from image_assets.plugin.reporter import WARNING, Reporter
 from image_assets.plugin.rpc_errors import property_details, status_of, told, with_value
 from image_assets.protocol import wire

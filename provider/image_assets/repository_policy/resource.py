@@ -18,11 +18,13 @@ from image_assets.aws.settings import AwsSettings
 from image_assets.custom_resource import Change, Job, Kind, State, Values
 from image_assets.errors import CloudError, InputError, Problem
 from image_assets.inputs.grant_fields import POLICY_STATEMENT_FIELDS
-from image_assets.inputs.types import EMPTY, join, missing, plain, problems, unknown_names
+from image_assets.inputs.property_path import join
+from image_assets.inputs.types import problems
+from image_assets.inputs.wording import missing, unknown_names
 from image_assets.reference import Repository
 from image_assets.repository_policy import document, rules
 from image_assets.repository_policy.ledger import Ledger
-from image_assets.values import UNKNOWN, has_unknown, reveal
+from image_assets.values import EMPTY, UNKNOWN, has_unknown, plain, reveal
 
 #: Seconds until each look whether the change is still there. Another writer's read and write lie well within the first.
 _LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0)

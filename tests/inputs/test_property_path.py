@@ -2,7 +2,7 @@
 
 import pytest
 
-from image_assets.plugin.property_path import covers, parts
+from image_assets.inputs.property_path import at, covers, join, parts
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,8 @@ def test_a_path_is_taken_apart(path: str, found: list[str]) -> None:
 )
 def test_a_pattern_covers_what_it_names_and_all_below(pattern: str, path: str, *, is_covered: bool) -> None:
     assert covers(pattern, path) is is_covered
+
+
+@pytest.mark.parametrize("key", ["V", "a-b", "a.b", 'say "no"', "src/a.py", "0", "[0]"])
+def test_a_path_that_was_made_leads_back_to_its_value(key: str) -> None:
+    assert at(join("buildArgs", key), {"buildArgs": {key: "found", "other": "no"}}) == "found"
