@@ -60,7 +60,7 @@ def test_a_root_of_odd_names_is_published_and_a_platform_has_one_name(
         ("buildFlags: [--push]", "app", "`--push` is not possible here"),
         ("platform: linux/amd46", "app", "did you mean linux/amd64?"),
         ("", "https://example.com/context.tar", "is a URL, not a path"),
-        ("cacheFrom: [null]", "app", "must be an object, not null"),
+        ("cacheFrom: [null, {type: registr}]", "app", "did you mean registry?"),
         ("buildArgs: {'a\"=b': x}", "app", 'buildArgs["a\\"=b"]'),
     ],
 )

@@ -28,7 +28,7 @@ def test_the_same_inputs_make_no_difference() -> None:
         {"directory": "/elsewhere/app"},
         {"file": "../Dockerfile"},
         {"labels": {"a": "b"}},
-        {"cacheFrom": [{"type": "local"}]},
+        {"cacheFrom": [{"type": "local", "params": {"src": "c"}}]},
         {"buildArgs": {"V": "1", "TOKEN": "t2"}},
         {"platform": "linux/amd64"},
         {"retainOnDelete": True},

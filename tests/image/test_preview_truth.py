@@ -221,10 +221,10 @@ GOOD = {"directory": "app", "repository": "localhost:1/app"}
             {"registryAuth": {"username": "u", "password": UNKNOWN}},
             {"registryAuth": {"username": "u", "password": "p"}},
         ),
-        ({"cacheFrom": [{"type": UNKNOWN}]}, {"cacheFrom": [{"type": "local"}]}),
+        ({"cacheFrom": [{"type": UNKNOWN}]}, {"cacheFrom": [{"type": "gha"}]}),
         ({"file": UNKNOWN}, {"file": "other.Dockerfile"}),
         ({"platform": UNKNOWN, "platforms": ["linux/arm64"]}, {"platforms": ["linux/arm64"]}),
-        ({"cacheDisabled": Secret(False), "cacheFrom": [{"type": "local"}]},) * 2,
+        ({"cacheDisabled": Secret(False), "cacheFrom": [{"type": "gha"}]},) * 2,
         ({"platform": "linux/amd64", "platforms": Secret([])},) * 2,
     ],
 )  # fmt: skip

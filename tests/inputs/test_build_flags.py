@@ -6,7 +6,7 @@ from image_assets.inputs.image import parse
 
 
 @pytest.mark.parametrize(
-    "flags", [["--add-host", "a:1"], ["-fto"], ["--tag-like=x"], ["tag"], ["-q"], ["--annotation", "k=-t"], ["--pull"]]
+    "flags", [["--add-host", "a:1"], ["-qDx"], ["--tag-like=x"], ["tag"], ["-q"], ["--annotation", "k=-t"], ["--pull"]]
 )
 def test_other_flags_are_passed_on(flags: list[str]) -> None:
     parsed = parse({"directory": "app", "repository": "r.io/x", "buildFlags": flags})

@@ -76,6 +76,42 @@ def test_defaults_stand_where_nothing_is_given() -> None:
         ("invalidation", {"ignoredBuildArg": []}, "invalidation.ignoredBuildArg", "did you mean ignoredBuildArgs?"),
         ("buildSecrets", {"t": {"value": "x", "env": "Y"}}, "buildSecrets.t", "exactly one of value, env and file"),
         ("cacheFrom", [{"params": {}}], "cacheFrom[0].type", "is missing"),
+        ("cacheFrom", [{"type": "registr"}], "cacheFrom[0].type", "did you mean registry?"),
+        ("cacheTo", [{"type": "redis"}], "cacheTo[0].type", "must be one of registry, inline, local, gha, s3, azblob"),
+        ("cacheFrom", [{"type": "inline"}], "cacheFrom[0].type", "take it by `registry`"),
+        ("cacheFrom", [{"type": "registry"}], "cacheFrom[0].params.ref", "is missing: write the image"),
+        ("cacheTo", [{"type": "local", "params": {"src": "c"}}], "cacheTo[0].params.dest", "is missing"),
+        ("cacheFrom", [{"type": "gha", "params": {"scop": "x"}}], "cacheFrom[0].params.scop", "did you mean scope?"),
+        ("cacheTo", [{"type": "gha", "params": {"x/y": "1"}}], 'cacheTo[0].params["x/y"]', "there are scope, url"),
+        ("cacheTo", [{"type": "gha", "params": {"mode": "maxx"}}], "cacheTo[0].params.mode", "did you mean max?"),
+        (
+            "cacheTo",
+            [{"type": "gha", "params": {"ignore-error": "yes"}}],
+            "cacheTo[0].params.ignore-error",
+            '"true" or',
+        ),
+        ("cacheTo", [{"type": "registry", "params": {"ref": "https://r.io/c"}}], "cacheTo[0].params.ref", "https://"),
+        ("buildSsh", ["defualt"], "buildSsh[0]", "did you mean default?"),
+        ("buildSsh", ["default", "=/key"], "buildSsh[1]", "must be `default`, or `id=path`"),
+        ("buildSsh", ["git="], "buildSsh[0]", "must be `default`, or `id=path`"),
+        ("buildSecrets", {"": {"env": "A"}}, 'buildSecrets[""]', "must be the id in"),
+        ("buildSecrets", {"a,b": {"env": "A"}}, 'buildSecrets["a,b"]', "must be the id in"),
+        ("buildSecrets", {"t": {"vlaue": "x"}}, "buildSecrets.t.vlaue", "did you mean value?"),
+        ("buildContexts", {"a b": "x"}, 'buildContexts["a b"]', "is no name for a context"),
+        ("buildContexts", {"a": "doker-image://x"}, "buildContexts.a", "did you mean docker-image://?"),
+        ("buildContexts", {"a": "bucket://x"}, "buildContexts.a", "there are docker-image://, oci-layout://, http://"),
+        ("buildContexts", {"a": "docker-image:x"}, "buildContexts.a", 'must begin with "docker-image://"'),
+        ("buildContexts", {"a": "docker-image://"}, "buildContexts.a", "names nothing"),
+        ("buildContexts", {"a": "docker-image://r.io/A"}, "buildContexts.a", "capital letters"),
+        ("networkMode", "hots", "networkMode", "did you mean host?"),
+        ("networkMode", "Host", "networkMode", "did you mean host?"),
+        ("sbom", "ture", "sbom", 'not "ture"'),
+        ("sbom", "yes", "sbom", 'not "yes"'),
+        ("labels", {"a=b": "x"}, 'labels["a=b"]', "must not be empty or hold ="),
+        ("buildFlags", ["--file=other/Dockerfile"], "buildFlags[0]", "use the input `file`"),
+        ("buildFlags", ["-fother"], "buildFlags[0]", "use the input `file`"),
+        ("buildFlags", ["--platform", "linux/arm64"], "buildFlags[0]", "use the input `platform`"),
+        ("buildFlags", ["--build-context=a=b"], "buildFlags[0]", "use the input `buildContexts`"),
         ("tagPrefix", "-x", "tagPrefix", "is not a tag"),
         ("tagPrefix", "x" * 97, "tagPrefix", "longer than 96"),
         ("extraTags", ["a b"], "extraTags[0]", "is not a tag"),
@@ -97,7 +133,7 @@ def test_each_bad_input_says_where_and_what_to_write(name: str, value: Any, path
         ({"platform": "linux/amd64"}, {"platforms": ["linux/arm64"]}),
         ({"assetHash": "a"}, {"extraHash": "b"}),
         ({"file": "a"}, {"dockerfileInline": "FROM scratch"}),
-        ({"cacheDisabled": True}, {"cacheFrom": [{"type": "local"}]}),
+        ({"cacheDisabled": True}, {"cacheFrom": [{"type": "gha"}]}),
     ],
 )
 def test_contradicting_options_are_refused(first: dict[str, Any], second: dict[str, Any]) -> None:
@@ -109,6 +145,43 @@ def test_a_word_may_be_a_boolean_of_json(given: Any, parsed: str) -> None:
     assert parse({**GOOD, "provenance": given}).provenance == parsed
     assert parse({**GOOD, "provenance": Secret(given)}).provenance == parsed
     assert parse({**GOOD, "provenance": UNKNOWN}).unknown == {"provenance"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"cacheFrom": [{"type": "registry", "params": {"ref": "r.io/c", "mode": "max"}}]},
+        {"cacheTo": [{"type": "local", "params": {"dest": "/c", "mode": "max", "compression": "zstd"}}]},
+        {
+            "cacheTo": [
+                {"type": "inline"},
+                {"type": "s3", "params": {"bucket": "b", "region": "r", "use_path_style": "1"}},
+            ]
+        },
+        {"cacheFrom": [{"type": "registry", "params": {"ref": UNKNOWN, "mode": UNKNOWN}}]},
+        {"cacheFrom": [{"type": "registry", "params": UNKNOWN}], "cacheTo": [{"type": UNKNOWN, "params": {"x": "y"}}]},
+        {"buildSsh": ["default", "default2", "git=/keys/a,/keys/b", "deploy"]},
+        {
+            "buildContexts": {
+                "base": "target:x",
+                "r.io/a:1": "docker-image://r.io/b@sha256:" + "a" * 64,
+                "src": "../src",
+            }
+        },
+        {"networkMode": "bridge"},
+        {"sbom": "docker/scout-sbom-indexer:1"},
+        {"labels": {"org.opencontainers.image.title": "", "a b": "=x"}},
+    ],
+)
+def test_what_builders_know_is_taken(values: dict[str, Any]) -> None:
+    parse({**GOOD, **values})
+
+
+def test_no_part_of_a_secret_parameter_is_told() -> None:
+    options = [{"type": "registry", "params": {"ref": Secret("https://word")}}]
+    with pytest.raises(InputError) as caught:
+        parse({**GOOD, "cacheTo": options})
+    assert [(problem.path, problem.is_shown) for problem in caught.value.problems] == [("cacheTo[0].params.ref", False)]
 
 
 def test_all_problems_come_together() -> None:

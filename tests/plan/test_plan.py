@@ -63,7 +63,7 @@ def test_each_option_counts_unless_its_switch_is_off(name: str, value: Any, swit
         {"labels": {"a": "b"}},
         {"tagPrefix": "v-"},
         {"extraTags": ["latest"]},
-        {"cacheFrom": [{"type": "local"}]},
+        {"cacheFrom": [{"type": "local", "params": {"src": "c"}}]},
         {"builder": {"name": "x"}},
         {"buildSsh": ["default"]},
         {"registryAuth": {"username": "u", "password": "p"}},
@@ -146,6 +146,21 @@ def test_places_that_do_not_exist_are_named(tmp_path: Path) -> None:
         ("file", "there is no Dockerfile at "),
         ("tarballFile", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("builder", "told"),
+    [
+        ({}, ["networkMode"]),
+        ({"builder": {"executable": "/opt/nerdctl"}}, ["networkMode"]),
+        ({"builder": {"executable": "podman"}}, []),
+        ({"builder": UNKNOWN}, []),
+    ],
+)
+def test_a_network_that_only_the_build_would_refuse(tmp_path: Path, builder: dict[str, Any], told: list[str]) -> None:
+    values = {"networkMode": "bridge", **builder}
+    assert [problem.path for problem in location_problems(values, SETTINGS, tmp_path)] == told
+    assert list(location_problems({**values, "networkMode": "none"}, SETTINGS, tmp_path)) == []
 
 
 @pytest.mark.parametrize(

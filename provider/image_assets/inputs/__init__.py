@@ -1,6 +1,8 @@
 """What a program may say: the tables of inputs and settings, their types, parsing, the schema.
 
+build_checks        checks of single words of a build, that the builder would pass over or refuse too late
 build_flags         flags of the build command that contradict what this provider does itself
+cache_options       where builds take layers from and leave them: the backends and what each is told
 checks              checks of single texts (`types.Text`): what is wrong with one, or None
 choices             values with a list: enums in every SDK, where the strings are taken too
 destination_fields  where an image goes, one row an input, and how its registry is reached

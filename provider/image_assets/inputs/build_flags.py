@@ -5,6 +5,7 @@ from collections.abc import Mapping
 _GOES_TO_REPOSITORY = "the image goes to `repository`, from where every machine has it"
 _NAMED_BY_CONTENT = "the tag names the content; use `tagPrefix` and `extraTags` for others"
 _DIGEST_IS_OUTPUT = "the digest is the output `imageDigest`"
+_INPUT = "use the input `{}`: {}"
 _BUILDS_NOTHING = "nothing would be built; run it by hand"
 
 #: Flags of `docker buildx build` and `podman build`, with the reason against each.
@@ -15,6 +16,10 @@ _REFUSED: Mapping[str, str] = {
     "-o": _GOES_TO_REPOSITORY,
     "--tag": _NAMED_BY_CONTENT,
     "-t": _NAMED_BY_CONTENT,
+    "--file": _INPUT.format("file", "the Dockerfile's content counts there"),
+    "-f": _INPUT.format("file", "the Dockerfile's content counts there"),
+    "--platform": _INPUT.format("platform", "it would come on top of that"),
+    "--build-context": _INPUT.format("buildContexts", "a directory's content counts there"),
     "--manifest": "several platforms are the input `platforms`",
     "--iidfile": _DIGEST_IS_OUTPUT,
     "--metadata-file": _DIGEST_IS_OUTPUT,

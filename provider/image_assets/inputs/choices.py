@@ -47,7 +47,6 @@ CACHE_TYPE = Choices(
     "CacheType",
     "A cache backend of BuildKit.",
     {"Registry": "registry", "Inline": "inline", "Local": "local", "Gha": "gha", "S3": "s3", "Azblob": "azblob"},
-    is_open=True,
 )
 
 CACHE = Choices(

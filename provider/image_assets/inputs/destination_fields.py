@@ -1,5 +1,7 @@
 """Where an image goes, one row an input, and how its registry is reached."""
 
+import re
+
 from image_assets.inputs.checks import parsed_by
 from image_assets.inputs.field import Field, OnChange
 from image_assets.inputs.types import Flag, Listing, Mapped, Property, Record, Text
@@ -23,21 +25,36 @@ REGISTRY_AUTH = Record(
     ),
 )
 
+
+def _check_region(value: str) -> str | None:
+    return None if re.fullmatch("[a-z0-9-]+", value) else "must be the code of a region, as in `eu-central-1`"
+
+
+def _check_role(value: str) -> str | None:
+    return None if re.match("arn:[^:]+:iam:", value) else "must be the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME"
+
+
+def _check_endpoint(value: str) -> str | None:
+    return None if re.match(r"https?://[^/\s]", value) else "must be a URL, as in `http://localhost:4566`"
+
+
 AWS = Record(
     "AwsOptions",
     "How AWS is reached for ECR. Default: as the AWS CLI does.",
     (
         Property(
-            "region", Text(), "The region. Default: the one in the registry's host name, else that of the AWS CLI."
+            "region",
+            Text(check=_check_region),
+            "The region. Default: the one in the registry's host name, else that of the AWS CLI.",
         ),
         Property(
             "profile", Text(), "A profile of the AWS configuration files. Default: `AWS_PROFILE`, else `default`."
         ),
-        Property("assumeRoleArn", Text(), "The ARN of a role to assume first. Default: none."),
+        Property("assumeRoleArn", Text(check=_check_role), "The ARN of a role to assume first. Default: none."),
         Property("externalId", Text(), "The external id for assuming the role. Default: none."),
         Property(
             "endpoint",
-            Text(),
+            Text(check=_check_endpoint),
             "The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.",
         ),
     ),

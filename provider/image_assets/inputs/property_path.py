@@ -33,6 +33,11 @@ def join(path: str, key: str) -> str:
     return f"{path}.{key}" if key.replace("-", "_").isidentifier() else f"{path}[{quoted(key)}]"
 
 
+def within(path: str, inner: str) -> str:
+    """Return the path of a part, given its path within a value and that value's own."""
+    return f"{path}{'' if not path or not inner or inner.startswith('[') else '.'}{inner}"
+
+
 def quoted(key: str) -> str:
     """Quote a key for a property path: of all characters, Pulumi has an escape for the quote alone."""
     return '"' + key.replace('"', '\\"') + '"'

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +16,17 @@ from image_assets.inputs.source_fields import BUILDER, DEFAULT_PLATFORM
 from image_assets.inputs.types import Flag, Listing, Number, Property, Record, Shape, Text, freeze, problems
 from image_assets.platforms import wrong_with
 from image_assets.reference import host_problem
-from image_assets.values import Secret, empty, plain
+from image_assets.values import Secret, empty, is_list, is_map, plain, reveal
+
+
+def check_address(value: str) -> str | None:
+    """Say what is wrong with the address of a login: docker's own spellings of it are taken, too."""
+    bare = value.partition("://")[2] or value
+    host, _, path = bare.partition("/")
+    if wrong := host_problem(host):
+        return wrong
+    return "must be `host` or `host/path`, without tag or blank" if re.search(r"[\s:@]", path) else None
+
 
 REGISTRY_LOGIN = Record(
     "RegistryLogin",
@@ -23,7 +34,7 @@ REGISTRY_LOGIN = Record(
     (
         Property(
             "address",
-            Text(),
+            Text(check=check_address),
             "The registry's host, with the port if it has one; `host/path` for a part of it.",
             required=True,
             public=True,
@@ -128,9 +139,25 @@ def parse_settings(args: Mapping[str, Any]) -> Settings:
     wrong: list[Problem] = []
     values = decoded(args, wrong)
     wrong.extend(problems(SETTINGS, values, ""))
+    wrong.extend(repeated_logins(values))
     if wrong:
         raise InputError(wrong)
     return Settings(**{snake(key): value for key, value in freeze(SETTINGS, values).items()})
+
+
+def repeated_logins(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the logins for a registry that has one already: only one could be used."""
+    seen: dict[str, int] = {}
+    logins = reveal(plain(values.get("registries")))
+    for index, login in enumerate(logins if is_list(logins) else ()):
+        address = login.get("address") if is_map(login) else None
+        if not isinstance(address, str):
+            continue
+        first = seen.setdefault(address, index)
+        if first != index:
+            yield Problem(
+                f"registries[{index}].address", f"is that of registries[{first}] again: give one login for it"
+            )
 
 
 def decoded(args: Mapping[str, Any], wrong: list[Problem]) -> dict[str, Any]:
@@ -145,6 +172,15 @@ def secret_settings(args: Mapping[str, Any]) -> Iterator[str]:
     yield from secret_texts(by_name(*SETTINGS.members), decoded(args, []))
 
 
+_BY_PATH = "has members: set them one by one, as in `pulumi config set --path 'image-assets:{}.NAME' VALUE`"
+_HOW_TO_SET: Mapping[type, str] = {
+    Flag: "must be true or false",
+    Number: "must be a whole number",
+    Listing: "is a list: set its items one by one, as in `pulumi config set --path 'image-assets:{}[0]' VALUE`",
+}
+"""What to write where a text in the configuration is no JSON, by what it should be."""
+
+
 def from_text(shape: Shape | None, value: Any, path: str, wrong: list[Problem]) -> Any:
     """Decode a member that is not text: Pulumi hands it on as JSON in a text (provider.proto, ConfigureRequest)."""
     bare = plain(value)
@@ -153,7 +189,8 @@ def from_text(shape: Shape | None, value: Any, path: str, wrong: list[Problem]) 
     try:
         found = json.loads(bare)
     except ValueError:
-        wrong.append(Problem(path, "must be JSON, as in `pulumi config set --path`", is_shown=False))
+        if shape is not None:
+            wrong.append(Problem(path, _HOW_TO_SET.get(type(shape), _BY_PATH).format(path), is_shown=False))
         return None
     return Secret(found) if isinstance(value, Secret) else found
 

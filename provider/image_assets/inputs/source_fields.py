@@ -2,13 +2,24 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from image_assets.errors import Problem
+from image_assets.inputs.build_checks import (
+    check_context,
+    check_context_name,
+    check_label,
+    check_network,
+    check_secret_id,
+    check_ssh,
+    is_sbom,
+)
 from image_assets.inputs.build_flags import check_build_flag
-from image_assets.inputs.choices import CACHE, CACHE_TYPE, FOLLOW_MODE, IGNORE_MODE, NETWORK_MODE, PLATFORM, SCOPE
+from image_assets.inputs.cache_options import CACHE_SOURCE, CACHE_TARGET
+from image_assets.inputs.choices import CACHE, FOLLOW_MODE, IGNORE_MODE, NETWORK_MODE, PLATFORM, SCOPE
 from image_assets.inputs.field import Counts, Field, OnChange, Parts
-from image_assets.inputs.options import ArchiveCommand, CacheOption
+from image_assets.inputs.options import ArchiveCommand
 from image_assets.inputs.types import Flag, Listing, Mapped, Number, Property, Record, Text, Word
 from image_assets.platforms import wrong_with
 from image_assets.values import UNKNOWN
@@ -30,12 +41,16 @@ def _check_pattern(pattern: str) -> str | None:
     return "a pattern must not hold a line break; make a list with one pattern an item" if "\n" in pattern else None
 
 
-def _one_source(secret: Mapping[str, Any]) -> str | None:
-    given = [key for key in ("value", "env", "file") if key in secret]
+def _one_source(secret: Mapping[str, Any]) -> Iterator[Problem]:
+    kinds = ("value", "env", "file")
+    if not secret.keys() <= set(kinds):
+        # A name that does not exist is told already, and may be one of them.
+        return
+    given = [key for key in kinds if key in secret]
     # What is not known yet may turn out to be nothing.
     known = [key for key in given if secret[key] is not UNKNOWN]
-    is_one = len(known) == 1 or (not known and given)
-    return None if is_one else f"give exactly one of value, env and file, not {' and '.join(given) or 'none'}"
+    if len(known) > 1 or not given:
+        yield Problem("", f"give exactly one of value, env and file, not {' and '.join(given) or 'none'}")
 
 
 BUILD_SECRET = Record(
@@ -47,25 +62,6 @@ BUILD_SECRET = Record(
         Property("file", Text(), "The path of a file on the machine that builds."),
     ),
     _one_source,
-)
-
-CACHE_OPTION = Record(
-    "CacheOption",
-    "A cache backend of BuildKit.",
-    (
-        Property(
-            "type",
-            Text(CACHE_TYPE),
-            "The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.",
-            required=True,
-        ),
-        Property(
-            "params",
-            Mapped(Text(allow_empty=True)),
-            "The backend's parameters by name, as in Docker's \"Cache storage backends\". Default: none.",
-        ),
-    ),
-    make=CacheOption,
 )
 
 BUILDER = Record(
@@ -88,6 +84,11 @@ def _check_input(path: str) -> str | None:
     return _check_pattern(path)
 
 
+def _no_inputs(command: Mapping[str, Any]) -> Iterator[Problem]:
+    if command.get("inputs") == []:
+        yield Problem("", "`inputs` is empty, so that nothing would count: list it")
+
+
 ARCHIVE_COMMAND = Record(
     "ArchiveCommand",
     "A command that makes an image archive: ko, bazel, nix, pack, jib, bake.",
@@ -102,7 +103,7 @@ ARCHIVE_COMMAND = Record(
             required=True,
         ),
     ),
-    lambda command: None if command.get("inputs") != [] else "`inputs` is empty, so that nothing would count: list it",
+    _no_inputs,
     ArchiveCommand,
 )
 
@@ -115,11 +116,6 @@ def is_local(value: str) -> bool:
 def _is_epoch(value: str) -> bool:
     # What is later than now would leave the times of the build as they are.
     return value == COMMIT or (bool(re.fullmatch("[0-9]{1,12}", value)) and int(value) <= time.time())
-
-
-def _is_sbom(value: str) -> bool:
-    """Say whether a value is `true`, `false` or an image; of an image no more is known than that it has no blanks."""
-    return bool(value) and not re.search(r"\s", value)
 
 
 def _ids(secrets: Mapping[str, Any]) -> Parts:
@@ -223,7 +219,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "buildContexts",
-        Mapped(Text()),
+        Mapped(Text(check=check_context), check_context_name),
         "Further contexts by name, for `FROM` and `COPY --from`: a directory counts by its content, an image "
         "(`docker-image://...`) or a URL as text. Default: none.",
         Counts.CONTENT,
@@ -233,7 +229,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "buildSecrets",
-        Mapped(BUILD_SECRET),
+        Mapped(BUILD_SECRET, check_secret_id),
         "Secrets by id, for `RUN --mount=type=secret`. The ids count, the values do not: a new value builds nothing. "
         "Default: none.",
         Counts.OPTION,
@@ -244,7 +240,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "buildSsh",
-        Listing(Text()),
+        Listing(Text(check=check_ssh)),
         "SSH agents for `RUN --mount=type=ssh`, each `default` or `id=path`. Default: none.",
     ),
     Field(
@@ -257,7 +253,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "networkMode",
-        Text(NETWORK_MODE),
+        Text(NETWORK_MODE, check=check_network),
         "The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`.",
         Counts.OPTION,
         "networkMode",
@@ -311,7 +307,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "sbom",
-        Word(Flag(), "true, false or the image of a generator", _is_sbom),
+        Word(Flag(), "true, false or the image of a generator", is_sbom),
         "Whether the image tells what it holds (BuildKit's SBOM attestation): `false` (default), `true`, or the image "
         "of another generator. For the rest it is like `provenance`.",
         Counts.OPTION,
@@ -338,9 +334,9 @@ BUILD_FIELDS = (
         "Default: nowhere.",
     ),
     Field(
-        "cacheFrom", Listing(CACHE_OPTION), "Where the builder may take layers from. Default: from its own cache only."
+        "cacheFrom", Listing(CACHE_SOURCE), "Where the builder may take layers from. Default: from its own cache only."
     ),
-    Field("cacheTo", Listing(CACHE_OPTION), "Where the builder leaves layers for others. Default: nowhere."),
+    Field("cacheTo", Listing(CACHE_TARGET), "Where the builder leaves layers for others. Default: nowhere."),
     Field("cacheDisabled", Flag(), "Whether every step is built anew. Default: false."),
     Field("builder", BUILDER, f"{BUILDER.doc} Default: the provider's `builder`."),
     Field(
@@ -348,14 +344,15 @@ BUILD_FIELDS = (
         Listing(Text(check=check_build_flag)),
         "More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide "
         "where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the "
-        "repository and the tag are inputs.",
+        "repository and the tag are inputs. So are `--file`, `--platform` and `--build-context`, whose inputs count by "
+        "what is there.",
         Counts.OPTION,
         "buildFlags",
         OnChange.FINGERPRINT,
     ),
     Field(
         "labels",
-        Mapped(Text(allow_empty=True)),
+        Mapped(Text(allow_empty=True), check_label),
         "Labels of the image, by name. Default: none. A change takes effect with the next build. `io.pulumi.project`, "
         "`io.pulumi.stack` and `io.pulumi.resource` are added; on a copy, too, they tell the asset that was built.",
     ),

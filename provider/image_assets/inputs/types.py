@@ -1,15 +1,16 @@
 """The types an input can have: how each is checked, turned into a frozen value, and described in the schema."""
 
 import json
+import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from image_assets.errors import Problem
-from image_assets.inputs.property_path import join
-from image_assets.inputs.wording import describe, lacking, nearest, unknown_names
+from image_assets.inputs.property_path import join, within
+from image_assets.inputs.wording import describe, lacking, one_of, unknown_names
 from image_assets.secrets import MASK, texts_of
 from image_assets.values import EMPTY, UNKNOWN, Secret, plain
 
@@ -52,8 +53,7 @@ class Text:
         elif not value and not self.allow_empty:
             yield Problem(path, "must not be empty; leave it out to get the default")
         elif self.choices and not self.choices.is_open and value not in self.choices.values.values():
-            allowed = tuple(self.choices.values.values())
-            yield Problem(path, f"must be one of {', '.join(allowed)}{nearest(value, allowed)}")
+            yield Problem(path, one_of(value, tuple(self.choices.values.values())))
         elif self.check and (wrong := self.check(value)):
             yield Problem(path, wrong)
 
@@ -99,9 +99,9 @@ class Number:
 
     def problems(self, value: Any, path: str) -> Iterator[Problem]:
         """Yield what is wrong with a value."""
-        whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
-        if not whole or value < self.minimum:
-            yield Problem(path, f"must be a whole number from {self.minimum} up, not {describe(value)}")
+        if not is_whole(value) or value < self.minimum:
+            given = "" if describe(value) == "a number" else f", not {describe(value)}"
+            yield Problem(path, f"must be a whole number from {self.minimum} up{given}")
 
     def freeze(self, value: Any) -> Any:
         """Return the parsed value."""
@@ -242,15 +242,15 @@ class Record:
         name: The type's name in the schema.
         doc: What the object is.
         members: What it holds.
-        check: Returns what is wrong with the whole object, or None; called with the members that are set, some of
-            which may not be known yet.
+        check: Yields what else is wrong, with paths within the object, of which the empty one is the whole; called with
+            the members that are set, some of which may not be known yet.
         make: Makes the frozen value of the members that are set; without it, it is a mapping.
     """
 
     name: str
     doc: str
     members: tuple[Property, ...]
-    check: Callable[[Mapping[str, Any]], str | None] | None = None
+    check: Callable[[Mapping[str, Any]], Iterable[Problem]] | None = None
     make: Callable[..., Any] | None = None
 
     def problems(self, value: Any, path: str) -> Iterator[Problem]:
@@ -262,8 +262,8 @@ class Record:
         for member in self.members:
             yield from member_problems(member, value.get(member.name), path)
         given = {key: plain(item) for key, item in value.items() if plain(item) is not None}
-        if self.check and (wrong := self.check(given)):
-            yield Problem(path, wrong)
+        for problem in self.check(given) if self.check else ():
+            yield replace(problem, path=within(path, problem.path))
 
     def freeze(self, value: Any) -> Any:
         """Return the parsed value; members not known yet are left out.
@@ -327,3 +327,8 @@ def parts(shape: Shape, value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((str(index), item) for index, item in enumerate(value))
     else:
         yield ("", value if isinstance(value, str) else json.dumps(value))
+
+
+def is_whole(value: Any) -> bool:
+    """Say whether a value is a whole number, as whatever type JSON has given it."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value % 1 == 0

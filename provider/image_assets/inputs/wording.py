@@ -52,6 +52,11 @@ _SECRET_NAME = re.compile("pass|pwd|secret|token|key|auth|credential|login", re.
 """What a misspelt property of a secret may be called."""
 
 
+def one_of(value: str, allowed: tuple[str, ...]) -> str:
+    """Say which values there are, and which of them was probably meant."""
+    return f"must be one of {', '.join(allowed)}{nearest(value, allowed)}"
+
+
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
     """Return "; did you mean X?" if something known is close."""
     lowered = {name.lower(): name for name in known}

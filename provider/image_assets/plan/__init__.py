@@ -7,7 +7,8 @@ fingerprints     fingerprints on demand: begun early, each used for one decision
 git_login        logins for git repositories over HTTP, by build secrets of the names that BuildKit knows
 git_source       a git repository as build context: which commit is meant, and its files
 local_image      an image that the engine of this machine has already: asked for, never built or pulled
-locations        whether the places that the inputs name are there, and are what they should be
+locations        whether what the inputs name is there, and is what it should be
+network          whether the program that builds knows the network that is asked for
 plan             from inputs to what will be read, built and published: absolute paths, and the options that count
 rows             how the outline is stored among the inputs, so that a preview shows it only where something changed
 target           where an image goes: the repository, and the tag that names the content

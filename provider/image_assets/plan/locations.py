@@ -1,4 +1,4 @@
-"""Whether the places that the inputs name are there, and are what they should be."""
+"""Whether what the inputs name is there, and is what it should be: on this machine, and for the program that builds."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,6 +12,7 @@ from image_assets.inputs.source_fields import COMMIT
 from image_assets.plan.archive_command import missing_inputs
 from image_assets.plan.commit import commit_time
 from image_assets.plan.git_source import GitSource, git_source, wrong_with
+from image_assets.plan.network import network_problems
 from image_assets.values import has_unknown, plain
 
 #: What docker takes for a git repository (Docker's "Build context", "Git repositories").
@@ -24,7 +25,7 @@ _LISTS = ("index.json", "manifest.json")
 
 
 def location_problems(values: Mapping[str, Any], settings: Settings, base: Path) -> Iterator[Problem]:
-    """Yield what is wrong with the places that the inputs name, whatever else is wrong with them."""
+    """Yield what is wrong with what the inputs name, whatever else is wrong with them."""
     directory, tarball = text_of(values, "directory"), text_of(values, "tarballFile")
     if source := git_source(directory or ""):
         yield from git_problems(source, values, settings)
@@ -36,6 +37,8 @@ def location_problems(values: Mapping[str, Any], settings: Settings, base: Path)
         yield from directory_problems(directory, text_of(values, "file"), executable_of(values, settings), base)
     if directory and text_of(values, "sourceDateEpoch") == COMMIT and (base / directory).is_dir():
         yield from commit_problems(base / directory)
+    if not has_unknown([values.get("builder")]):
+        yield from network_problems(text_of(values, "networkMode"), executable_of(values, settings))
     command = plain(values.get("command"))
     if isinstance(command, dict) and isinstance(found := plain(command.get("inputs")), list):
         yield from missing_inputs(list(map(plain, found)), base)

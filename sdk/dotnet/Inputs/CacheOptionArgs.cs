@@ -29,7 +29,7 @@ namespace ImageAssets.Sdk.Inputs
         }
 
         /// <summary>
-        /// The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+        /// The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
         /// </summary>
         [Input("type", required: true)]
         public InputUnion<string, ImageAssets.Sdk.CacheType> Type { get; set; } = null!;

@@ -860,7 +860,7 @@ func (o BuilderPtrOutput) Name() pulumi.StringPtrOutput {
 type CacheOption struct {
 	// The backend's parameters by name, as in Docker's "Cache storage backends". Default: none.
 	Params map[string]string `pulumi:"params"`
-	// The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+	// The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
 	Type string `pulumi:"type"`
 }
 
@@ -879,7 +879,7 @@ type CacheOptionInput interface {
 type CacheOptionArgs struct {
 	// The backend's parameters by name, as in Docker's "Cache storage backends". Default: none.
 	Params pulumi.StringMapInput `pulumi:"params"`
-	// The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+	// The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
 	Type pulumi.StringInput `pulumi:"type"`
 }
 
@@ -940,7 +940,7 @@ func (o CacheOptionOutput) Params() pulumi.StringMapOutput {
 	return o.ApplyT(func(v CacheOption) map[string]string { return v.Params }).(pulumi.StringMapOutput)
 }
 
-// The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+// The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
 func (o CacheOptionOutput) Type() pulumi.StringOutput {
 	return o.ApplyT(func(v CacheOption) string { return v.Type }).(pulumi.StringOutput)
 }

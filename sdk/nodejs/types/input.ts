@@ -133,7 +133,7 @@ export interface CacheOptionArgs {
      */
     params?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
     /**
-     * The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+     * The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
      */
     type: pulumi.Input<string | enums.CacheType>;
 }

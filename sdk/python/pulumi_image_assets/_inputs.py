@@ -564,7 +564,7 @@ class CacheOptionArgsDict(TypedDict):
     """
     type: pulumi.Input[Union[_builtins.str, 'CacheType']]
     """
-    The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+    The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
     """
     params: NotRequired[pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]]
     """
@@ -579,7 +579,7 @@ class CacheOptionArgs:
         """
         A cache backend of BuildKit.
 
-        :param pulumi.Input[Union[_builtins.str, 'CacheType']] type: The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+        :param pulumi.Input[Union[_builtins.str, 'CacheType']] type: The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] params: The backend's parameters by name, as in Docker's "Cache storage backends". Default: none.
         """
         pulumi.set(__self__, "type", type)
@@ -590,7 +590,7 @@ class CacheOptionArgs:
     @pulumi.getter
     def type(self) -> pulumi.Input[Union[_builtins.str, 'CacheType']]:
         """
-        The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+        The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
         """
         return pulumi.get(self, "type")
 

@@ -39,14 +39,14 @@ public final class CacheOptionArgs extends com.pulumi.resources.ResourceArgs {
     }
 
     /**
-     * The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+     * The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
      * 
      */
     @Import(name="type", required=true)
     private Output<Either<String,CacheType>> type;
 
     /**
-     * @return The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+     * @return The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
      * 
      */
     public Output<Either<String,CacheType>> type() {
@@ -100,7 +100,7 @@ public final class CacheOptionArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param type The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+         * @param type The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
          * 
          * @return builder
          * 
@@ -111,7 +111,7 @@ public final class CacheOptionArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param type The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+         * @param type The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
          * 
          * @return builder
          * 
@@ -121,7 +121,7 @@ public final class CacheOptionArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param type The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+         * @param type The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
          * 
          * @return builder
          * 
@@ -131,7 +131,7 @@ public final class CacheOptionArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param type The backend: `registry`, `local`, `gha`, `s3`, `azblob`, `inline`, or what else the builder knows.
+         * @param type The backend: `registry`, `local`, `gha`, `s3`, `azblob`, or, in `cacheTo`, `inline`.
          * 
          * @return builder
          * 

@@ -1,0 +1,43 @@
+"""The provider's configuration: what is wrong in it, and how it is set instead."""
+
+from typing import Any
+
+import pytest
+
+from image_assets.errors import InputError
+from image_assets.inputs.settings import parse_settings
+
+LOGIN = {"username": "u", "password": "p"}
+
+
+@pytest.mark.parametrize(
+    ("args", "path", "part"),
+    [
+        ({"maxConcurrentBuilds": float("inf")}, "maxConcurrentBuilds", "must be a whole number from 1 up"),
+        ({"maxConcurrentBuilds": float("nan")}, "maxConcurrentBuilds", "must be a whole number from 1 up"),
+        ({"maxConcurrentBuilds": "0"}, "maxConcurrentBuilds", "must be a whole number from 1 up"),
+        ({"maxConcurrentBuilds": "eight"}, "maxConcurrentBuilds", "must be a whole number"),
+        ({"pinBaseImages": "yes"}, "pinBaseImages", "must be true or false"),
+        ({"builder": "docker"}, "builder", "config set --path 'image-assets:builder.NAME' VALUE"),
+        ({"registries": "ghcr.io"}, "registries", "config set --path 'image-assets:registries[0]' VALUE"),
+        ({"defaultPlatfrom": "x"}, "defaultPlatfrom", "did you mean defaultPlatform?"),
+        ({"buildOutput": "ful"}, "buildOutput", "did you mean full?"),
+        ({"registries": [{"address": "ghcr.io:abc", **LOGIN}]}, "registries[0].address", "is not a host name"),
+        ({"registries": [{"address": "gh cr.io", **LOGIN}]}, "registries[0].address", "is not a host name"),
+        ({"registries": [{"address": "ghcr.io/a:1", **LOGIN}]}, "registries[0].address", "without tag"),
+        ({"registries": [{"address": "a.io", **LOGIN}] * 2}, "registries[1].address", "is that of registries[0] again"),
+        ({"aws": {"region": "eu west"}}, "aws.region", "the code of a region"),
+        ({"aws": {"endpoint": "localhost"}}, "aws.endpoint", "must be a URL"),
+        ({"aws": {"assumeRoleArn": "deploy"}}, "aws.assumeRoleArn", "must be the ARN of a role"),
+    ],
+)
+def test_each_bad_setting_says_where_and_what_to_write(args: dict[str, Any], path: str, part: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_settings(args)
+    assert [problem.path for problem in caught.value.problems] == [path]
+    assert part in caught.value.problems[0].reason
+
+
+@pytest.mark.parametrize("address", ["ghcr.io", "https://index.docker.io/v1/", "localhost:5000/team", "[::1]:5000"])
+def test_an_address_may_be_written_as_docker_writes_it(address: str) -> None:
+    assert parse_settings({"registries": [{"address": address, **LOGIN}]}).registries[0]["address"] == address
