@@ -13,7 +13,7 @@
     frugal      what buildx does unasked, switched off
     log         the whole output; `progress` what it says of the steps, `failure` and `quoted` why one failed
     guard       the builds of a process that was killed are ended
-    store       a built image in the engine's own store
+    store       a built image in the engine's own store; `engine_api` the same questions without a program's start
 """
 
 from image_assets.docker.spec import BuildSpec, SecretSource

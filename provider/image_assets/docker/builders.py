@@ -85,6 +85,16 @@ def current_context(environ: Mapping[str, str]) -> str:
     return environ.get("DOCKER_CONTEXT") or str(configured or _DEFAULT)
 
 
+def engine_address(environ: Mapping[str, str]) -> str:
+    """Return where the engine is that docker talks to; nothing if its context does not tell."""
+    context = current_context(environ)
+    if context == _DEFAULT:
+        return environ.get("DOCKER_HOST") or _ENGINE
+    found = next((one for one in _context_files(environ) if one.get("Name") == context), {})
+    endpoint = (found.get("Endpoints") or {}).get("docker") or {}
+    return str(endpoint.get("Host") or "")
+
+
 def _store(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("BUILDX_CONFIG") or config_directory(environ) / "buildx")
 
@@ -147,8 +157,11 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _contexts(environ: Mapping[str, str]) -> set[str]:
-    files = (config_directory(environ) / "contexts" / "meta").glob("*/meta.json")
-    return {str(_read_json(file).get("Name")) for file in files}
+    return {str(found.get("Name")) for found in _context_files(environ)}
+
+
+def _context_files(environ: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [_read_json(file) for file in (config_directory(environ) / "contexts" / "meta").glob("*/meta.json")]
 
 
 def _missing(name: str, environ: Mapping[str, str]) -> BuildError:

@@ -25,6 +25,8 @@ class Feature(Enum):
     """`push --tls-verify=false` for plain HTTP; docker decides by the engine's configuration and for loopback hosts."""
     NAMED_COPIES = auto()
     """The builder keeps a copy of each context, known by the base name of its path (see `folders`)."""
+    ENGINE_API = auto()
+    """The engine behind it is docker's, with docker's API."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,14 @@ BUILDX = Dialect(
             Feature.BUILD_CONTEXTS,
             Feature.ATTESTATIONS,
             Feature.NAMED_COPIES,
+            Feature.ENGINE_API,
         }
     ),
     environment=_DOCKER,
 )
 EMBEDDED = Dialect(
     title="docker without buildx",
-    features=frozenset({Feature.PROGRESS, Feature.BUILD_ONLY, Feature.NAMED_COPIES}),
+    features=frozenset({Feature.PROGRESS, Feature.BUILD_ONLY, Feature.NAMED_COPIES, Feature.ENGINE_API}),
     cache_from=frozenset({"registry"}),
     cache_to=frozenset({"inline"}),
     environment=_DOCKER,

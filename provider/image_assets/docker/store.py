@@ -8,10 +8,11 @@ import shlex
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Final
 
 from image_assets.docker.dialect import Feature
+from image_assets.docker.engine_api import EngineApi, EngineApiError, engine_api
 from image_assets.docker.overlay import overlay
 from image_assets.docker.probe import Engine
 from image_assets.errors import BuildError, RegistryError
@@ -57,11 +58,26 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Store:
-    """The image store of one engine."""
+    """The image store of one engine.
+
+    Attributes:
+        engine: The engine.
+        credentials: The logins for pushing.
+        task: Stops what takes long.
+        api: The engine's API, where it is known to be the same engine's (`over_api`).
+    """
 
     engine: Engine
     credentials: Mapping[str, Credential] = field(repr=False)
     task: Task
+    api: EngineApi | None = None
+
+    def over_api(self, name: str) -> "Store":
+        """Return the same store, asked by the engine's API if that knows an image that the program has just made."""
+        api = engine_api(self.engine.program, self.engine.environment)
+        with contextlib.suppress(EngineApiError):
+            return replace(self, api=api) if api and api.inspect(name) else self
+        return self
 
     def inspect(self, name: str) -> ImageFacts | None:
         """Return what the engine knows of an image, or None if there is none of that name.
@@ -69,6 +85,10 @@ class Store:
         Raises:
             BuildError: The engine did not answer.
         """
+        if self.api:
+            with contextlib.suppress(EngineApiError):
+                found = self.api.inspect(name)
+                return _facts(found) if found else None
         finished = self._run("image", "inspect", name)
         if finished.code == 0:
             return _facts(json.loads(finished.output)[0])
@@ -91,12 +111,15 @@ class Store:
         if before and before.image_id == image_id:
             self._push(reference)
             return
-        self._demand("tag", image, reference)
+        self._tag(image, reference)
         try:
             self._push(reference)
         finally:
             # The tag is removed even if another image gets it back: with it goes the digest that the push noted.
-            self._leave(("image", "rm", reference), *([("tag", before.image_id, reference)] if before else []))
+            if before:
+                self._leave(("image", "rm", reference), ("tag", before.image_id, reference))
+            else:
+                self.remove(reference)
 
     def _push(self, reference: str) -> None:
         plain = self.engine.program.dialect.can(Feature.TLS_FLAG) and _is_loopback(reference)
@@ -110,6 +133,10 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Take a name from an image, and the image with it if that was its last; never fails."""
+        if self.api:
+            with contextlib.suppress(EngineApiError):
+                self.api.remove(name)
+                return
         self._leave(("image", "rm", name))
 
     def _leave(self, *steps: tuple[str, ...]) -> None:
@@ -135,7 +162,12 @@ class Store:
             if name.startswith(f"{_HOLDER}:") and _is_abandoned(name.rpartition(":")[2]):
                 self.remove(name)
 
-    def _demand(self, *words: str) -> None:
+    def _tag(self, image: str, reference: str) -> None:
+        if self.api:
+            with contextlib.suppress(EngineApiError):
+                self.api.tag(image, reference)
+                return
+        words = ("tag", image, reference)
         finished = self._run(*words)
         if finished.code != 0:
             raise BuildError(f"`{self.engine.program.path} {' '.join(words)}` failed: {_last_line(finished)}")

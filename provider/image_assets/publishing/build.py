@@ -279,6 +279,7 @@ def _build_here(spec: BuildSpec, engine: Engine, task: Task) -> StoredImage:
     try:
         with BuildRun(_without_push(spec), engine, task) as job:
             report = job.run(ToStore(holder))
+        store = store.over_api(holder)
         facts = _inspect(store, holder)
         _check_platform(spec, facts.platform)
     except BaseException:

@@ -56,8 +56,11 @@ def faster_method(load: Load) -> PushMethod:
 
 
 def unknown_bytes(total: int, layers: int, known_sizes: Sequence[int | None]) -> int:
-    """Return the bytes of the layers that are not known; a known one of unknown size counts as an average one."""
+    """Return the bytes of the layers that are not known; a known one of unknown size counts as an average one.
+
+    Sizes of known layers may be guesses: however large these are, a layer that is not known is something.
+    """
     if len(known_sizes) >= layers:
         return 0
     average = total // max(layers, 1)
-    return max(total - sum(average if size is None else size for size in known_sizes), 0)
+    return max(total - sum(average if size is None else size for size in known_sizes), 1)
