@@ -277,6 +277,20 @@ def test_a_look_that_is_refused_deletes_nothing(gc: Gc, strict: NewStrict, path:
     assert not there.registry.calls("DELETE")
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 501])
+def test_a_registry_that_does_not_know_the_path_of_referrers_keeps_no_lists(
+    gc: Gc, strict: NewStrict, status: int
+) -> None:
+    """As in copies: what refers to an image stands under the tag then, or has tags of its own."""
+    there = strict()
+    kept, gone = (there.seeds.image(tag, created=days_ago(9)) for tag in ("kept", "gone"))
+    note = there.seeds.image("note", subject=there.seeds.descriptor(kept), created=days_ago(9))
+    there.registry.fail("GET", "/referrers/", answer(status), times=99)
+    gc(there.seeds.name, "--keep-last", "0", "--protect", "kept", "--yes")
+    assert set(there.manifests) == {kept, note}
+    assert gone not in there.manifests
+
+
 def test_a_registry_that_does_not_delete_says_so(gc: Gc, strict: NewStrict) -> None:
     there = strict(deletes="none")
     there.seeds.image("v1", created=days_ago(9))

@@ -36,10 +36,21 @@ _DELETED: Final = frozenset({200, _CREATED, 202, 204})
 #: What registries that know of no lists of referrers, and servers in front of them, answer to such a path beside 404.
 _UNKNOWN_PATH: Final = frozenset({400, 403})
 _CANNOT_DELETE: Final = frozenset({405, 501})
+_REFUSALS: Final = frozenset({"DENIED", "UNAUTHORIZED"})
 _CANNOT_DELETE_CODES: Final = frozenset({"UNSUPPORTED", "DIGEST_INVALID", "TAG_INVALID"})
 _PAGE: Final = 1000
 _MOST_PAGES: Final = 1000
 _NEXT: Final = re.compile(r'<([^>]*)>[^,]*;\s*rel="?next"?')
+
+
+def _keeps_no_lists(error: ExchangeError) -> bool:
+    """Say whether an answer is that of a registry, or of a server before it, that does not know the path.
+
+    One that says in the spec's words that the client may not look does know it.
+    """
+    if "UNSUPPORTED" in error.codes or error.status in _CANNOT_DELETE:
+        return True
+    return error.status in _UNKNOWN_PATH and not _REFUSALS.intersection(error.codes)
 
 
 def _unheard(_count: int) -> None:
@@ -214,7 +225,7 @@ class RegistryClient:
             try:
                 answer = self._get(url, Access.pull(repository_path))
             except ExchangeError as error:
-                if error.status in _CANNOT_DELETE or "UNSUPPORTED" in error.codes:
+                if not found and _keeps_no_lists(error):
                     return None
                 raise
             if answer.status == _MISSING:
