@@ -32,13 +32,38 @@ def test_a_program_runs_only_if_the_process_was_killed(end: str, runs: bool, tmp
     )
     assert process.stdout
     assert process.stdout.readline() == b"ready\n"
-    shells = [pid for pid in children(process.pid) if b"read -r" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    shells = [pid for pid in children(process.pid) if b"while read -r" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert len(shells) == 1
     watch = os.pidfd_open(shells[0])
     process.communicate(b"\n", timeout=20)
     assert select.select([watch], [], [], 20)[0]
     assert (tmp_path / "said").exists() is runs
     assert process.returncode == {"killed": -signal.SIGKILL, "faulty": -signal.SIGABRT, "ended": 0, "failed": 1}[end]
+
+
+RUNNING = """
+import sys, threading, time
+from image_assets.programs.command import Command
+from image_assets.programs.if_killed import IfKilled
+from image_assets.programs.runner import LocalRunner
+IfKilled(("sh", "-c", 'echo "$1" > "$0"', sys.argv[1], "ran"))
+command = Command(("sh", "-c", "sleep 61 & echo $$ $!; wait"))
+LocalRunner().run(Command(("true",)), threading.Event())
+LocalRunner().run(command, threading.Event(), lambda line: print(line, flush=True))
+"""
+
+
+def test_what_a_killed_process_has_started_is_ended_without_the_systems_lists(tmp_path: Path) -> None:
+    """Its children too: whoever is killed cannot tell them, and only Linux says who was given what."""
+    process = subprocess.Popen([sys.executable, "-c", RUNNING, tmp_path / "said"], stdout=subprocess.PIPE)
+    assert process.stdout
+    watches = [os.pidfd_open(int(pid)) for pid in process.stdout.readline().split()]
+    assert len(watches) == 2
+    assert select.select(watches, [], [], 0)[0] == []
+    process.kill()
+    for watch in watches:
+        assert select.select([watch], [], [], 20)[0], watch
+    process.communicate(timeout=20)
 
 
 def children(pid: int) -> list[int]:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from image_assets.errors import CancelledByUserError
 from image_assets.programs.command import Command, CommandFailedError, CommandTimeoutError, Finished, ignore
+from image_assets.programs.if_killed import ended_if_killed
 from image_assets.programs.outputs import AFTERMATH, Lines, Tail, chunks, outputs
 from image_assets.programs.process import TICK, end, pipe_of, spawn, wait_for
 
@@ -20,7 +21,8 @@ class LocalRunner:
         """See `Runner.run`."""
         process = _start(command)
         try:
-            return _attend(process, command, cancelled, on_line)
+            with ended_if_killed(process.pid):
+                return _attend(process, command, cancelled, on_line)
         finally:
             end(process)
 
@@ -30,8 +32,9 @@ class LocalRunner:
         process = _start(command)
         watch = _Watch(process, cancelled, command.timeout)
         try:
-            yield pipe_of(process.stdout)
-            watch.judge(command)
+            with ended_if_killed(process.pid):
+                yield pipe_of(process.stdout)
+                watch.judge(command)
         except Exception:
             # A reader that finds the stream cut off tells the consequence only.
             _check_cancelled(cancelled)
