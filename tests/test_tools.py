@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -177,6 +178,39 @@ def test_setup_says_and_does_nothing_when_all_is_there() -> None:
 def test_with_docker_hands_on_the_exit_code() -> None:
     command = [str(REPO / "tools" / "with-docker"), "sh", "-c", "exit 7"]
     assert subprocess.run(command, check=False).returncode == 7
+
+
+def interrupted(command: list[str], when: str) -> tuple[int, str]:
+    """Press Ctrl-C when a command has printed something; return its exit code and the rest of what it printed."""
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as running:
+        assert running.stdout
+        assert any(when in line for line in running.stdout)
+        os.killpg(running.pid, signal.SIGINT)
+        rest = running.stdout.read()
+    return running.returncode, rest
+
+
+def test_with_docker_leaves_ctrl_c_to_the_command() -> None:
+    slow = "trap 'sleep 1; exit 9' INT; echo started; while :; do sleep 1; done"
+    code, _ = interrupted([str(REPO / "tools" / "with-docker"), "sh", "-c", slow], "started")
+    assert code == 9
+
+
+@pytest.mark.usefixtures("docker_engine")
+def test_ctrl_c_ends_the_demo_in_a_line_and_leaves_nothing() -> None:
+    before = images()
+    code, printed = interrupted([str(REPO / "tools" / "demo")], "== ")
+    assert (code, printed.splitlines()[-1]) == (130, "demo: stopped"), printed
+    assert "Traceback" not in printed
+    assert images() <= before
+
+
+def images() -> set[str]:
+    """Return the names of the demo's images in the engine."""
+    command = ["docker", "images", "--format", "{{.Repository}}", "localhost:*/quickstart-base"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
 
 
 def test_the_source_plugin_starts_and_prints_its_port() -> None:

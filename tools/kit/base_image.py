@@ -6,15 +6,19 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from tools.kit.commands import SetupError
+
 
 def push_base_image(name: str, busybox: Path, environ: Mapping[str, str] | None = None) -> str:
     """Make the image with docker's `import`, which needs no builder, push it, and return its name.
 
     Raises:
-        CalledProcessError: docker failed.
+        SetupError: docker failed.
     """
     for command, given in ((["import", "-", name], _root(busybox)), (["push", name], b"")):
-        subprocess.run(["docker", *command], input=given, env=environ, stdout=subprocess.DEVNULL, check=True)
+        done = subprocess.run(["docker", *command], input=given, env=environ, capture_output=True, check=False)
+        if done.returncode:
+            raise SetupError(f"`docker {' '.join(command)}` failed: {done.stderr.decode(errors='replace').strip()}")
     return name
 
 

@@ -4,7 +4,9 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
@@ -15,6 +17,23 @@ VENV = REPO / ".venv"
 
 class SetupError(Exception):
     """Something is missing that cannot be made here; says what to install."""
+
+
+@contextmanager
+def ending_in_a_line(name: str) -> Iterator[None]:
+    """End this program with one line, if something is missing or somebody has pressed Ctrl-C.
+
+    Args:
+        name: How the line begins.
+    """
+    try:
+        yield
+    except SetupError as error:
+        sys.exit(f"{name}: {error}")
+    except KeyboardInterrupt:
+        print(f"{name}: stopped", file=sys.stderr)
+        # What a shell makes of SIGINT.
+        sys.exit(130)
 
 
 def say(text: str) -> None:

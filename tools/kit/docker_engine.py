@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.kit.commands import SetupError
+
 _PATIENCE = 60
 _PIDFILE = Path("/run/image-assets-dockerd.pid")
 _LOG = Path("/var/log/image-assets-dockerd.log")
 
 
-class EngineMissingError(Exception):
+class EngineMissingError(SetupError):
     """No docker engine answers and none can be started; says what to do."""
 
 
@@ -53,13 +55,20 @@ def _start() -> "subprocess.Popen[bytes]":
     with _LOG.open("wb") as log:
         command = ["dockerd", f"--pidfile={_PIDFILE}"]
         daemon = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        _wait_for(daemon)
+    except BaseException:
+        daemon.terminate()
+        raise
+    return daemon
+
+
+def _wait_for(daemon: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + _PATIENCE
     while not answers():
         if daemon.poll() is not None or time.monotonic() > deadline:
-            daemon.kill()
             raise EngineMissingError(f"dockerd did not start; the end of {_LOG}:\n{_last_lines()}")
         time.sleep(0.2)
-    return daemon
 
 
 def _last_lines() -> str:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.kit.commands import SetupError
+
 _PROGRAMS = ("docker-registry", "registry")
 _PATIENCE = 20
 _CONFIG = """\
@@ -23,7 +25,7 @@ _TLS = ', tls: {{certificate: "{file}", key: "{file}"}}'
 _AUTH = 'auth: {{htpasswd: {{realm: test, path: "{htpasswd}"}}}}\n'
 
 
-class RegistryMissingError(Exception):
+class RegistryMissingError(SetupError):
     """The registry's program is not installed or did not start; says what to do."""
 
 
