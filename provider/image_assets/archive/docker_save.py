@@ -37,9 +37,8 @@ def candidates(contents: Contents, manifest: Member) -> list[Candidate[SavedImag
     """
     items = documents.parse(contents.document(manifest), MANIFEST)
     if isinstance(items, dict) and "schemaVersion" in items:
-        raise refuse(
-            "is one image's manifest, as skopeo's `dir:` writes it; write `oci:` or `docker-archive:`", MANIFEST
-        )
+        reason = "is one image's manifest, as skopeo's `dir:` writes it"
+        raise refuse(reason, MANIFEST, remedy="write `oci:` or `docker-archive:`")
     if not (isinstance(items, list) and 0 < len(items) <= _MAX_IMAGES):
         raise refuse(f"does not list between 1 and {_MAX_IMAGES} images", MANIFEST)
     reader = _Reader(contents)

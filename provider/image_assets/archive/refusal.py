@@ -8,18 +8,18 @@ _QUOTED_CHARACTERS = 120
 _MOST_CHARACTERS = 500
 
 
-def refuse(reason: str, member: str = "") -> ArchiveError:
-    """Make the error of a bad archive; `within` adds the archive's own name at the edge."""
+def refuse(reason: str, member: str = "", *, remedy: str = "") -> ArchiveError:
+    """Make the error of a bad archive; `within` adds the archive's own name, and the remedy, at the edge."""
     short = reason if len(reason) <= _MOST_CHARACTERS else f"{reason[:_MOST_CHARACTERS]}..."
-    return ArchiveError(f"member {quoted(member)}: {short}" if member else short)
+    return ArchiveError(f"member {quoted(member)}: {short}" if member else short, remedy=remedy)
 
 
 def within(archive: str, error: ArchiveError, remedy: str = "") -> ArchiveError:
-    """Return the error with the archive's name in front, once, and what to do at the end, if it does not say so."""
-    text, prefix = str(error), f"{archive}: "
-    if text.startswith(prefix):
+    """Return the error with the archive's name in front, once, and at the end its own remedy or the given one."""
+    if error.names_archive:
         return error
-    return ArchiveError(f"{prefix}{text}{f'; {remedy}' if remedy and '; write ' not in text else ''}")
+    advice = error.remedy or remedy
+    return ArchiveError(f"{archive}: {error}{f'; {advice}' if advice else ''}", names_archive=True)
 
 
 def quoted(name: str) -> str:

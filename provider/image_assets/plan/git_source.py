@@ -21,6 +21,8 @@ from image_assets.task import Task
 
 PROPERTY: Final = "directory"
 _URL = re.compile(r"git://|ssh://|[\w.-]+@[\w.-]+:|https?://[^#]+\.git(?:#.*)?$|git\+\w+://")
+#: Further forms that docker takes for a git repository (Docker's "Build context", "Git repositories").
+_DOCKERS_URL = re.compile(r"git@|github\.com/|https?://[^#]+\.git\?")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _LOGIN = re.compile(r"https?://[^/@]*@|://[^/@]*:[^/@]*@")
 _PLAIN_REF = re.compile(r"(?!-)[\w./+@-]*", re.ASCII)
@@ -54,6 +56,11 @@ def git_source(directory: str) -> GitSource | None:
     url, _, rest = directory.partition("#")
     ref, _, path = rest.partition(":")
     return GitSource(url.removeprefix("git+"), ref, path.strip("/"))
+
+
+def is_git(place: str) -> bool:
+    """Say whether a place is meant as a git repository, also in a form that `git_source` does not take."""
+    return bool(_URL.match(place) or _DOCKERS_URL.match(place))
 
 
 def wrong_with(source: GitSource) -> str | None:

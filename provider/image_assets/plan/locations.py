@@ -11,16 +11,17 @@ from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import COMMIT
 from image_assets.plan.archive_command import missing_inputs
 from image_assets.plan.commit import commit_time
-from image_assets.plan.git_source import GitSource, git_source, wrong_with
+from image_assets.plan.git_source import GitSource, git_source, is_git, wrong_with
 from image_assets.plan.network import network_problems
 from image_assets.values import has_unknown, plain
 
-#: What docker takes for a git repository (Docker's "Build context", "Git repositories").
-_GIT = re.compile(r"git://|ssh://|git@|github\.com/|[\w.-]+@[\w.-]+:|https?://[^#]+\.git(?:[#?].*)?$|git\+\w+://")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _LOGIN = re.compile(r"://[^/]*@")
-#: The files of which one makes a directory an image layout.
 NUMBER = "write seconds since 1970 instead of `commit`"
+_GIT_URL = "write its URL, as in https://host/it.git#branch:subdirectory"
+_ARCHIVE = "give the path of an archive on this machine"
+_HERE = "download it first, and give the path on this machine"
+#: The files of which one makes a directory an image layout.
 _LISTS = ("index.json", "manifest.json")
 
 
@@ -93,7 +94,7 @@ def context_problems(directory: str, base: Path) -> Iterator[Problem]:
     """Yield what is wrong with a context, whatever its Dockerfile is."""
     root = base / directory
     if not root.is_dir():
-        reason = remote(directory) or f"{missing(root, 'directory')}; paths are relative to {base}"
+        reason = remote(directory, _GIT_URL) or f"{missing(root, 'directory')}; paths are relative to {base}"
         yield Problem("directory", reason, is_shown=not _LOGIN.search(directory))
 
 
@@ -115,19 +116,17 @@ def archive_problems(tarball: str, base: Path) -> Iterator[Problem]:
                 f"{path} is a directory without {_LISTS[0]}: give the directory of an OCI image layout, or a tar",
             )
     elif not path.is_file():
-        reason = remote(tarball) or f"{missing(path, 'file')}; paths are relative to {base}"
+        reason = remote(tarball, _ARCHIVE) or f"{missing(path, 'file')}; paths are relative to {base}"
         yield Problem("tarballFile", reason, is_shown=not _LOGIN.search(tarball))
 
 
-def remote(place: str) -> str | None:
-    """Say that a place is not on this machine; None if it may be."""
+def remote(place: str, instead_of_git: str) -> str | None:
+    """Say that a place is not on this machine, and what to write instead; None if it may be."""
     shown = _LOGIN.sub("://", place)
-    if _GIT.match(place):
-        return (
-            f'"{shown}" is a git repository, not a path: write its URL, as in https://host/it.git#branch:subdirectory'
-        )
+    if is_git(place):
+        return f'"{shown}" is a git repository, not a path: {instead_of_git}'
     if _URL.match(place):
-        return f'"{shown}" is a URL, not a path: download it first, and give the path on this machine'
+        return f'"{shown}" is a URL, not a path: {_HERE}'
     return None
 
 
