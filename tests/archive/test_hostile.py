@@ -177,6 +177,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "broken JSON": (lambda: saved_with(**{"manifest.json": b'[{"Config":'}), "not valid JSON"),
     "JSON that is no text": (lambda: saved_with(**{"manifest.json": b"\xff\xfe["}), "not valid JSON"),
     "NUL in a name": (lambda: listing([{"Config": "a\0b", "Layers": []}]), "does not hold"),
+    "a remedy in a name": (lambda: listing([{"Config": "a; write c", "Layers": []}]), "does not hold"),
     "empty list": (lambda: listing([]), "does not list"),
     "manifest of skopeo's dir:": (lambda: listing(json.loads(MANIFEST)), "as skopeo's `dir:` writes it"),
     "no list": (lambda: listing({"Config": CONFIG}), "does not list"),
@@ -263,7 +264,8 @@ def test_a_hostile_archive_is_refused_and_named(tmp_path: Path, case: str) -> No
     assert text.startswith(f"{path}: ")
     assert text.count(str(path)) == 1
     assert reason in text
-    assert "; write " in text, "it does not say what to do"
+    assert text.endswith(("oci-archive:FILE` do", "; write `oci:` or `docker-archive:`")), "it does not say what to do"
+    assert text.count("; write `oci:") + text.count("; write it anew") == 1
     assert " b'" not in text
     assert len(text) < 1000
 

@@ -4,7 +4,7 @@
 
     spec        what is to be built, apart from any program
     dialect     which programs there are, and what each can do; `abilities` what not every builder can
-    program     the program that is installed; `probe` whether it and its builder answer (`answers`: asked once)
+    program     the program that is installed; `probe` whether it and its builder answer
     builders    buildx's builders, from its own files; `nodes` which node of one builds, and how many builds it has
     run         one run of the program, with all that it needs for the time being
     argv        the command line; `definition` the same in a private file, where a secret would stand in it

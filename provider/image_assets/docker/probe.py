@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from image_assets.docker.answers import Answers
 from image_assets.docker.builders import Builder, Node, current_context, resolve_builder, write_part
 from image_assets.docker.dialect import Feature
 from image_assets.docker.nodes import node_key, with_reported
 from image_assets.docker.program import Program, find_program
 from image_assets.errors import BuildError
+from image_assets.once import Answers
 from image_assets.own_folder import own_folder
 from image_assets.programs.command import Command, CommandMissingError, CommandTimeoutError
 from image_assets.programs.runner import LocalRunner
@@ -33,7 +33,7 @@ _HTTP_GREETING: Final = b"GET /_ping HTTP/1.0\r\n\r\n"
 _HTTP2_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """What a gRPC client says first (RFC 9113, section 3.4)."""
 _TIMED_OUT: Final = -1
-_ANSWERS: Final = Answers()
+_ANSWERS: Final = Answers[str]()
 _DIAL_TIMEOUT: Final = 3.0
 """Seconds for one builder to accept a connection."""
 

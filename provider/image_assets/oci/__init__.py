@@ -2,7 +2,7 @@
 
 Row by row, each file using only those above it:
 
-    media_types · model · keychain · challenge · scopes · limits · exchange · single_flight · watchdog   values, tools
+    media_types · model · keychain · challenge · scopes · limits · exchange · watchdog   values, tools
     faults · endpoint · retries · trust     decisions: what an error means, where to ask, when again, whom to trust
     judging · referrers                     whether an answer is a registry's, a manifest; the list of referrers
     tls_failures · outgoing · connections · transport       one HTTP exchange (urllib3 lives here alone)

@@ -9,8 +9,8 @@ from image_assets.oci.exchange import Answer, Request
 from image_assets.oci.faults import ExchangeError, Fault
 from image_assets.oci.keychain import Credential, Keychain
 from image_assets.oci.scopes import DELETE, PULL, PUSH, merged, scope
-from image_assets.oci.single_flight import SingleFlight
 from image_assets.oci.tokens import TokenRequest, Tokens, basic, usable_realm
+from image_assets.once import SingleFlight
 from image_assets.task import Task
 
 # Of several offers the first of these is taken: a token tells a registry less than a password does.
@@ -86,11 +86,12 @@ class Authorizer:
         self._registry = registry
         self._insecure = insecure
         self._keychain = keychain
+        self._task = task
         self._tokens = Tokens(send, task)
         self._lock = threading.Lock()
         self._challenge: Challenge | None = None
         self._credentials: dict[str, Credential | None] = {}
-        self._asking: SingleFlight[Credential | None] = SingleFlight(task)
+        self._asking: SingleFlight[Credential | None] = SingleFlight()
         # What is asked for beside our own scopes, and what is asked for in their place, because challenges named it.
         self._widened: dict[Access, tuple[str, ...]] = {}
         self._named: dict[Access, tuple[str, ...]] = {}
@@ -196,7 +197,7 @@ class Authorizer:
         """Return the repository's credential; a keychain may run programs, so it is asked once."""
         if repository in self._credentials:
             return self._credentials.get(repository)
-        found = self._asking.run(repository, lambda: self._keychain.resolve(self._registry, repository))
+        found = self._asking.run(repository, lambda: self._keychain.resolve(self._registry, repository), self._task)
         self._credentials[repository] = found
         return found
 

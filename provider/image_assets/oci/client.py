@@ -23,8 +23,8 @@ from image_assets.oci.media_types import ACCEPT, OCI_INDEX
 from image_assets.oci.model import BlobSource, Descriptor, Manifest, Uploaded, algorithm_of, digest_of
 from image_assets.oci.retries import pauses_to_settle
 from image_assets.oci.session import Session
-from image_assets.oci.single_flight import SingleFlight
 from image_assets.oci.upload import Dialect, Upload
+from image_assets.once import SingleFlight
 from image_assets.task import Task
 
 _MISSING: Final = 404
@@ -82,7 +82,7 @@ class RegistryClient:
         self.registry: Final = registry
         self._session = Session(registry, keychain, task, insecure=insecure, environ=environ, limits=limits)
         self._dialect = Dialect()
-        self._uploads: SingleFlight[Uploaded] = SingleFlight(task)
+        self._uploads: SingleFlight[Uploaded] = SingleFlight()
 
     def of(self, task: Task) -> "RegistryClient":
         """Return the same client (connections, logins, tokens, what is known of the registry) for another task.
@@ -283,7 +283,8 @@ class RegistryClient:
             return self._upload(repository_path, source, mount_from, progress)
 
         # The same blob twice at a time (two images of one program often share layers) is sent once.
-        return self._uploads.run((repository_path, source.digest), call) if source.digest else call()
+        key = (repository_path, source.digest)
+        return self._uploads.run(key, call, self._session.task) if source.digest else call()
 
     def mount_blob(self, repository_path: str, digest: str, mount_from: Sequence[str]) -> bool:
         """Let the registry take a blob from another of its repositories; say whether one of these had it.

@@ -16,7 +16,7 @@ from image_assets.oci.judging import check_support
 from image_assets.oci.keychain import Keychain
 from image_assets.oci.limits import Limits
 from image_assets.oci.retries import Retries
-from image_assets.oci.single_flight import SingleFlight
+from image_assets.once import SingleFlight
 from image_assets.task import Task
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -68,7 +68,7 @@ class Session:
         self._is_insecure = registry in insecure
         self._transport = Transport(environ, limits, task)
         self._authorizer = Authorizer(registry, keychain, self._follow, task, insecure)
-        self._ping: SingleFlight[endpoint.Candidate] = SingleFlight(task)
+        self._ping: SingleFlight[endpoint.Candidate] = SingleFlight()
         self._reached = _Reached()
 
     def of(self, task: Task) -> "Session":
@@ -87,7 +87,7 @@ class Session:
         Raises:
             ExchangeError: The registry cannot be reached.
         """
-        candidate = self._candidate or self._ping.run("", self._find_candidate)
+        candidate = self._candidate or self._ping.run("", self._find_candidate, self.task)
         return f"{_base(candidate, self._host)}{path}"
 
     def ask(

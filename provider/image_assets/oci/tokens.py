@@ -18,7 +18,7 @@ from image_assets.oci.challenge import Challenge
 from image_assets.oci.exchange import Answer, Request
 from image_assets.oci.faults import ExchangeError, Fault, refused
 from image_assets.oci.keychain import Credential
-from image_assets.oci.single_flight import SingleFlight
+from image_assets.once import SingleFlight
 from image_assets.task import Task
 
 _CLIENT = "pulumi-image-assets"
@@ -68,10 +68,11 @@ class Tokens:
         self, send: Callable[[Request], Answer], task: Task, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._send = send
+        self._task = task
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: dict[TokenRequest, _Token] = {}
-        self._flights: SingleFlight[_Token] = SingleFlight(task)
+        self._flights: SingleFlight[_Token] = SingleFlight()
 
     def get(self, wanted: TokenRequest) -> str:
         """Return a token that is still good, a new one if need be.
@@ -83,7 +84,7 @@ class Tokens:
             kept = self._kept.get(wanted)
         if kept and self._clock() < kept.good_until:
             return kept.text
-        return self._flights.run(wanted, lambda: self._fetch(wanted)).text
+        return self._flights.run(wanted, lambda: self._fetch(wanted), self._task).text
 
     def drop(self, wanted: TokenRequest, text: str) -> None:
         """Forget a token that the registry refused, unless another thread has replaced it."""

@@ -7,13 +7,13 @@ Logins over HTTP are those of `git_login`, or what git itself finds.
 import os
 import re
 import shutil
-import threading
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from image_assets.errors import InputError
+from image_assets.once import Answers
 from image_assets.plan.git_login import Secrets, login_environment
 from image_assets.programs.command import Command, CommandMissingError, CommandTimeoutError
 from image_assets.programs.runner import LocalRunner
@@ -101,19 +101,12 @@ class Commits:
     """Asks for each commit once in a program, so that all images of one place are of the same; safe in many threads."""
 
     def __init__(self) -> None:
-        self._found: dict[Hashable, str] = {}
-        self._locks: dict[Hashable, threading.Lock] = {}
-        self._lock = threading.Lock()
+        self._answers: Answers[str] = Answers()
 
     def of(self, source: GitSource, secrets: Secrets, task: Task) -> str:
         """Return the commit that is meant; see `commit_of`, whose errors are not kept."""
         key = (source.url, source.ref, *sorted(login_environment(secrets, source.url).items()))
-        with self._lock:
-            lock = self._locks.setdefault(key, threading.Lock())
-        with lock:
-            if key not in self._found:
-                self._found[key] = commit_of(source, secrets, task)
-            return self._found[key]
+        return self._answers.get(key, lambda: commit_of(source, secrets, task), task)
 
 
 def check_out(source: GitSource, commit: str, folder: Path, secrets: Secrets, task: Task) -> Path:

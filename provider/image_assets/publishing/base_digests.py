@@ -3,18 +3,18 @@
 Only GET and HEAD are sent, with the logins there are.
 """
 
-import threading
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from image_assets.errors import AssetError, CancelledByUserError, InputError, Problem
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.logins.given import GivenLogins, Login
+from image_assets.once import Begun
 from image_assets.plan.bases import ALL_PLATFORMS, PROPERTY, Base, Triggers, is_pinned
 from image_assets.plan.fingerprints import with_bases
 from image_assets.reference import Reference
@@ -38,9 +38,7 @@ class BaseDigests:
 
     def __init__(self, registries: Callable[[], "Registries"]) -> None:
         self._registries = registries
-        self._asked: dict[Hashable, Future[Any]] = {}
-        self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(_AT_ONCE, "base-images")
+        self._begun = Begun(_AT_ONCE, "base-images")
 
     def begin(self, inputs: Inputs, bases: Sequence[Base], task: Task) -> None:
         """Begin to ask, and do not wait."""
@@ -121,20 +119,16 @@ class BaseDigests:
     def _ask(self, inputs: Inputs, reference: Reference, task: Task) -> "Future[str | None]":
         """Begin to ask, unless somebody has."""
         login = _login(inputs, reference)
-        return self._once((reference, *_key(login)), partial(self._digest, reference, task.of_deployment(), login))
+        return self._begun.begin(
+            (reference, *_key(login)), partial(self._digest, reference, task.of_deployment(), login)
+        )
 
     def _ask_triggers(
         self, inputs: Inputs, reference: Reference, platforms: Sequence[str], task: Task
     ) -> "Future[Mapping[str, Sequence[str]]]":
         login = _login(inputs, reference)
         call = partial(self._triggers, reference, platforms, task.of_deployment(), login)
-        return self._once((reference, tuple(platforms), *_key(login)), call)
-
-    def _once(self, key: Hashable, call: "Callable[[], Answer]") -> "Future[Answer]":
-        with self._lock:
-            if key not in self._asked:
-                self._asked[key] = self._pool.submit(call)
-            return self._asked[key]
+        return self._begun.begin((reference, tuple(platforms), *_key(login)), call)
 
     def _digest(self, reference: Reference, task: Task, login: Login) -> str | None:
         client = self._registries().client(reference.repository, task, login)
