@@ -119,6 +119,30 @@ def test_what_may_not_stay_goes_from_every_place(
     assert registry.tags(f"{repository_name}/a") == registry.tags(f"{repository_name}/b") == []
 
 
+def test_one_with_a_name_stays_when_another_before_it_goes(
+    new_project: NewProject, registry: Registry, repository_name: str
+) -> None:
+    """It was a number before; its tag is still its own, so that it goes with it."""
+    place = f"{registry.address}/{repository_name}"
+    numbered: list[dict[str, Any]] = [{"repository": f"{place}/{name}"} for name in ("b", "c", "d")]
+    named = [{**one, "name": one["repository"][-1]} for one in numbered]
+    named[2]["name"] = "d-e"
+    project = new_project(tarball(f"{place}/a", *numbered, retainOnDelete=False))
+    (project.folder / "app.tar").write_bytes(docker_save(an_image()))
+    project.up()
+    project.write(tarball(f"{place}/a", *named, retainOnDelete=False))
+    assert {step.op for step in project.up().steps} == {"same"}
+    project.write(tarball(f"{place}/a", named[2], named[0], retainOnDelete=False))
+    preview = project.preview()
+    assert [(step.op, step.name) for step in preview.changes] == [("delete", "app-c")]
+    assert project.up().changes == preview.changes
+    assert registry.tags(f"{repository_name}/c") == []
+    assert registry.tags(f"{repository_name}/d") == registry.tags(f"{repository_name}/b") != []
+    project.up(expect_no_changes=True)
+    project.destroy()
+    assert registry.tags(f"{repository_name}/d") == registry.tags(f"{repository_name}/b") == []
+
+
 @pytest.mark.parametrize(
     ("places", "message"),
     [
@@ -126,6 +150,8 @@ def test_what_may_not_stay_goes_from_every_place(
         ([{"repository": "{place}/b"}, {"repository": "{place}/b"}], "names the same image as destinations[0]"),
         ([{"repository": "{place}/B"}], "has capital letters"),
         ([{"tagPrefix": "v"}], "repository"),
+        ([{"repository": "{place}/b", "name": "2"}], "must not be a number"),
+        ([{"repository": f"{{place}}/{one}", "name": "x"} for one in "bc"], "is the name of destinations[0] already"),
     ],
 )
 def test_wrong_places_are_told(

@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 
 from image_assets.components import refusals, repository
 from image_assets.components.component import OWN_PACKAGE, Component
-from image_assets.components.grants import declared_grants, items_of, repository_arn, take_twins
+from image_assets.components.grants import child_name, declared_grants, repository_arn, take_twins
+from image_assets.components.options import Request
 from image_assets.errors import AssetError
 from image_assets.inputs.replica import replica_tag
 from image_assets.inputs.source_fields import CACHE_TAGS, IN_REGISTRY
 from image_assets.protocol.monitor import Resource
 from image_assets.protocol.outputs import Output, all_of
 from image_assets.reference import TAG_DIGITS
-from image_assets.values import UNKNOWN, Secret, reveal
+from image_assets.values import UNKNOWN, Secret, plain
 
 #: What an asset's image is, see `image.resource`, and what a copy is, see `image.copied`.
 IMAGE = f"{OWN_PACKAGE}PublishedImage"
@@ -107,18 +108,31 @@ async def make_copies(asset: Component, image: Resource, destinations: Output, f
 
     Each is a resource of its own: one that fails leaves the others as they are, and is made by the next `up`.
     """
-    listed = items_of(destinations)
+    listed = plain(destinations.value)
+    known = dict(enumerate(map(destinations.part, range(len(listed))), 1)) if isinstance(listed, list) else {}
+    found = {at: one for at, one in known.items() if plain(one.value) is not UNKNOWN}
     made = await asyncio.gather(
-        *(make_copy(asset, at, {**for_all, **copy_inputs(asset, image, one)}) for at, one in enumerate(listed, 1))
+        *(
+            asset.make(copy_request(asset, at, one), {**for_all, **copy_inputs(asset, image, one)})
+            for at, one in found.items()
+        )
     )
     uris = all_of(*(copy.output("imageUri") for copy in made))
-    known = isinstance(reveal(destinations.value), list | None)
-    return uris if known else Output(UNKNOWN, destinations.dependencies)
+    return uris if listed is not UNKNOWN and found == known else Output(UNKNOWN, destinations.dependencies)
 
 
-async def make_copy(asset: Component, at: int, inputs: Mapping[str, Output]) -> Resource:
-    """Register the copy in one more repository."""
-    return await asset.make(asset.child(COPY, f"{asset.name}-{at}", {}), inputs)
+def copy_request(asset: Component, at: int, destination: Output) -> Request:
+    """Return the request that registers a copy, by its name if it has one, else by its place in the list.
+
+    One that gets a name is the one that had the number.
+    """
+    numbered = f"{asset.name}-{at}"
+    name = plain(member_of(destination, "name").value)
+    if not isinstance(name, str):
+        return asset.child(COPY, numbered, {})
+    request = asset.child(COPY, child_name(asset, name), {})
+    request.aliases.add().spec.name = numbered
+    return request
 
 
 def copy_inputs(asset: Component, image: Resource, destination: Output) -> dict[str, Output]:

@@ -20,7 +20,7 @@ from image_assets.inputs.grant_fields import GRANTS_FIELDS
 from image_assets.inputs.types import Flag, Listing, Property, Record, Text
 from image_assets.platforms import wrong_with
 from image_assets.reference import Reference, Repository
-from image_assets.values import is_list, is_map, plain, reveal
+from image_assets.values import UNKNOWN, is_list, is_map, plain, reveal
 
 #: What makes a source a path; a name that only ends like an archive's is one, too, unless a tag or digest follows.
 _PATH = re.compile(r"[./~].*|[^:@]*\.(?:tar|tgz|txz|tar\.(?:gz|xz|zst|zstd))", re.DOTALL)
@@ -108,12 +108,23 @@ COPY_FIELDS = (
     *OWNER_FIELDS,
 )
 
+
+def _check_destination_name(value: str) -> str | None:
+    return "must not be a number: those are the names of destinations without one" if value.isdigit() else None
+
+
 DESTINATION = Record(
     "Destination",
     "A further repository for an asset's image.",
     (
         Property(
             "repository", _ROWS["repository"].shape, "The repository, as `registry/path` without a tag.", required=True
+        ),
+        Property(
+            "name",
+            Text(check=_check_destination_name),
+            "What the copy is called in the program, unique in the asset: with a name it stays the same resource "
+            "wherever it stands in the list. Default: its number, so that later ones are made anew if one goes.",
         ),
         Property("tagPrefix", _ROWS["tagPrefix"].shape, "What the tag there begins with. Default: nothing."),
         Property("extraTags", _ROWS["extraTags"].shape, "More tags for the image there. Default: none."),
@@ -136,10 +147,18 @@ DESTINATIONS_FIELDS = (
 
 
 def destination_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield the destinations that name the same image as another one, or as the asset itself."""
+    """Yield the destinations that name the same image as another one, or as the asset itself, and wrong names."""
     listed = reveal(plain(values.get("destinations")))
     seen = {_place(values): "the asset's own `repository`"}
+    names: dict[str, int] = {}
     for index, one in enumerate(listed if is_list(listed) else ()):
+        name = plain(one.get("name")) if is_map(one) else None
+        if name is UNKNOWN:
+            reason = "must be a string that is known when the program runs, not an output of a resource"
+            yield Problem(f"destinations[{index}].name", reason)
+        elif isinstance(name, str) and names.setdefault(name, index) != index:
+            reason = f'"{name}" is the name of destinations[{names[name]}] already: give each its own'
+            yield Problem(f"destinations[{index}].name", reason)
         place = _place(one) if is_map(one) else None
         if place and place in seen:
             yield Problem(f"destinations[{index}].repository", f"names the same image as {seen[place]}: leave it out")

@@ -34,6 +34,12 @@ namespace ImageAssets.Sdk.Inputs
             set => _extraTags = value;
         }
 
+        /// <summary>
+        /// What the copy is called in the program, unique in the asset: with a name it stays the same resource wherever it stands in the list. Default: its number, so that later ones are made anew if one goes.
+        /// </summary>
+        [Input("name")]
+        public Input<string>? Name { get; set; }
+
         [Input("registryAuth")]
         private Input<Inputs.RegistryAuthArgs>? _registryAuth;
 

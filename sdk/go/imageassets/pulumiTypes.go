@@ -971,6 +971,8 @@ type Destination struct {
 	Aws *AwsOptions `pulumi:"aws"`
 	// More tags for the image there. Default: none.
 	ExtraTags []string `pulumi:"extraTags"`
+	// What the copy is called in the program, unique in the asset: with a name it stays the same resource wherever it stands in the list. Default: its number, so that later ones are made anew if one goes.
+	Name *string `pulumi:"name"`
 	// A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
 	RegistryAuth *RegistryAuth `pulumi:"registryAuth"`
 	// The repository, as `registry/path` without a tag.
@@ -996,6 +998,8 @@ type DestinationArgs struct {
 	Aws AwsOptionsPtrInput `pulumi:"aws"`
 	// More tags for the image there. Default: none.
 	ExtraTags pulumi.StringArrayInput `pulumi:"extraTags"`
+	// What the copy is called in the program, unique in the asset: with a name it stays the same resource wherever it stands in the list. Default: its number, so that later ones are made anew if one goes.
+	Name pulumi.StringPtrInput `pulumi:"name"`
 	// A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
 	RegistryAuth RegistryAuthPtrInput `pulumi:"registryAuth"`
 	// The repository, as `registry/path` without a tag.
@@ -1064,6 +1068,11 @@ func (o DestinationOutput) Aws() AwsOptionsPtrOutput {
 // More tags for the image there. Default: none.
 func (o DestinationOutput) ExtraTags() pulumi.StringArrayOutput {
 	return o.ApplyT(func(v Destination) []string { return v.ExtraTags }).(pulumi.StringArrayOutput)
+}
+
+// What the copy is called in the program, unique in the asset: with a name it stays the same resource wherever it stands in the list. Default: its number, so that later ones are made anew if one goes.
+func (o DestinationOutput) Name() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v Destination) *string { return v.Name }).(pulumi.StringPtrOutput)
 }
 
 // A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.

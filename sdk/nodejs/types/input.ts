@@ -151,6 +151,10 @@ export interface DestinationArgs {
      */
     extraTags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
+     * What the copy is called in the program, unique in the asset: with a name it stays the same resource wherever it stands in the list. Default: its number, so that later ones are made anew if one goes.
+     */
+    name?: pulumi.Input<string | undefined>;
+    /**
      * A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
      */
     registryAuth?: pulumi.Input<inputs.RegistryAuthArgs | undefined>;

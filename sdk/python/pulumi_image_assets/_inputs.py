@@ -627,6 +627,10 @@ class DestinationArgsDict(TypedDict):
     """
     More tags for the image there. Default: none.
     """
+    name: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    What the copy is called in the program, unique in the asset: with a name it stays the same resource wherever it stands in the list. Default: its number, so that later ones are made anew if one goes.
+    """
     registry_auth: NotRequired[pulumi.Input[Optional['RegistryAuthArgsDict']]]
     """
     A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
@@ -642,6 +646,7 @@ class DestinationArgs:
                  repository: pulumi.Input[_builtins.str],
                  aws: pulumi.Input[Optional['AwsOptionsArgs']] = None,
                  extra_tags: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 name: pulumi.Input[Optional[_builtins.str]] = None,
                  registry_auth: pulumi.Input[Optional['RegistryAuthArgs']] = None,
                  tag_prefix: pulumi.Input[Optional[_builtins.str]] = None):
         """
@@ -650,6 +655,7 @@ class DestinationArgs:
         :param pulumi.Input[_builtins.str] repository: The repository, as `registry/path` without a tag.
         :param pulumi.Input['AwsOptionsArgs'] aws: How AWS is reached for this repository, if it is in ECR. Default: as the provider's `aws` says.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] extra_tags: More tags for the image there. Default: none.
+        :param pulumi.Input[_builtins.str] name: What the copy is called in the program, unique in the asset: with a name it stays the same resource wherever it stands in the list. Default: its number, so that later ones are made anew if one goes.
         :param pulumi.Input['RegistryAuthArgs'] registry_auth: A login for a registry. It is never stored; refresh and destroy use the provider's `registries`.
         :param pulumi.Input[_builtins.str] tag_prefix: What the tag there begins with. Default: nothing.
         """
@@ -658,6 +664,8 @@ class DestinationArgs:
             pulumi.set(__self__, "aws", aws)
         if extra_tags is not None:
             pulumi.set(__self__, "extra_tags", extra_tags)
+        if name is not None:
+            pulumi.set(__self__, "name", name)
         if registry_auth is not None:
             pulumi.set(__self__, "registry_auth", registry_auth)
         if tag_prefix is not None:
@@ -698,6 +706,18 @@ class DestinationArgs:
     @extra_tags.setter
     def extra_tags(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
         pulumi.set(self, "extra_tags", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def name(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        What the copy is called in the program, unique in the asset: with a name it stays the same resource wherever it stands in the list. Default: its number, so that later ones are made anew if one goes.
+        """
+        return pulumi.get(self, "name")
+
+    @name.setter
+    def name(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "name", value)
 
     @_builtins.property
     @pulumi.getter(name="registryAuth")

@@ -54,6 +54,21 @@ public final class DestinationArgs extends com.pulumi.resources.ResourceArgs {
     }
 
     /**
+     * What the copy is called in the program, unique in the asset: with a name it stays the same resource wherever it stands in the list. Default: its number, so that later ones are made anew if one goes.
+     * 
+     */
+    @Import(name="name")
+    private @Nullable Output<String> name;
+
+    /**
+     * @return What the copy is called in the program, unique in the asset: with a name it stays the same resource wherever it stands in the list. Default: its number, so that later ones are made anew if one goes.
+     * 
+     */
+    public Optional<Output<String>> name() {
+        return Optional.ofNullable(this.name);
+    }
+
+    /**
      * A login for a registry. It is never stored; refresh and destroy use the provider&#39;s `registries`.
      * 
      */
@@ -103,6 +118,7 @@ public final class DestinationArgs extends com.pulumi.resources.ResourceArgs {
     private DestinationArgs(DestinationArgs $) {
         this.aws = $.aws;
         this.extraTags = $.extraTags;
+        this.name = $.name;
         this.registryAuth = $.registryAuth;
         this.repository = $.repository;
         this.tagPrefix = $.tagPrefix;
@@ -176,6 +192,27 @@ public final class DestinationArgs extends com.pulumi.resources.ResourceArgs {
          */
         public Builder extraTags(String... extraTags) {
             return extraTags(List.of(extraTags));
+        }
+
+        /**
+         * @param name What the copy is called in the program, unique in the asset: with a name it stays the same resource wherever it stands in the list. Default: its number, so that later ones are made anew if one goes.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder name(@Nullable Output<String> name) {
+            $.name = name;
+            return this;
+        }
+
+        /**
+         * @param name What the copy is called in the program, unique in the asset: with a name it stays the same resource wherever it stands in the list. Default: its number, so that later ones are made anew if one goes.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder name(String name) {
+            return name(Output.of(name));
         }
 
         /**
