@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import grpc.aio
@@ -51,7 +52,7 @@ async def serve(address: str) -> None:
     # The first line of the output is how the engine learns the port.
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    servicer = _servicer(address, later)
+    servicer = await _servicer(address, later)
     threading.Thread(target=_sweep, daemon=True).start()
     watch = asyncio.ensure_future(watch_engine(address, partial(stop, SECONDS_ALONE))) if address else None
     await servicer.wind_down(await stopped)
@@ -64,11 +65,13 @@ async def serve(address: str) -> None:
     os._exit(0)
 
 
-def _servicer(address: str, later: Later) -> "Servicer":
-    """Load what answers, on the loop's own thread: no call is taken before it is there."""
-    from image_assets.plugin.servicer import Servicer  # noqa: PLC0415 - it takes longer than all before the port
-
-    servicer = Servicer(address)
+async def _servicer(address: str, later: Later) -> "Servicer":
+    """Load what answers, beside the loop: the handshake is answered meanwhile."""
+    # It takes longer than all before the port.
+    module = await asyncio.to_thread(import_module, "image_assets.plugin.servicer")
+    servicer: Servicer = module.Servicer(address)
+    for engine in later.greeted:
+        servicer.connect(engine)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, later)  # type: ignore[arg-type] # it calls two methods
     return servicer
 

@@ -26,6 +26,7 @@ from image_assets.inputs.settings import Settings, parse_settings, secret_settin
 from image_assets.plugin.composing import Composing
 from image_assets.plugin.diffs import diff_response
 from image_assets.plugin.jobs import Jobs
+from image_assets.plugin.later import WELCOME
 from image_assets.plugin.reporter import WARNING, Reporter
 from image_assets.plugin.rpc_errors import property_details, status_of, told, with_value
 from image_assets.protocol import wire
@@ -69,7 +70,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     async def Handshake(self, request: pb.ProviderHandshakeRequest, context: Any) -> pb.ProviderHandshakeResponse:
         """Learn the engine's address and say what values are understood."""
         self.connect(request.engine_address)
-        return pb.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True, accept_outputs=True)
+        return WELCOME
 
     async def Attach(self, request: plugin_pb2.PluginAttach, context: Any) -> empty_pb2.Empty:
         """Serve another engine: the plugin was started by hand (PULUMI_DEBUG_PROVIDERS)."""
