@@ -386,7 +386,10 @@ def test_outputs_that_the_program_makes_secret_stay_so(plugin: Plugin) -> None:
             '[{"address": "r.example", "username": "u", "pasword": "hunter2-text"}]',
             "registries[0].password: is missing",
         ),
-        ('[{"address": "r.example", "username": "u", "password": "hunter2-text"', "registries: must be JSON"),
+        (
+            '[{"address": "r.example", "username": "u", "password": "hunter2-text"',
+            "registries: is a list: set its items",
+        ),
         ('{"password": "hunter2-text"}', "registries: must be a list"),
     ],
 )
