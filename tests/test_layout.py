@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "provider" / "image_assets"
 
 ROWS = (
+    ("frozen",),
     ("errors", "values", "__init__"),
     ("secrets",),
     ("task", "reference", "programs", "platforms"),

@@ -5,10 +5,11 @@ The meaning of each method is that of the RPC of the same name in Pulumi's provi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any, Protocol
 
+from image_assets.frozen import dataclass
 from image_assets.task import Task
 
 Values = Mapping[str, Any]

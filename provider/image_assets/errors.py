@@ -4,8 +4,9 @@ Nothing but these reaches the edge of the provider as an expected failure; each 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Self
+
+from image_assets.frozen import dataclass
 
 
 @dataclass(frozen=True)

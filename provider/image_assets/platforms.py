@@ -6,7 +6,6 @@ are those that Go compiles for (`go tool dist list`), as the OCI image spec refe
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from functools import cache
 
 _ALIASES_OF_SYSTEMS: Mapping[str, str] = {"macos": "darwin"}
@@ -100,6 +99,8 @@ def _advice(platform: str) -> str:
 
 def _nearest(written: str) -> str:
     """Return the platform that was probably meant; an architecture alone means Linux's."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it, every start would pay for it
+
     parts = [part for part in re.split(r"[^a-z0-9_.]+", written) if part]
     guesses = ("/".join(parts), "/".join(parts[:2]), "/".join(["linux", *parts]), "/".join([*parts, "amd64"]))
     for guess in (*guesses, "/".join(reversed(parts))):

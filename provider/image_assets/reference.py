@@ -5,7 +5,8 @@ rules for names that leave the registry out (github.com/distribution/reference, 
 """
 
 import re
-from dataclasses import dataclass
+
+from image_assets.frozen import dataclass
 
 HUB = "docker.io"
 #: Digits of a hash that make a tag. 128 bits: no two contents meet, and every registry's and label's limit holds.

@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from image_assets.errors import CancelledByUserError
+from image_assets.frozen import dataclass
 from image_assets.secrets import Secrets
 
 

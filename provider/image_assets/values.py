@@ -1,10 +1,11 @@
 """The two marks a Pulumi value can carry: not known yet, and secret."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, TypeGuard
+
+from image_assets.frozen import dataclass
 
 #: The key that marks an object as something else than one, and its value for a secret (Pulumi's property encoding).
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"

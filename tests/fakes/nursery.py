@@ -84,7 +84,7 @@ def main() -> None:
     """Fork a plugin for each line on stdin; the plugin tells its process and its port on stdout."""
     for module in LOADED:
         importlib.import_module(module)
-    from image_assets.plugin import server  # noqa: PLC0415 - what is to be loaded before the fork
+    from image_assets.plugin import server, serving  # noqa: F401, PLC0415 - what is to be loaded before the fork
 
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

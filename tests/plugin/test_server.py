@@ -289,15 +289,16 @@ def test_the_plugin_starts_without_what_only_some_programs_need() -> None:
 
 
 def test_the_port_stands_before_what_answers_is_loaded() -> None:
-    before = loaded("image_assets.plugin.server")
+    before = loaded("image_assets.plugin.serving")
     assert {name for name in before if name.startswith("image_assets.")} <= {
         "image_assets.custom_resource",
         "image_assets.errors",
+        "image_assets.frozen",
         "image_assets.plugin",
         "image_assets.plugin.jobs",
         "image_assets.plugin.later",
         "image_assets.plugin.lifeline",
-        "image_assets.plugin.server",
+        "image_assets.plugin.serving",
         "image_assets.protocol",
         "image_assets.protocol.messages",
         "image_assets.secrets",

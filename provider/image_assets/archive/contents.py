@@ -6,7 +6,6 @@ order in which they stand. A spool on disk would cost a write and a read of the 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from image_assets.archive.documents import MAX_DOCUMENT_BYTES
@@ -15,6 +14,7 @@ from image_assets.archive.packing import START_BYTES, Packing, is_tar_header, pa
 from image_assets.archive.refusal import quoted, refuse
 from image_assets.archive.stream import CHUNK_BYTES, ChunkBytes, FileBytes, TarBytes
 from image_assets.archive.tar import Kind, Member, members
+from image_assets.frozen import dataclass
 
 #: A chain of links in a real archive has one step.
 _MAX_LINKS = 16

@@ -1,9 +1,8 @@
 """The two shapes in which an archive holds an image."""
 
-from dataclasses import dataclass
-
 from image_assets.archive.packing import Packing
 from image_assets.archive.tar import Member
+from image_assets.frozen import dataclass
 from image_assets.oci.model import Descriptor, Manifest
 
 

@@ -8,7 +8,7 @@ once, or whose `mediaType` is not what its descriptor says, is refused: differen
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from image_assets.archive import documents
 from image_assets.archive.contents import Contents
@@ -18,6 +18,7 @@ from image_assets.archive.image import Blob, LayoutImage
 from image_assets.archive.refusal import quoted, refuse
 from image_assets.archive.selection import Candidate
 from image_assets.archive.tar import Member
+from image_assets.frozen import dataclass
 from image_assets.oci.media_types import INDEXES, MANIFESTS
 from image_assets.oci.model import Descriptor, Manifest
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from os import close
 from pathlib import Path
@@ -17,6 +16,7 @@ from image_assets.archive.selection import Candidate, choose, matches
 from image_assets.archive.stream import FileBytes
 from image_assets.archive.tar import Member
 from image_assets.errors import ArchiveError, InputError
+from image_assets.frozen import dataclass
 from image_assets.oci.media_types import INDEXES
 
 #: Enough of a digest to see that it changed.

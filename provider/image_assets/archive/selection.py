@@ -1,11 +1,11 @@
 """Which image of an archive is meant: a pure choice among names and digests."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from image_assets.archive.refusal import quoted
 from image_assets.errors import InputError
+from image_assets.frozen import dataclass
 
 #: The input property that selects.
 _PROPERTY = "image"

@@ -8,11 +8,12 @@ Formats: POSIX pax and ustar (IEEE Std 1003.1, `pax`, "pax Interchange Format") 
 import posixpath
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from image_assets.archive.refusal import quoted, refuse
 from image_assets.archive.stream import TarBytes, truncated
+from image_assets.frozen import dataclass
 
 #: Every part of a tar is a whole number of such blocks.
 BLOCK_BYTES = 512

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from image_assets.aws.errors import Call, NoCredentialsError, NoPolicyError, fai
 from image_assets.aws.names import PUBLIC_HOST, RepositoryArn, arn_of, home_region, parse_host, partition_of
 from image_assets.aws.settings import AwsSettings, Role
 from image_assets.errors import CloudError
+from image_assets.frozen import dataclass
 from image_assets.oci.keychain import Credential, Keychain
 from image_assets.task import Task
 

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from image_assets.errors import CloudError
+from image_assets.frozen import dataclass
 
 #: The methods of botocore that the provider calls by itself, and the IAM actions that they need (docs/aws.md).
 _ACTIONS: Mapping[str, str] = {

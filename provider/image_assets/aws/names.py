@@ -2,9 +2,9 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
 
 from image_assets.errors import Problem
+from image_assets.frozen import dataclass
 
 #: The one registry of ECR Public.
 PUBLIC_HOST = "public.ecr.aws"

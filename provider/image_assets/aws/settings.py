@@ -4,8 +4,10 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from image_assets.frozen import dataclass
 
 #: What pulumi-aws calls an option of a role to assume, and what STS calls it (STS API reference, AssumeRole).
 _ROLE_OPTIONS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Final
 
@@ -16,6 +16,7 @@ from image_assets.cli.output import json_option, show_json, show_table, size
 from image_assets.cli.running import ReferenceType, RegistryAccess, registry_options, running, settings_of
 from image_assets.docker.probe import probe
 from image_assets.errors import AssetError, CancelledByUserError, RegistryError
+from image_assets.frozen import dataclass
 from image_assets.oci import RegistryClient
 from image_assets.reference import Reference, Repository
 from image_assets.task import Task

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from image_assets.cli.in_use import Sources, read_sources
 from image_assets.cli.output import json_option, show_json, show_table, size
 from image_assets.cli.running import RegistryAccess, registry_options, running, settings_of
 from image_assets.errors import AssetError, CancelledByUserError
+from image_assets.frozen import dataclass
 from image_assets.reference import Repository
 from image_assets.retention.ecr import EcrRepository
 from image_assets.retention.in_use import Named, Names

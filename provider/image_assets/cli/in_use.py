@@ -5,12 +5,12 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import IO, Any, Final
 
 import click
 
 from image_assets.errors import AssetError, CancelledByUserError, InputError, Problem
+from image_assets.frozen import dataclass
 from image_assets.programs.command import Command
 from image_assets.programs.runner import LocalRunner
 from image_assets.retention.in_use import Named, Names, in_state, in_text

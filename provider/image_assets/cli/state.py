@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import IO, Any, Final
 
 import click
 
+from image_assets.frozen import dataclass
 from image_assets.inputs.settings import Settings, parse_settings
 from image_assets.values import SECRET_SIGNATURE, SIGNATURE, UNKNOWN
 

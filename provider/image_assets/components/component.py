@@ -1,10 +1,11 @@
 """A component in the making, and one that was made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from image_assets.components.deployment import Deployment
 from image_assets.components.options import Options, Request
+from image_assets.frozen import dataclass
 from image_assets.protocol.monitor import Resource
 from image_assets.protocol.outputs import Output
 

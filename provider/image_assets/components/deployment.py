@@ -1,12 +1,13 @@
 """What components know of where they are made: the program's deployment, and the provider instance that makes them."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from image_assets.aws.settings import STACK_KEYS, AwsSettings
 from image_assets.components.stack_aws import handed_on, stack_keys
 from image_assets.errors import InputError
+from image_assets.frozen import dataclass
 from image_assets.protocol.monitor import Monitor
 from image_assets.protocol.outputs import Output
 from image_assets.values import empty, reveal

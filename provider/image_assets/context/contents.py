@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from image_assets.context.place import Places
 from image_assets.context.rules import ignore_lines, level_of
 from image_assets.context.selection import Selection, select
 from image_assets.context.spec import ContextSpec
+from image_assets.frozen import dataclass
 from image_assets.ignore.ignorefile import Line
 from image_assets.ignore.rules import Level, Verdict
 from image_assets.task import Task

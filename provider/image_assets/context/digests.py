@@ -14,7 +14,6 @@ import contextlib
 import hashlib
 import os
 import struct
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -119,6 +118,8 @@ def _load(path: Path) -> dict[bytes, bytes]:
 
 
 def _store(path: Path, content: bytes) -> None:
+    import tempfile  # noqa: PLC0415 - with what it needs 3 ms of every start; most runs find nothing to store
+
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _sweep(path.parent)
     fd, temporary = tempfile.mkstemp(prefix="digests.", suffix=".new", dir=path.parent)

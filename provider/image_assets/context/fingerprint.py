@@ -33,7 +33,7 @@ import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Final
 
@@ -47,6 +47,7 @@ from image_assets.context.selection import Selection, select
 from image_assets.context.spec import ContextSpec
 from image_assets.context.warnings import changing_directories, emptied_files, heavy_directories
 from image_assets.context.whole import read_context
+from image_assets.frozen import dataclass
 from image_assets.task import Task
 
 FORMAT: Final = b"image-assets fingerprint 1"

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePath
+
+from image_assets.frozen import dataclass
 
 
 @dataclass(frozen=True)

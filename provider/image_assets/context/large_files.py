@@ -4,12 +4,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
 
 from image_assets.context.content import large_digest, open_regular
 from image_assets.context.place import Place
 from image_assets.context.records import file_record
 from image_assets.errors import CancelledByUserError
+from image_assets.frozen import dataclass
 from image_assets.task import Task
 
 

@@ -12,12 +12,12 @@ import os
 import zlib
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from operator import mul
 from typing import Final
 
 from image_assets.context.faults import shown
 from image_assets.context.records import directory_record
+from image_assets.frozen import dataclass
 
 LIMIT: Final = 1000
 """The most rows an outline has."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from image_assets.context.digests import DigestCache
@@ -12,6 +12,7 @@ from image_assets.context.place import Places
 from image_assets.context.reader import Reading, read_listing
 from image_assets.context.selection import Selection
 from image_assets.errors import InputError, Problem
+from image_assets.frozen import dataclass
 from image_assets.task import Task
 
 _SLICE = 0.01

@@ -3,8 +3,9 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Self
+
+from image_assets.frozen import dataclass
 
 # One call takes at most PATH_MAX bytes of path (Linux 4,096, macOS 1,024), and a name has up to 255.
 _LONGEST_PREFIX: Final = (os.pathconf("/", "PC_PATH_MAX") if hasattr(os, "pathconf") else 1024) - 300

@@ -1,13 +1,13 @@
 """The ignore rules of one context: which file they come from, and the language they are in."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from image_assets.context.faults import refused_pattern
 from image_assets.context.links import resolve_within
 from image_assets.context.spec import ContextSpec
 from image_assets.errors import InputError
+from image_assets.frozen import dataclass
 from image_assets.ignore.ignorefile import (
     BadPatternError,
     Line,

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from image_assets.context.links import Links
@@ -12,6 +12,7 @@ from image_assets.context.scope import Scope, judge_scope, narrowed
 from image_assets.context.spec import ContextSpec
 from image_assets.context.tree import Tree
 from image_assets.errors import InputError
+from image_assets.frozen import dataclass
 from image_assets.task import Task
 
 

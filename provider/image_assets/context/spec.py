@@ -1,11 +1,12 @@
 """What describes one build context: the directory, the Dockerfile and the rules that pick the entries."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
 from image_assets.context.habits import DOCKER, Habits
+from image_assets.frozen import dataclass
 
 IgnoreMode = Literal["docker", "git", "glob"]
 FollowSymlinks = Literal["never", "external", "always", "internal-only"]

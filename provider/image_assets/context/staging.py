@@ -12,7 +12,6 @@ that takes a file of one size and time for that of an earlier build: there no tw
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from image_assets.context.dockerfile_content import dockerfile_content
@@ -23,6 +22,7 @@ from image_assets.context.selection import select
 from image_assets.context.spec import ContextSpec
 from image_assets.context.stage import fill, new_times, set_time, statuses
 from image_assets.context.temporary import folder_outside
+from image_assets.frozen import dataclass
 from image_assets.own_folder import own_folder
 from image_assets.task import Task
 

@@ -1,7 +1,6 @@
 """Where temporary files may lie: never in what the builder reads."""
 
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +15,8 @@ def folder_outside(directories: Iterable[Path]) -> str:
     Raises:
         InputError: There is none.
     """
+    import tempfile  # noqa: PLC0415 - only a build needs it, every start would pay for it
+
     roots = [os.path.realpath(directory) for directory in directories]
     beside = (os.path.dirname(root) for root in roots)  # noqa: PTH120 - text
     for folder in (tempfile.gettempdir(), *_OTHER_PLACES, *beside):

@@ -5,13 +5,13 @@ apart from what `Dialect.features` says.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from image_assets.docker.dialect import Dialect, Feature
 from image_assets.docker.spec import BuildSpec
 from image_assets.errors import BuildError
+from image_assets.frozen import dataclass
 from image_assets.inputs.options import CacheOption
 
 

@@ -7,11 +7,11 @@ The files are those of github.com/docker/buildx `store`: `current`, `defaults/` 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from image_assets.errors import BuildError
+from image_assets.frozen import dataclass
 from image_assets.logins.docker_config import config_directory, docker_config
 from image_assets.platforms import joined
 

@@ -1,7 +1,8 @@
 """The programs that build images with docker's flags, and how each differs."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from image_assets.frozen import dataclass
 
 
 class Feature(Enum):

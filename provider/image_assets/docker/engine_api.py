@@ -8,12 +8,12 @@ import json
 import socket
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from image_assets.docker.builders import engine_address
 from image_assets.docker.dialect import Feature
 from image_assets.docker.program import Program
+from image_assets.frozen import dataclass
 
 _TIMEOUT: Final = 2.0
 """Seconds for an answer, after a cancellation too; the program is patient with an engine that needs longer."""

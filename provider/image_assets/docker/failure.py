@@ -3,12 +3,12 @@
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from image_assets.docker.progress import BuildProgress, Step
 from image_assets.errors import BuildError
+from image_assets.frozen import dataclass
 
 _SHOWN_LINES: Final = 40
 _SHOWN_CHARACTERS: Final = 8000

@@ -9,10 +9,11 @@ they go by the files' contents.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from image_assets.docker.spec import BuildSpec
+from image_assets.frozen import dataclass
 
 
 @dataclass(frozen=True)

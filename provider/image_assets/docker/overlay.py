@@ -11,11 +11,12 @@ import json
 import os
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
 from image_assets.docker.dialect import Dialect, Feature
+from image_assets.frozen import dataclass
 from image_assets.logins.addresses import docker_key, host_of
 from image_assets.logins.docker_config import (
     CONFIG_FILE,

@@ -9,7 +9,7 @@ import socket
 import urllib.parse
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -18,6 +18,7 @@ from image_assets.docker.dialect import Feature
 from image_assets.docker.nodes import node_key, with_reported
 from image_assets.docker.program import Program, find_program
 from image_assets.errors import BuildError
+from image_assets.frozen import dataclass
 from image_assets.once import Answers
 from image_assets.own_folder import own_folder
 from image_assets.programs.command import Command, CommandMissingError, CommandTimeoutError

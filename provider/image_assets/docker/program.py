@@ -7,13 +7,14 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from image_assets.docker.dialect import BUILDX, EMBEDDED, NERDCTL, PODMAN, Dialect
 from image_assets.errors import BuildError
+from image_assets.frozen import dataclass
 from image_assets.logins.docker_config import config_directory, docker_config
 from image_assets.programs.command import Command, CommandMissingError, CommandTimeoutError
 from image_assets.programs.runner import LocalRunner

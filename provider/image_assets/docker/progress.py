@@ -8,10 +8,11 @@ the step's own lines, `Error: ...`.
 
 import re
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, Protocol
 
 from image_assets.docker.quoted import quoted_command, running, step_name
+from image_assets.frozen import dataclass
 
 _KEPT_LINES: Final = 200
 """Lines of a step's own output that are kept; of more, the last ones."""

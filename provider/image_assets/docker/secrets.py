@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ from image_assets.docker.argv import csv_field
 from image_assets.docker.dialect import BUILDX, Dialect
 from image_assets.docker.spec import BuildSpec, SecretSource
 from image_assets.errors import BuildError
+from image_assets.frozen import dataclass
 from image_assets.secrets import MASK, login_texts
 
 _LONGEST_VARIABLE: Final = 64 << 10

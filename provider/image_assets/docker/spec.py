@@ -1,9 +1,10 @@
 """What is to be built, apart from any program that builds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from image_assets.frozen import dataclass
 from image_assets.inputs.options import BuildOptions, CacheOption
 from image_assets.oci.keychain import Credential
 

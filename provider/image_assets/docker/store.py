@@ -8,7 +8,7 @@ import shlex
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, BinaryIO, Final
 
 from image_assets.docker.dialect import Feature
@@ -16,6 +16,7 @@ from image_assets.docker.engine_api import EngineApi, EngineApiError, engine_api
 from image_assets.docker.overlay import overlay
 from image_assets.docker.probe import Engine
 from image_assets.errors import BuildError, RegistryError
+from image_assets.frozen import dataclass
 from image_assets.oci.keychain import Credential
 from image_assets.oci.media_types import INDEXES
 from image_assets.programs import processes

@@ -1,10 +1,10 @@
 """One `.dockerignore` pattern, compiled as `Pattern.compile` of github.com/moby/patternmatcher does."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from image_assets.frozen import dataclass
 from image_assets.ignore.go_escape import BadRegexpError
 from image_assets.ignore.go_match import is_refused
 from image_assets.ignore.go_regexp import ANY_DIRECTORIES, Node, parse

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+from image_assets.frozen import dataclass
 from image_assets.ignore.docker_pattern import DockerPattern, Kind
 from image_assets.ignore.go_regexp import END, START, UNDECODED, Node, literal
 

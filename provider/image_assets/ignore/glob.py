@@ -10,12 +10,12 @@ minimatch (https://github.com/isaacs/minimatch), from which wcmatch's own path m
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import bracex
 from wcmatch import fnmatch
 
+from image_assets.frozen import dataclass
 from image_assets.ignore.ignorefile import BadPatternError, Line
 from image_assets.ignore.rules import LEFT_OUT, Entered, Everything, Level, Picked, Verdict, pick_each
 

@@ -8,9 +8,10 @@ refuses it. `\p` (a Unicode class), which RE2 knows, is refused too.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from image_assets.frozen import dataclass
 from image_assets.ignore.go_class import class_text
 from image_assets.ignore.go_escape import PERL_CLASSES, BadRegexpError, escaped_character
 

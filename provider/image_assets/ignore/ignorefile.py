@@ -1,9 +1,9 @@
 """Reading `.dockerignore`: lines to patterns, as moby/patternmatcher's `ignorefile.ReadAll` does."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from image_assets.frozen import dataclass
 from image_assets.ignore.go_text import clean, trim_space
 
 _BOM: Final = b"\xef\xbb\xbf"

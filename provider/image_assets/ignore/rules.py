@@ -1,9 +1,10 @@
 """What an ignore language must answer while a tree is walked, and the empty answer."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
+
+from image_assets.frozen import dataclass
 
 
 class Verdict(Enum):

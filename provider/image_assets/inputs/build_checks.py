@@ -1,7 +1,6 @@
 """Checks of single words of a build (`types.Text`): what the builder would pass over, or refuse only once it builds."""
 
 import re
-from difflib import get_close_matches
 from typing import Final
 
 from image_assets.inputs.wording import listed, nearest
@@ -86,6 +85,8 @@ def is_sbom(value: str) -> bool:
 
 def _is_misspelt(word: str, known: str) -> bool:
     """Say whether a word is another one misspelt, and not that one with something added to it."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it, every start would pay for it
+
     lowered = word.lower()
     if lowered == known:
         return word != known

@@ -1,10 +1,10 @@
 """What a row in a table of inputs says. Parsing, fingerprint, diff and schema all read such rows."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from image_assets.frozen import dataclass
 from image_assets.inputs.types import Shape
 
 Parts = Iterable[tuple[str, Any]]

@@ -1,9 +1,9 @@
 """The functions that a program can call: their arguments and results, one row each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from image_assets.frozen import dataclass
 from image_assets.inputs.checks import parsed_by
 from image_assets.inputs.choices import PLATFORM
 from image_assets.inputs.destination_fields import REGISTRY_AUTH

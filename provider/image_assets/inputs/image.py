@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any
 
 from image_assets.errors import InputError, Problem
+from image_assets.frozen import dataclass
 from image_assets.inputs.destination_fields import (
     DESTINATION_FIELDS,
     HANDED_ON_FIELDS,

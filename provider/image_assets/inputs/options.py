@@ -1,8 +1,9 @@
 """The build options that the program that builds is told of: one attribute an input, `docker.argv` has its flag."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from image_assets.frozen import dataclass
 from image_assets.values import empty
 
 

@@ -1,10 +1,11 @@
 """From wire values to the frozen inputs of a copy."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from image_assets.errors import Problem
+from image_assets.frozen import dataclass
 from image_assets.inputs.field import Field
 from image_assets.inputs.image import attribute, frozen_rows, own_repository_problems, row_problems
 from image_assets.inputs.in_memory import marker_problems

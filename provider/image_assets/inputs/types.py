@@ -4,11 +4,12 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from image_assets.errors import Problem
+from image_assets.frozen import dataclass
 from image_assets.inputs.property_path import join, within
 from image_assets.inputs.wording import describe, lacking, one_of, unknown_names
 from image_assets.secrets import MASK, texts_of

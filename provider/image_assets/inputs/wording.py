@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, Protocol
 
 from image_assets.errors import Problem
@@ -59,6 +58,8 @@ def one_of(value: str, allowed: tuple[str, ...]) -> str:
 
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
     """Return "; did you mean X?" if something known is close."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it, every start would pay for it
+
     lowered = {name.lower(): name for name in known}
     close = get_close_matches(word.lower().replace("_", ""), lowered, n=1, cutoff=0.6)
     return f"; did you mean {lowered[close[0]]}?" if close else ""

@@ -8,11 +8,11 @@ import binascii
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from image_assets.errors import RegistryError
+from image_assets.frozen import dataclass
 from image_assets.logins.addresses import address_of, addresses
 from image_assets.oci.keychain import Credential
 

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import takewhile
 from typing import Any
 
+from image_assets.frozen import dataclass
 from image_assets.reference import Repository
 from image_assets.values import empty
 

@@ -4,8 +4,9 @@ import ipaddress
 import socket
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from image_assets.frozen import dataclass
 from image_assets.oci.endpoint import host_name
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

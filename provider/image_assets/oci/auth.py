@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from image_assets.frozen import dataclass
 from image_assets.oci.challenge import Challenge, parse_challenges
 from image_assets.oci.exchange import Answer, Request
 from image_assets.oci.faults import ExchangeError, Fault

@@ -5,12 +5,12 @@ import json
 import os
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
 from image_assets import reference as names
 from image_assets.errors import RegistryError
+from image_assets.frozen import dataclass
 from image_assets.oci import endpoint, judging, referrers
 from image_assets.oci.auth import Access
 from image_assets.oci.blob_lookup import blob_length

@@ -2,9 +2,10 @@
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
+
+from image_assets.frozen import dataclass
 
 # OpenSSL's own default is tried first; here distributions keep the bundle that a Python from elsewhere misses.
 KNOWN_BUNDLES = (

@@ -1,7 +1,9 @@
 """One HTTP request and its answer, as values: what the transport takes and gives."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from image_assets.frozen import dataclass
 
 
 def _nothing() -> Generator[bytes, None, None]:

@@ -7,13 +7,13 @@ section 15.6; RFC 6585, section 4).
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from image_assets.errors import RegistryError
+from image_assets.frozen import dataclass
 
 TEMPORARY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 527, 529})
 TEMPORARY_CODES = frozenset({"TOOMANYREQUESTS", "UNAVAILABLE", "SLOWDOWN", "THROTTLED"})

@@ -1,7 +1,9 @@
 """Who we are to a registry: the seam that `logins` fills."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from image_assets.frozen import dataclass
 
 
 @dataclass(frozen=True)

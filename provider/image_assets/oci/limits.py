@@ -1,6 +1,6 @@
 """How long a registry may take, and how often it is asked again."""
 
-from dataclasses import dataclass
+from image_assets.frozen import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
+
+from image_assets.frozen import dataclass
 
 #: The registered algorithms that content is checked by (OCI image spec, "Registered algorithms").
 ALGORITHMS = frozenset({"sha256", "sha512"})

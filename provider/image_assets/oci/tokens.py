@@ -9,10 +9,11 @@ import json
 import threading
 import time
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from image_assets.frozen import dataclass
 from image_assets.oci import endpoint
 from image_assets.oci.challenge import Challenge
 from image_assets.oci.exchange import Answer, Request

@@ -3,9 +3,9 @@
 import functools
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from image_assets.frozen import dataclass
 from image_assets.oci.endpoint import KNOWN_BUNDLES
 
 

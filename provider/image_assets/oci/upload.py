@@ -9,11 +9,11 @@ closing PUT decides whether it has the blob.
 import contextlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlencode, urlsplit
 
 from image_assets import reference as names
+from image_assets.frozen import dataclass
 from image_assets.oci import endpoint
 from image_assets.oci.auth import Access
 from image_assets.oci.blob_lookup import blob_length

@@ -2,13 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from image_assets.context.bases import base_images, names_platforms
 from image_assets.context.dockerfile_content import dockerfile_content
-from image_assets.context.scope.words import UnjudgeableError
 from image_assets.errors import InputError
+from image_assets.frozen import dataclass
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.plan.plan import IMAGE, main_context, platforms_of
@@ -92,6 +90,8 @@ def all_bases(inputs: Inputs, settings: Settings) -> tuple[Base, ...]:
 
 def platforms_of_bases(inputs: Inputs, settings: Settings) -> tuple[str, ...]:
     """Return the platforms of the base images that a build takes, or what stands for all that there are."""
+    from image_assets.context.bases import names_platforms  # noqa: PLC0415 - only where bases are pinned
+
     content = dockerfile_content(main_context(inputs, settings))
     return (ALL_PLATFORMS,) if names_platforms(content) else platforms_of(inputs, settings)
 
@@ -102,6 +102,9 @@ def _names(inputs: Inputs, settings: Settings) -> Iterator[tuple[str, str]]:
     Raises:
         UnjudgeableError: They cannot be told.
     """
+    from image_assets.context.bases import base_images  # noqa: PLC0415 - only where bases are pinned
+    from image_assets.context.scope.words import UnjudgeableError  # noqa: PLC0415 - as above
+
     if flag := next(filter(_DECISIVE_FLAG.match, inputs.build_flags), None):
         raise UnjudgeableError(f"{flag.partition('=')[0]} among the `buildFlags` can change them; use the input for it")
     content = dockerfile_content(main_context(inputs, settings))

@@ -5,12 +5,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from image_assets.context import DigestCache, Fingerprint, fingerprint
 from image_assets.errors import AssetError
+from image_assets.frozen import dataclass
 from image_assets.inputs.image import BASE_IMAGES, BASE_TRIGGERS, GIT_COMMIT, Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.plan.bases import (

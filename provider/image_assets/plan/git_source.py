@@ -6,13 +6,13 @@ Logins over HTTP are those of `git_login`, or what git itself finds.
 
 import os
 import re
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from image_assets.errors import InputError
+from image_assets.frozen import dataclass
 from image_assets.once import Answers
 from image_assets.plan.git_login import Secrets, login_environment
 from image_assets.programs.command import Command, CommandMissingError, CommandTimeoutError
@@ -116,6 +116,8 @@ def check_out(source: GitSource, commit: str, folder: Path, secrets: Secrets, ta
         InputError: The repository does not give it, or it has no such directory.
         CancelledByUserError: The user cancelled.
     """
+    import shutil  # noqa: PLC0415 - most programs have no git source
+
     task.status(f"fetching {commit[:12]} of {source.url}")
     folder.mkdir()
     git = _Git(folder, login_environment(secrets, source.url), task)

@@ -1,11 +1,11 @@
 """An image that the engine of this machine has already: asked for, never built or pulled."""
 
 import json
-from dataclasses import dataclass
 from typing import Any, Final
 
 from image_assets import platforms
 from image_assets.errors import InputError
+from image_assets.frozen import dataclass
 from image_assets.programs.command import Command, CommandMissingError, CommandTimeoutError
 from image_assets.programs.runner import LocalRunner
 from image_assets.task import Task

@@ -1,7 +1,7 @@
 """From inputs to what will be read, built and published: absolute paths, and the options that count."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -10,6 +10,7 @@ from image_assets import platforms
 from image_assets.context.habits import dockerfile_in, habits_of
 from image_assets.context.spec import ContextSpec, FollowSymlinks, IgnoreMode, ScopeMode
 from image_assets.errors import InputError
+from image_assets.frozen import dataclass
 from image_assets.inputs.field import Counts, Field
 from image_assets.inputs.image import IMAGE_FIELDS, Inputs, attribute, default_of, top_level
 from image_assets.inputs.property_path import join

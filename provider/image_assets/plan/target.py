@@ -1,8 +1,8 @@
 """Where an image goes: the repository, and the tag that names the content."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from image_assets.frozen import dataclass
 from image_assets.inputs.image import Inputs
 from image_assets.reference import TAG_DIGITS, Repository
 from image_assets.values import UNKNOWN

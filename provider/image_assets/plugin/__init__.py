@@ -11,8 +11,9 @@ lifeline       noticing that the engine is gone: one that was killed tells nobod
 newest         passing on the newest text of each row, not more often than it can be read, and the last one always
 reporter       the engine's log: status lines in a resource's row, and permanent lines
 rpc_errors     how failures travel: as a proper gRPC status, never as a traceback, and without any secret
-server         the plugin's process: it starts, tells its port, and ends with the engine
+server         the plugin's process: what it is started with, and for whom
 servicer       the RPCs of Pulumi's provider protocol (provider.proto)
+serving        the port comes first, then what answers; all ends with the engine
 """
 
 import sys

@@ -6,9 +6,10 @@ options or a CI system speak against it (Pulumi: sdk `cmdutil.Interactive`, `ciu
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from image_assets.frozen import dataclass
 
 _PROC: Final = Path("/proc")
 _MOST_ANCESTORS: Final = 5

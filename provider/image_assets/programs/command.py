@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import BinaryIO, Protocol
 
 from image_assets.errors import AssetError
+from image_assets.frozen import dataclass
 
 
 class CommandMissingError(AssetError):

@@ -8,11 +8,12 @@ import contextlib
 import functools
 import hashlib
 import os
-import platform
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
+
+from image_assets.frozen import dataclass
 
 _PROC: Final = Path("/proc")
 _NO_START: Final = "0"
@@ -87,7 +88,7 @@ def is_over(name: str) -> bool:
 @functools.cache
 def _place() -> str:
     """Return a short name of where numbers of processes count."""
-    parts = [platform.node()]
+    parts = [os.uname().nodename]
     with contextlib.suppress(OSError):
         parts.append((_PROC / "sys" / "kernel" / "random" / "boot_id").read_text())
     with contextlib.suppress(OSError):

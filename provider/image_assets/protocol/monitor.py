@@ -1,13 +1,14 @@
 """The engine's resource monitor (resource.proto): what components register with it and ask of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from image_assets.errors import AssetError
+from image_assets.frozen import dataclass
 from image_assets.protocol import wire
 from image_assets.protocol.messages import CHANNEL_OPTIONS, resource_pb2, resource_pb2_grpc
 from image_assets.protocol.outputs import Output

@@ -1,9 +1,9 @@
 """A value together with the resources that it comes from: what passes from one registration to another."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from image_assets.frozen import dataclass
 from image_assets.values import UNKNOWN, Secret, has_secret, has_unknown, reveal
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,6 +26,7 @@ from image_assets.docker.run import BuildRun
 from image_assets.docker.spec import BuildSpec
 from image_assets.docker.store import ImageFacts, Store, new_holder
 from image_assets.errors import BuildError
+from image_assets.frozen import dataclass
 from image_assets.publishing.nodes import is_fleet, on_a_node, side_by_side
 from image_assets.publishing.part_caches import of_platform
 from image_assets.reference import HUB, Reference, Repository, is_digest

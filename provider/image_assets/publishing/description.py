@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from image_assets import platforms
 from image_assets.errors import RegistryError
+from image_assets.frozen import dataclass
 from image_assets.oci import Manifest, RegistryClient
 from image_assets.reference import Reference
 

@@ -8,8 +8,8 @@ there. A process that is asked to delete and nothing else (`pulumi destroy --tar
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from image_assets.frozen import dataclass
 from image_assets.logins.identity import identity_of
 from image_assets.reference import Repository
 

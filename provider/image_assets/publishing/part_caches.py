@@ -4,9 +4,9 @@ The names are those of Docker's "Cache storage backends".
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from image_assets.frozen import dataclass
 from image_assets.inputs.options import CacheOption
 
 _DEFAULT_NAME: Final = "buildkit"

@@ -11,10 +11,10 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 
 from image_assets.context import describe_change
 from image_assets.errors import ChangedDuringBuildError
+from image_assets.frozen import dataclass
 from image_assets.inputs.settings import Settings
 from image_assets.logins.given import Login
 from image_assets.logins.registries import Registries

@@ -7,12 +7,13 @@ the tag, checked
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from image_assets import platforms
 from image_assets.errors import InputError, RegistryError
+from image_assets.frozen import dataclass
 from image_assets.logins.given import Login
 from image_assets.oci import Descriptor, RegistryClient
 from image_assets.plan.target import Target

@@ -1,9 +1,10 @@
 """What publishing one image needs to know."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from image_assets.custom_resource import Job
+from image_assets.frozen import dataclass
 from image_assets.inputs.image import Inputs
 from image_assets.logins.given import Login
 from image_assets.plan.target import Target

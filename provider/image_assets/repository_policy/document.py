@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from image_assets.frozen import dataclass
 
 _VERSION = "2012-10-17"
 #: What counts where a document names none (IAM user guide, "IAM JSON policy elements: Version").

@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from image_assets.errors import Problem
@@ -118,6 +117,8 @@ def statement_problems(statement: Any, path: str) -> Iterator[Problem]:
 
 
 def _element_problems(statement: Statement, path: str) -> Iterator[Problem]:
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it, every start would pay for it
+
     for key in statement:
         if key in ("Resource", "NotResource"):
             yield Problem(f"{path}.{key}", "does not belong into a repository's policy: leave it out")

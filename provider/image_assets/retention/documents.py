@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from image_assets.frozen import dataclass
 from image_assets.oci.media_types import DOCKER_LIST, OCI_INDEX
 from image_assets.reference import is_digest
 

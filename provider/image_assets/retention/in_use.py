@@ -5,11 +5,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from image_assets.aws.names import parse_host
 from image_assets.errors import InputError
+from image_assets.frozen import dataclass
 from image_assets.reference import HUB, Repository
 from image_assets.values import SECRET_SIGNATURE, SIGNATURE, UNKNOWN_TEXT
 

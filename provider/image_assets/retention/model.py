@@ -1,9 +1,11 @@
 """What a repository holds, and what has become of it, as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import Enum
+
+from image_assets.frozen import dataclass
 
 
 @dataclass(frozen=True)

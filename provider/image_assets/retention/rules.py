@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final
 
+from image_assets.frozen import dataclass
 from image_assets.inputs.source_fields import CACHE_TAGS
 from image_assets.retention.in_use import Named
 from image_assets.retention.model import Held, Stored, Verdict

@@ -7,11 +7,11 @@ by us and so under other digests.
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from image_assets.archive.documents import MAX_DOCUMENT_BYTES
 from image_assets.errors import RegistryError
+from image_assets.frozen import dataclass
 from image_assets.oci import Manifest, RegistryClient
 from image_assets.transfer.blob_memory import BlobMemory, PackedLayer
 from image_assets.transfer.layers import ANY, packing_named

@@ -14,11 +14,12 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 from image_assets.archive import Packing
+from image_assets.frozen import dataclass
 from image_assets.oci.model import digest_of
 from image_assets.transfer.manifests import SentLayer
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 
 from image_assets.errors import RegistryError
+from image_assets.frozen import dataclass
 from image_assets.oci import BytesSource, Manifest, RegistryClient, Uploaded
 from image_assets.transfer.blob_memory import BlobMemory
 from image_assets.transfer.jobs import Jobs, one_at_a_time, transfer_slot

@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from image_assets.archive import Packing, Passing
 from image_assets.archive.packing import unpacked
+from image_assets.frozen import dataclass
 from image_assets.transfer.blob_memory import PackedLayer
 from image_assets.transfer.compress import compressed, variant
 from image_assets.transfer.destination import Content, Destination

@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import NoReturn
@@ -17,6 +16,7 @@ from image_assets.archive import Member, OtherContentError, Packing, Passing
 from image_assets.archive.documents import MAX_DOCUMENT_BYTES
 from image_assets.archive.refusal import refuse, within
 from image_assets.errors import ArchiveError, RegistryError
+from image_assets.frozen import dataclass
 from image_assets.oci import Manifest, RegistryClient, digest_of
 from image_assets.programs.command import CommandFailedError
 from image_assets.task import Task

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from image_assets.archive import Packing
+from image_assets.frozen import dataclass
 from image_assets.oci.media_types import DOCKER_LIST, DOCKER_MANIFEST, INDEXES, OCI_INDEX, OCI_MANIFEST
 from image_assets.oci.model import Descriptor, Manifest, digest_of
 from image_assets.platforms import normal

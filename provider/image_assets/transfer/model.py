@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from image_assets.frozen import dataclass
 from image_assets.oci import Manifest, RegistryClient
 
 

@@ -11,8 +11,9 @@ So a large new layer goes through our client, and a small one on a large base th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from image_assets.frozen import dataclass
 
 #: Bytes per second at which the engine packs and sends a new layer.
 _ENGINE_RATE = 18_000_000

@@ -7,7 +7,20 @@ counts, and a notice says why. An `ONBUILD` of a base image is seen where the ba
 looked up; elsewhere it is not.
 """
 
-from image_assets.context.scope.judge import Scope, judge_scope
-from image_assets.context.scope.level import narrowed
+from image_assets.context.scope.level import Scope, narrowed
+from image_assets.context.spec import ContextSpec
 
 __all__ = ["Scope", "judge_scope", "narrowed"]
+
+
+def judge_scope(spec: ContextSpec, root: str) -> Scope:
+    """Find out what the Dockerfile can take, if the program wants that.
+
+    Raises:
+        InputError: The Dockerfile cannot be read.
+    """
+    if spec.scope != "dockerfile" or spec.dockerfile is None:
+        return Scope()
+    from image_assets.context.scope import judge  # noqa: PLC0415 - few programs want it, every start would pay for it
+
+    return judge.judge_scope(spec, root)

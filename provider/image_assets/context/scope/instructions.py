@@ -5,12 +5,13 @@ What is not surely understood is reported, never guessed. Rules: https://docs.do
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
 from image_assets.context.scope.lines import Lines
 from image_assets.context.scope.words import UnjudgeableError, heredocs, split_flags, split_words
+from image_assets.frozen import dataclass
 
 _WITH_HEREDOC: Final = frozenset(("COPY", "ADD", "RUN"))
 _ONBUILD: Final = "ONBUILD"

@@ -5,12 +5,12 @@ import posixpath
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 
 from image_assets.context.dockerfile_content import dockerfile_content
 from image_assets.context.habits import PODMAN
 from image_assets.context.scope.instructions import Instruction, parse
+from image_assets.context.scope.level import Scope
 from image_assets.context.scope.stages import Invocation, Source, TakenPaths, taken_paths
 from image_assets.context.scope.words import UnjudgeableError
 from image_assets.context.spec import ContextSpec
@@ -26,36 +26,20 @@ _OF_BUILDER = re.compile(r"\$\{?BUILD")
 _PLATFORM_OF_FROM = re.compile(r"--platform=\S*")
 
 
-@dataclass(frozen=True)
-class Scope:
-    """What of a context can be copied.
-
-    Attributes:
-        paths: Files and directories from the root, the latter with all inside; None for the whole context.
-        notices: Why it is the whole context, although it may be less.
-        remarks: Why it is the whole context, and no less.
-    """
-
-    paths: frozenset[str] | None = None
-    notices: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-
 def judge_scope(spec: ContextSpec, root: str) -> Scope:
     """Find out what the Dockerfile can take.
 
     Raises:
         InputError: The Dockerfile cannot be read.
     """
-    if spec.scope != "dockerfile" or spec.dockerfile is None:
-        return Scope()
     try:
         _check_options(spec)
         instructions = list(parse(dockerfile_content(spec)))
         taken = [taken_paths(instructions, invocation) for invocation in _invocations(spec, instructions)]
         return _scope(taken, root)
     except UnjudgeableError as fault:
-        return Scope(notices=(f"`scope: dockerfile` does not work for {spec.dockerfile.name}, all counts: {fault}",))
+        name = spec.dockerfile.name if spec.dockerfile else "the Dockerfile"
+        return Scope(notices=(f"`scope: dockerfile` does not work for {name}, all counts: {fault}",))
 
 
 def _scope(taken: Sequence[TakenPaths], root: str) -> Scope:

@@ -1,7 +1,22 @@
 """The rules of a context that are narrowed to what can be copied."""
 
-from image_assets.context.scope.judge import Scope
+from image_assets.frozen import dataclass
 from image_assets.ignore.rules import LEFT_OUT, Entered, Level, Picked, Verdict, pick_each
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What of a context can be copied.
+
+    Attributes:
+        paths: Files and directories from the root, the latter with all inside; None for the whole context.
+        notices: Why it is the whole context, although it may be less.
+        remarks: Why it is the whole context, and no less.
+    """
+
+    paths: frozenset[str] | None = None
+    notices: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 class ScopedLevel:

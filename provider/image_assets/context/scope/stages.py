@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from image_assets.context.scope.instructions import Instruction, parse_trigger
 from image_assets.context.scope.mounts import FLAG, mounted
 from image_assets.context.scope.variables import Variables, automatic, without_variables
 from image_assets.context.scope.words import UnjudgeableError, is_heredoc
+from image_assets.frozen import dataclass
 from image_assets.reference import familiar
 
 _COPY_FLAGS: Final = frozenset(

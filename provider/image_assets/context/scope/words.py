@@ -5,8 +5,9 @@ Source: moby/buildkit, frontend/dockerfile/parser (`split_command.go`, `line_par
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from image_assets.frozen import dataclass
 
 _BLANK: Final = "[\t\v\f\r ]"
 _BLANKS = re.compile(f"{_BLANK}+")
