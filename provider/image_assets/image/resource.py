@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from image_assets.context import describe_change
 from image_assets.custom_resource import Change, Job, State, Values
 from image_assets.errors import AssetError, CloudError, InputError, Problem
-from image_assets.image.diff import changes, option_names
+from image_assets.image.diff import changes, content_changed, option_names
 from image_assets.image.kept_secrets import KeptSecrets
 from image_assets.image.outputs import BUILD_KEY, forecast, published, repository_outputs, written_tags
 from image_assets.inputs.image import (
@@ -72,6 +72,8 @@ class PublishedImage:
         self.lookups = Lookups()
         self.gone: set[str] = set()
         self.refused: dict[str, tuple[Problem, ...]] = {}
+        #: What `begin` has begun to read, by the image's URN.
+        self.reading: dict[str, Future[SourceFacts]] = {}
         #: The repositories that the program as it is now publishes to.
         self.repositories: set[str] = set()
         self.given = GivenLogins()
@@ -140,6 +142,8 @@ class PublishedImage:
             # Its image's `check` may come after another image needs the login.
             self.given.enter(str(inputs.repository), inputs.destination, inputs.registry_auth)
             begun = self.fingerprints.begin(inputs, task)
+            if begun:
+                self.reading[urn] = begun
             if begun and self.settings.check_published == "always":
                 begun.add_done_callback(partial(self.begin_lookup, inputs, task))
         return not found
@@ -159,6 +163,23 @@ class PublishedImage:
         """Return the inputs to store: the program's own without secret values, the fingerprint and its outline."""
         if "fingerprint" in news:
             return self.check_ignored(job, olds, news)
+        inputs = self.accept(job, news)
+        return self.to_store(job, olds, news, self.fingerprints.of(inputs, job.task, parse_stored(olds)), inputs)
+
+    def check_at_once(self, job: Job, olds: Values, news: Values) -> Values | None:
+        """Return what `check` would, if that need not wait; None if it would.
+
+        The engine asks for one resource after the other, and the plugin's threads hand each question on three times.
+        """
+        reading = self.reading.pop(job.urn, None)
+        if reading is None or not reading.done() or "fingerprint" in news:
+            return None
+        inputs = self.accept(job, news)
+        taken = self.fingerprints.taken(inputs)
+        return self.to_store(job, olds, news, taken, inputs) if taken else None
+
+    def accept(self, job: Job, news: Values) -> Inputs:
+        """Refuse bad inputs; note what others of the program must know of good ones, and return them."""
         refuse(self.refused.get(job.urn, ()))
         refuse((*input_problems(news), *location_problems(news, self.settings, self.base)))
         inputs = self.inputs_of(news)
@@ -166,7 +187,12 @@ class PublishedImage:
         self.kept_secrets.keep(job.urn, inputs)
         self.given.enter(job.urn, inputs.destination, inputs.registry_auth)
         self.repositories.add(str(inputs.repository))
-        taken = self.fingerprints.of(inputs, job.task, parse_stored(olds))
+        return inputs
+
+    def to_store(
+        self, job: Job, olds: Values, news: Values, taken: SourceFacts | None, inputs: Inputs
+    ) -> dict[str, Any]:
+        """Return the inputs to store, given what reading the source told; None if that is not known yet."""
         if taken is None:
             return {**without_secrets(IMAGE_FIELDS, news), "fingerprint": UNKNOWN, "files": UNKNOWN}
         taken.report(job.task, olds)
@@ -200,10 +226,22 @@ class PublishedImage:
             found = (Change("fingerprint"),)
         elif found:
             job.task.info(explain(found, old.inputs, news))
-        # Until an update has succeeded, the state says that the resource has what it had.
+        self.note_kept(job, old)
+        return found
+
+    def is_same_at_once(self, job: Job, old: State, news: Values) -> bool:
+        """Say whether `diff` would find nothing; False as well if that took asking a registry."""
+        asks = self.settings.check_published == "always"
+        if asks or content_changed(old.inputs, news) or changes(old.inputs, news):
+            return False
+        self.note_copy(old)
+        self.note_kept(job, old)
+        return True
+
+    def note_kept(self, job: Job, old: State) -> None:
+        """Note that a resource has what it had: so says the state, until an update has succeeded."""
         if old.outputs:
             self.ledger.need(job.urn, *tags_of(old))
-        return found
 
     def create(self, job: Job, inputs: Values) -> State:
         """Publish the image unless the registry has it."""

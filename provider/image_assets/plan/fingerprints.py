@@ -191,6 +191,20 @@ class Fingerprints:
         # What could not be read ahead of time may be repaired by now.
         return self.take(inputs, task, last)
 
+    def taken(self, inputs: Inputs) -> SourceFacts | None:
+        """Return a fingerprint that was begun and is there; None if there is none, or it has something to tell."""
+        if not self.is_known(inputs):
+            return None
+        key = repr(make_plan(inputs, self.settings))
+        with self.lock:
+            begun = self.begun.get(key)
+            if begun is None or not begun.done() or begun.exception() is not None:
+                return None
+            read = begun.result().fingerprint
+            if read.notices or read.remarks:
+                return None
+            return self.begun.pop(key).result()
+
     def again(self, inputs: Inputs, task: Task) -> SourceFacts:
         """Take the fingerprint anew, whatever was read before; the base images stay what they were."""
         return take(make_plan(inputs, self.settings), task, self.cache)

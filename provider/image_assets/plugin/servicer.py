@@ -16,7 +16,7 @@ from image_assets import __version__
 from image_assets.components import dispatch
 from image_assets.components.deployment import Deployment, Instance
 from image_assets.components.refusals import Refusals, tell_of_fault
-from image_assets.custom_resource import Change, CustomResource, Job, State
+from image_assets.custom_resource import Change, CustomResource, Job, State, Values
 from image_assets.errors import InputError
 from image_assets.image.copied import CopiedImage
 from image_assets.image.resource import PublishedImage
@@ -229,7 +229,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if request.urn in self.instance.passed_over:
             return pb.CheckResponse(inputs=request.news)
         try:
-            checked = await self.jobs.offload(resource.check, job, olds, news)
+            checked = self.images.check_at_once(job, olds, news) if resource is self.images else None
+            if checked is None:
+                checked = await self.jobs.offload(resource.check, job, olds, news)
         except InputError as error:
             return pb.CheckResponse(failures=self.failures_of(error, news))
         except Exception as error:
@@ -243,8 +245,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if request.urn in self.instance.passed_over:
             return diff_response(())
         old = State(request.id, self.received(request.old_inputs), reveal(self.received(request.olds)))
-        changes = await self.run(context, resource.diff, job, old, self.received(request.news))
+        changes = await self.answered(context, self._diff(resource, job, old, self.received(request.news)))
         return diff_response(tuple(one for one in changes if not is_covered(one.path, request.ignoreChanges)))
+
+    async def _diff(self, resource: CustomResource, job: Job, old: State, news: Values) -> tuple[Change, ...]:
+        if resource is self.images and self.images.is_same_at_once(job, old, news):
+            return ()
+        return await self.jobs.offload(resource.diff, job, old, news)
 
     async def Create(self, request: pb.CreateRequest, context: Any) -> pb.CreateResponse:
         """Make a resource, or foretell it."""
