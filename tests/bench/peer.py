@@ -1,6 +1,6 @@
 """This provider beside pulumi-docker-build 0.0.22, written in Go, in the same run.
 
-python -m tests.bench.peer [--files 10000] [--assets 50] [--many 500] [--runs 3]
+python -m tests.bench.peer [--files 10000] [--assets 50] [--many 500] [--large 10] [--runs 3]
 
 Programs in Python, one remote BuildKit and one registry for both, and trees of its own for each side. The sides take
 turns, the order swapped each time. The ratio of a preview is that of what it takes over an empty program. Beside the
@@ -9,6 +9,7 @@ something else, and the plugin's peak of memory.
 """
 
 import argparse
+import compileall
 import os
 import stat
 import statistics
@@ -29,6 +30,7 @@ from tests.support.paths import TOOLS_BIN, VENV_BIN
 from tests.support.project import Project
 from tools.kit import golang
 from tools.kit import registry as local_registry
+from tools.kit.commands import REPO
 
 _BUILDER = "far"
 _LONGEST = 1800
@@ -248,7 +250,8 @@ def rows(bench: Bench, chosen: argparse.Namespace) -> Iterator[Row]:
     yield nothing
     # A warm-up of builder and registry.
     first_ups(bench, 2, 20, 1)
-    for assets, files, runs in ((1, chosen.files, 2), (chosen.assets, 200, 2), (chosen.many, 20, 1)):
+    sizes = ((1, chosen.files, 2), (chosen.assets, 200, 2), (chosen.many, 20, 1), (chosen.large, chosen.files, 1))
+    for assets, files, runs in sizes:
         if assets:
             row, projects = first_ups(bench, assets, files, runs)
             yield row
@@ -261,9 +264,13 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--assets", type=int, default=50)
     parser.add_argument("--many", type=int, default=500)
+    parser.add_argument("--large", type=int, default=10, help="so many assets of --files each")
     parser.add_argument("--runs", type=int, default=3)
     chosen = parser.parse_args()
     golang.build(golang.PEER)
+    # As an installation does; without it, each start would compile what changed since.
+    for sources in ("provider", "sdk/python"):
+        compileall.compile_dir(REPO / sources, quiet=1)
     print(f"{'':44} {'ours':>7} {'peer':>7} {'ratio':>6}   {'processor time':>15}   {'memory':>17}")
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
