@@ -307,6 +307,14 @@ def test_the_port_stands_before_what_answers_is_loaded() -> None:
     }
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="there is no /proc")
+def test_a_preview_in_which_nothing_changed_loads_no_tls(plugin: Plugin) -> None:
+    """It takes longer than the event loop that would load it."""
+    inputs, _ = plugin.check(GOOD)
+    assert plugin.diff(inputs, inputs, {}) == []
+    assert "/_ssl." not in Path(f"/proc/{plugin.process.pid}/maps").read_text()
+
+
 def test_every_failure_has_its_text(plugin: Plugin, program: Path) -> None:
     """The engine prints nothing else of it."""
     inputs, _ = plugin.check(GOOD)
