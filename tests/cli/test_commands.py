@@ -213,13 +213,14 @@ def test_the_doctor_names_faults_and_their_remedies(
 
 WRONG = {
     "no command": ((), 2, "Usage"),
-    "unknown command": (("lss",), 2, "lss"),
+    "unknown command": (("lss",), 2, "did you mean ls?"),
     "unknown option": (("ls", ".", "--nope"), 2, "--nope"),
     "missing directory": (("ls", "nowhere"), 2, "nowhere"),
     "no Dockerfile": (("ls", "."), 1, "Dockerfile"),
     "bad platform": (("fingerprint", "site", "--platform", "amd64"), 1, "platform"),
-    "bad argument": (("fingerprint", "site", "--build-arg", "A"), 2, "NAME=VALUE"),
+    "bad argument": (("fingerprint", "site", "--build-arg", "A"), 2, '--build-arg: "A" must be NAME=VALUE'),
     "bad reference": (("copy", "UPPER", "localhost:5000/a:b"), 2, "UPPER"),
+    "nobody there": (("copy", "127.0.0.1:1/a:b", "127.0.0.1:1/b:b"), 1, "see whether the registry runs there"),
     "no tag": (("publish", "site/a.txt", "localhost:5000/a"), 2, "tag"),
     "no archive": (("publish", "site/a.txt", "localhost:5000/a:b"), 1, "a.txt"),
     "no state": (("why", "site/a.txt", "app"), 1, "pulumi stack export"),

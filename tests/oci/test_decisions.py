@@ -137,9 +137,9 @@ REFUSALS = [
     (b'{"errors":"x"}', "", (), "Service Unavailable: x (503)"),
     (b'{"error":{"code":7,"message":"no"}}', "", (), "Service Unavailable: code 7, no (503)"),
     (b"<html>busy</html>", "text/html", (), "Service Unavailable (503)"),
-    (b"try\r\n later\x1b[31m", "text/plain", (), "Service Unavailable: try later [31m (503)"),
+    (b"try\r\n later\x1b[31m", "text/plain", (), "Service Unavailable: try later (503)"),
     (b"", "", (), "Service Unavailable (503)"),
-    (b"\xff\xfe", "", (), "Service Unavailable: \ufffd\ufffd (503)"),
+    (b"\xff\xfe", "", (), "Service Unavailable (503)"),
     (b"[" * 60_000, "", (), None),
 ]
 

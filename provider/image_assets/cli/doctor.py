@@ -15,7 +15,7 @@ import click
 from image_assets.cli.output import json_option, show_json, show_table, size
 from image_assets.cli.running import ReferenceType, RegistryAccess, registry_options, running, settings_of
 from image_assets.docker.probe import probe
-from image_assets.errors import AssetError, CancelledByUserError, RegistryError
+from image_assets.errors import AssetError, CancelledByUserError
 from image_assets.frozen import dataclass
 from image_assets.oci import RegistryClient
 from image_assets.reference import Reference, Repository
@@ -23,7 +23,6 @@ from image_assets.task import Task
 
 _LITTLE: Final = 5_000_000_000
 """Bytes; a disk with less is soon full of layers."""
-_UNREACHED: Final = "; see whether the registry runs there, and what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say"
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,5 @@ def tried(what: str, attempt: Callable[[], str]) -> Finding:
         return Finding(what, ok=True, told=attempt())
     except CancelledByUserError:
         raise
-    except RegistryError as error:
-        return Finding(what, ok=False, told=f"{error}{_UNREACHED if error.status is None else ''}")
     except AssetError as error:
         return Finding(what, ok=False, told=str(error))

@@ -12,6 +12,7 @@ import click
 
 from image_assets import __version__
 from image_assets.errors import AssetError, CancelledByUserError
+from image_assets.inputs.wording import listed, nearest
 
 _COMMANDS = {
     "doctor": "Say whether building and publishing would work on this machine.",
@@ -36,10 +37,11 @@ class Commands(click.Group):
         """Return the names, in the order of the help."""
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - same
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command."""
         if cmd_name not in _COMMANDS:
-            return None
+            close = nearest(cmd_name, list(_COMMANDS))
+            ctx.fail(f"there is no command '{cmd_name}'{close or listed(list(_COMMANDS))}")
         command: click.Command = import_module(f"image_assets.cli.{cmd_name}").command
         return command
 
@@ -50,12 +52,17 @@ class Commands(click.Group):
         except BrokenPipeError as error:
             raise EnoughReadError from error
         except OSError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(told(error)) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - same
         """Write the commands' help from the table, which loads none of them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+
+
+def told(error: OSError) -> str:
+    """Say what the system said of which file."""
+    return ": ".join(map(str, filter(None, (error.filename, error.strerror)))) or str(error)
 
 
 @click.group(

@@ -76,11 +76,16 @@ def option_name(row: Field) -> str:
     return re.sub(r"([A-Z])", lambda found: "_" + found[1].lower(), single)
 
 
+def _flag(row: Field) -> str:
+    return "--" + option_name(row).replace("_", "-")
+
+
 def _option(row: Field) -> Decorator:
     many = isinstance(row.shape, Listing | Mapped)
     metavar = "NAME=VALUE" if isinstance(row.shape, Mapped) else None
-    flag = "--" + option_name(row).replace("_", "-")
-    return click.option(flag, option_name(row), multiple=many, metavar=metavar, type=_type(row), help=_summary(row.doc))
+    return click.option(
+        _flag(row), option_name(row), multiple=many, metavar=metavar, type=_type(row), help=_summary(row.doc)
+    )
 
 
 def _type(row: Field) -> click.ParamType[str]:
@@ -105,7 +110,7 @@ def _value(row: Field, given: Any) -> Any:
         pairs = [item.partition("=") for item in given]
         wrong = next((name for name, mark, _ in pairs if not mark), None)
         if wrong is not None:
-            raise click.BadParameter(f'"{wrong}" must be NAME=VALUE', param_hint="--" + option_name(row))
+            raise click.BadParameter(f'"{wrong}" must be NAME=VALUE', param_hint=_flag(row))
         return {name: value for name, _, value in pairs}
     return list(given) if isinstance(row.shape, Listing) else given
 

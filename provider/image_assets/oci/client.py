@@ -16,7 +16,7 @@ from image_assets.oci.auth import Access
 from image_assets.oci.blob_lookup import blob_length
 from image_assets.oci.download import download
 from image_assets.oci.exchange import Answer, Request
-from image_assets.oci.faults import ExchangeError, Fault
+from image_assets.oci.faults import ODD_ANSWER, ExchangeError, Fault
 from image_assets.oci.keychain import Keychain
 from image_assets.oci.limits import Limits
 from image_assets.oci.media_types import ACCEPT, OCI_INDEX
@@ -166,9 +166,11 @@ class RegistryClient:
         if names.is_digest(stored):
             digest = digest_of(content, algorithm_of(stored))
             if stored != digest:
-                raise judging.failed(answer, f"the registry stored {stored} where {digest} was sent")
+                raise judging.failed(answer, f"the registry stored {stored} where {digest} was sent; {ODD_ANSWER}")
         elif answer.status != _CREATED and self.await_manifest(repository_path, reference) is None:
-            raise judging.failed(answer, f"the registry answered {answer.status}, but did not store the manifest")
+            raise judging.failed(
+                answer, f"the registry answered {answer.status}, but did not store the manifest; {ODD_ANSWER}"
+            )
 
     def _list_referrer(self, repository_path: str, subject: str, entry: Mapping[str, Any]) -> None:
         tag = referrers.tag_of(subject)
@@ -211,7 +213,7 @@ class RegistryClient:
             if not following:
                 return tags
             url = endpoint.resolve(answer.url, following[1])
-        raise judging.failed(answer, f"more than {_MOST_PAGES} pages of tags")
+        raise judging.failed(answer, f"more than {_MOST_PAGES} pages of tags; {ODD_ANSWER}")
 
     def known_referrers(self, repository_path: str, digest: str) -> list[str] | None:
         """Return the digests of what refers to a manifest (spec, "Listing Referrers").
@@ -235,7 +237,7 @@ class RegistryClient:
             if not following:
                 return found
             url = endpoint.resolve(answer.url, following[1])
-        raise judging.failed(answer, f"more than {_MOST_PAGES} pages of referrers")
+        raise judging.failed(answer, f"more than {_MOST_PAGES} pages of referrers; {ODD_ANSWER}")
 
     def list_referrers(self, repository_path: str, digest: str) -> list[str]:
         """Return the digests of what refers to a manifest; without a list of the registry's, of the one under a tag.
@@ -327,7 +329,7 @@ class RegistryClient:
             return judging.manifest_of(answer, reference).descriptor
         if judging.is_web_page(answer):
             raise judging.failed(
-                answer, "the answer is a web page (404), so it does not say whether the image is there"
+                answer, f"the answer is a web page (404), so it does not say whether the image is there; {ODD_ANSWER}"
             )
         if not judging.speaks_spec(answer):
             # Somebody else's 404, or a registry of few words: it counts if a registry is still there.
@@ -381,6 +383,6 @@ def _tags(answer: Answer) -> list[str]:
     try:
         body: Any = json.loads(answer.content)
     except (ValueError, RecursionError) as error:
-        raise judging.failed(answer, "the list of tags is not JSON") from error
+        raise judging.failed(answer, f"the list of tags is not JSON; {ODD_ANSWER}") from error
     tags = body.get("tags") if isinstance(body, dict) else None
     return [tag for tag in tags or () if isinstance(tag, str)]

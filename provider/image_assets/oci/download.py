@@ -8,7 +8,7 @@ from typing import Final
 from image_assets.errors import RegistryError
 from image_assets.oci.auth import Access
 from image_assets.oci.exchange import Request
-from image_assets.oci.faults import ExchangeError, Fault
+from image_assets.oci.faults import ODD_ANSWER, ExchangeError, Fault
 from image_assets.oci.model import algorithm_of
 from image_assets.oci.retries import WORTH_NEW_RETRIES, Retries
 from image_assets.oci.session import Session
@@ -51,7 +51,7 @@ def download(session: Session, repository_path: str, digest: str, size: int | No
 
 def _wrong(session: Session, repository_path: str, digest: str, reason: str) -> ExchangeError:
     url = session.url(f"{repository_path}/blobs/{digest}")
-    return ExchangeError(reason, method="GET", url=url, fault=Fault.FINAL)
+    return ExchangeError(f"{reason}; {ODD_ANSWER}", method="GET", url=url, fault=Fault.FINAL)
 
 
 def _rest(session: Session, repository_path: str, digest: str, position: int) -> Iterator[bytes]:

@@ -18,8 +18,11 @@ from image_assets.frozen import dataclass
 TEMPORARY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 527, 529})
 TEMPORARY_CODES = frozenset({"TOOMANYREQUESTS", "UNAVAILABLE", "SLOWDOWN", "THROTTLED"})
 
+#: What to look at where an answer is none that a registry gives.
+ODD_ANSWER = "see whether a proxy before the registry changes what passes; else it is a fault of the registry"
+
 _LONGEST_MESSAGE = 1000
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _ABOUT_IDENTITY = frozenset({"UNAUTHORIZED", "DENIED"})
 # Names of members that say nothing beside what is in them.
 _SPEAKING = frozenset({"error", "errors", "message", "detail", "details", "error_description"})
@@ -180,12 +183,17 @@ def _detail(detail: Any) -> str:
 
 
 def _without_json(content: bytes) -> str:
-    """Return what a body says: the values in a JSON object, else its text."""
+    """Return what a body says: the values in a JSON object, else its text, if it is one."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
         body = None
-    return ", ".join(_leaves(body)) if isinstance(body, dict) else content.decode("utf-8", "replace")
+    if isinstance(body, dict):
+        return ", ".join(_leaves(body))
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from image_assets import reference as names
 from image_assets.oci.challenge import Challenge
 from image_assets.oci.exchange import Answer
-from image_assets.oci.faults import ExchangeError, Fault, parse_refusal
+from image_assets.oci.faults import ODD_ANSWER, ExchangeError, Fault, parse_refusal
 from image_assets.oci.media_types import KNOWN, OCI_INDEX, OCI_MANIFEST
 from image_assets.oci.model import Descriptor, Manifest, algorithm_of, digest_of
 
@@ -75,7 +75,7 @@ def described(answer: Answer, reference: str) -> Descriptor | None:
         return None
     if ":" in reference and reference != digest:
         if algorithm_of(reference) == algorithm_of(digest):
-            raise failed(answer, f"the registry has {digest} there")
+            raise failed(answer, f"the registry has {digest} there; {ODD_ANSWER}")
         return None
     return Descriptor(media_type, digest, length)
 
@@ -112,7 +112,7 @@ def _checked_digest(answer: Answer, reference: str) -> str:
     promised = answer.headers.get("docker-content-digest", "")
     for expected in (reference if ":" in reference else "", promised if names.is_digest(promised) else ""):
         if expected and (found := digest_of(answer.content, algorithm_of(expected))) != expected:
-            raise failed(answer, f"the content has the digest {found}, not {expected}")
+            raise failed(answer, f"the content has the digest {found}, not {expected}; {ODD_ANSWER}")
     return reference if ":" in reference else digest_of(answer.content)
 
 

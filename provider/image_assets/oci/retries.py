@@ -20,6 +20,17 @@ PAUSES: Mapping[Fault, tuple[float, ...]] = MappingProxyType(
         Fault.BUSY: (0.5, 1.0, 3.0, 8.0, 15.0),
     }
 )
+_PROXIES = "what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say"
+# What helps where no answer came, or none for now.
+REMEDIES: Mapping[Fault, str] = MappingProxyType(
+    {
+        Fault.REFUSED: f"see whether the registry runs there, and {_PROXIES}",
+        Fault.UNKNOWN_HOST: f"see whether the name is right, and {_PROXIES}",
+        Fault.TIMEOUT: f"see whether the network lets it through, and {_PROXIES}",
+        Fault.BUSY: "run it again later",
+        Fault.RESET: f"see what stands between here and the registry, and {_PROXIES}",
+    }
+)
 # So many bytes must have moved since the last failure for the count of failures to start anew.
 WORTH_NEW_RETRIES = 8 * 2**20
 _SPREAD = 0.2
@@ -70,7 +81,8 @@ class Retries:
             if self.tries > 1
             else ""
         )
-        remark = ", ".join(filter(None, (tried, asked)))
+        remedy = REMEDIES.get(error.fault, "") if error.status is None or error.fault is Fault.BUSY else ""
+        remark = "; ".join(filter(None, (", ".join(filter(None, (tried, asked))), remedy)))
         return error.because(remark) if remark else error
 
 

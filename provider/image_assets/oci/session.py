@@ -11,7 +11,7 @@ from image_assets import reference
 from image_assets.oci import endpoint
 from image_assets.oci.auth import ABOUT_IDENTITY, Access, Authorizer, Signature
 from image_assets.oci.exchange import Answer, Request
-from image_assets.oci.faults import TEMPORARY_STATUSES, ExchangeError, Fault, parse_refusal, refused
+from image_assets.oci.faults import ODD_ANSWER, TEMPORARY_STATUSES, ExchangeError, Fault, parse_refusal, refused
 from image_assets.oci.judging import check_support
 from image_assets.oci.keychain import Keychain
 from image_assets.oci.limits import Limits
@@ -245,7 +245,7 @@ class Session:
 
 def too_many_redirects(request: Request) -> ExchangeError:
     """Return the error of a request that is sent on and on."""
-    reason = f"more than {_MOST_REDIRECTS} redirects"
+    reason = f"more than {_MOST_REDIRECTS} redirects; {ODD_ANSWER}"
     return ExchangeError(reason, method=request.method, url=request.url, fault=Fault.FINAL)
 
 

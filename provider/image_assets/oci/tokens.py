@@ -17,7 +17,7 @@ from image_assets.frozen import dataclass
 from image_assets.oci import endpoint
 from image_assets.oci.challenge import Challenge
 from image_assets.oci.exchange import Answer, Request
-from image_assets.oci.faults import ExchangeError, Fault, refused
+from image_assets.oci.faults import ODD_ANSWER, ExchangeError, Fault, refused
 from image_assets.oci.keychain import Credential
 from image_assets.once import SingleFlight
 from image_assets.task import Task
@@ -173,7 +173,8 @@ def _read(request: Request, answer: Answer, asked_at: float) -> _Token:
         body = None
     text = (body.get("token") or body.get("access_token")) if isinstance(body, dict) else None
     if not isinstance(text, str) or not text.isascii() or not text.isprintable() or len(text) > _LONGEST_TOKEN:
-        raise ExchangeError("the answer holds no token", method=request.method, url=request.url, fault=Fault.FINAL)
+        reason = f"the answer holds no token; {ODD_ANSWER}"
+        raise ExchangeError(reason, method=request.method, url=request.url, fault=Fault.FINAL)
     return _Token(text, asked_at + _life(body) * _SHARE_OF_LIFE)
 
 

@@ -4,6 +4,7 @@ No repetition, no signing in and no redirect happens here; every failure leaves 
 """
 
 import contextlib
+import re
 import ssl
 import threading
 from collections.abc import Generator, Iterator, Mapping
@@ -26,7 +27,7 @@ from urllib3.exceptions import (
 from image_assets import __version__
 from image_assets.oci import connections, endpoint, tls_failures, trust
 from image_assets.oci.exchange import Answer, Body, Request
-from image_assets.oci.faults import ExchangeError, Fault, redacted
+from image_assets.oci.faults import ODD_ANSWER, ExchangeError, Fault, redacted
 from image_assets.oci.limits import LARGEST_ANSWER, LARGEST_ERROR, Limits
 from image_assets.oci.outgoing import Outgoing, SourceFailedError
 from image_assets.oci.watchdog import Watch, Watchdog
@@ -35,6 +36,7 @@ from image_assets.task import Task
 # Short exchanges at once. Long ones are bounded by whoever transfers, and one of them may wait for another.
 _AT_ONCE = 16
 _LISTEN_EVERY = 0.2
+_SOURCES = re.compile(r"^\[[A-Z]+(?:: [A-Z0-9_]+)?\] | \(_ssl\.c:\d+\)$")
 _PROXY_SCHEMES = frozenset({"http", "https"})
 _PIECE = 256 * 2**10
 _READ = 256 * 2**10
@@ -156,7 +158,7 @@ class Transport:
             return content
         response.close()
         if good:
-            raise _fault(request, Fault.FINAL, f"the answer is larger than {limit} bytes")
+            raise _fault(request, Fault.FINAL, f"the answer is larger than {limit} bytes; {ODD_ANSWER}")
         return content[:limit]
 
     def _chunks(
@@ -239,7 +241,8 @@ def _context(url: str, wanted: trust.Trust) -> ssl.SSLContext:
         files = filter(
             None, (wanted.bundle, *map(str, wanted.authorities), *(str(own) for own, _ in wanted.identities))
         )
-        reason = f"the certificates in {', '.join(files)} cannot be used: {error}"
+        said = _reason(error)
+        reason = f"the certificates in {', '.join(files)} cannot be used: {said}; correct or remove what is wrong there"
         raise ExchangeError(reason, method="CONNECT", url=url, fault=Fault.TLS) from error
 
 
@@ -290,11 +293,12 @@ def _remedy(request: Request, cause: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return the words of the innermost cause: what the system said."""
+    """Return the words of the innermost cause: what the system said, without its numbers and places in its sources."""
     inner: BaseException = error
     for _ in range(_DEEPEST):
         inner = inner.__cause__ or inner.__context__ or inner
-    return str(inner) or type(inner).__name__
+    said = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)
+    return _SOURCES.sub("", said) or type(inner).__name__
 
 
 def _fault(request: Request, fault: Fault, text: str) -> ExchangeError:

@@ -18,7 +18,7 @@ from image_assets.oci import endpoint
 from image_assets.oci.auth import Access
 from image_assets.oci.blob_lookup import blob_length
 from image_assets.oci.exchange import Answer, Body, Request
-from image_assets.oci.faults import ExchangeError, Fault
+from image_assets.oci.faults import ODD_ANSWER, ExchangeError, Fault
 from image_assets.oci.model import BlobSource, Uploaded, algorithm_of
 from image_assets.oci.reading import Meter, Reader
 from image_assets.oci.retries import WORTH_NEW_RETRIES, Retries, pauses_to_settle
@@ -235,9 +235,11 @@ class Upload:
         stored, digest = answer.headers.get("docker-content-digest", ""), self._digest or ""
         if names.is_digest(stored) and algorithm_of(stored) == algorithm_of(digest):
             if stored != digest:
-                raise _failed(request, f"the registry stored {stored} where {digest} was sent", Fault.FINAL)
+                raise _failed(
+                    request, f"the registry stored {stored} where {digest} was sent; {ODD_ANSWER}", Fault.FINAL
+                )
         elif answer.status != _CREATED and not self._appears():
-            reason = f"the registry answered {answer.status}, but does not have the blob"
+            reason = f"the registry answered {answer.status}, but does not have the blob; {ODD_ANSWER}"
             raise _failed(request, reason, Fault.FINAL)
 
     def _done(self) -> Uploaded:
@@ -323,7 +325,8 @@ def _location(answer: Answer, default: str = "") -> str:
         return endpoint.resolve(answer.url, location)
     if default:
         return default
-    raise ExchangeError("the answer has no Location", method=answer.method, url=answer.url, fault=Fault.FINAL)
+    reason = f"the answer has no Location, where the upload would go on; {ODD_ANSWER}"
+    raise ExchangeError(reason, method=answer.method, url=answer.url, fault=Fault.FINAL)
 
 
 def _end_of(answer: Answer) -> int | None:

@@ -8,6 +8,7 @@ object, for a Check the value of the property of that very name; a path that lea
 is told only if it leads to a single value that is no secret; else the property's name stands in the text.
 """
 
+import errno
 import logging
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,10 +28,34 @@ STATUS_OF: Mapping[type[Exception], grpc.StatusCode] = {
 }
 
 
+#: What the machine lacks, by the system's number, and what helps.
+OF_THE_MACHINE: Mapping[int | None, str] = {
+    errno.ENOSPC: "make room on that disk, or name a directory on another one in TMPDIR or `cacheDirectory`",
+    errno.EDQUOT: "make room within the quota, or name a directory elsewhere in TMPDIR or `cacheDirectory`",
+    errno.EROFS: "name a directory that can be written in TMPDIR or `cacheDirectory`",
+    errno.EACCES: "let this user read and write there",
+    errno.EPERM: "let this user do that there",
+    errno.EMFILE: "allow more open files (`ulimit -n`), or make less at once (`pulumi --parallel`)",
+    errno.ENFILE: "allow more open files on this machine",
+    errno.ENOMEM: "free memory, or make less at once (`pulumi --parallel`)",
+    errno.EAGAIN: "allow more processes and threads (`ulimit -u`), or make less at once (`pulumi --parallel`)",
+    errno.EIO: "see to the disk",
+    errno.ESTALE: "mount that directory anew, and run it again",
+}
+
+
+def describe_machine(error: OSError) -> str:
+    """Say what the system refused, where, and what helps."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror}; {OF_THE_MACHINE[error.errno]}"
+
+
 def status_of(error: BaseException, secrets: Secrets) -> tuple[grpc.StatusCode, str]:
     """Return the code and the text that tell the engine of a failure."""
     if isinstance(error, AssetError):
         return STATUS_OF.get(type(error), grpc.StatusCode.FAILED_PRECONDITION), secrets.mask(str(error))
+    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+        return grpc.StatusCode.FAILED_PRECONDITION, secrets.mask(describe_machine(error))
     trace = "".join(traceback.format_exception(error))
     logging.getLogger(__name__).error("a fault of the provider: %s", secrets.mask(trace))
     told = secrets.mask(describe_fault(error))

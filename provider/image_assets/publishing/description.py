@@ -130,11 +130,13 @@ def _config(client: RegistryClient, path: str, manifest: Manifest) -> Mapping[st
     for chunk in client.get_blob(path, str(described.get("digest"))):
         content += chunk
         if len(content) > _LONGEST_CONFIG:
-            raise RegistryError(f"the config of {client.registry}/{path} has more than {_LONGEST_CONFIG} bytes")
+            raise RegistryError(
+                f"the config of {client.registry}/{path} has more than {_LONGEST_CONFIG} bytes: push the image anew"
+            )
     try:
         return _object(json.loads(content))
     except ValueError as error:
-        raise RegistryError(f"the config of {client.registry}/{path} is not JSON: {error}") from error
+        raise RegistryError(f"the config of {client.registry}/{path} is not JSON: push the image anew") from error
 
 
 def _labels(config: Mapping[str, Any]) -> dict[str, str]:
