@@ -1,7 +1,9 @@
 """Answering for components: in full, or with nothing once the deployment is over.
 
-When something else has failed, or the user has cancelled, the engine closes its monitor, cancels, and disconnects. An
-error of a component, or a call that is still open then, would accuse that component, too.
+When something else has failed, or the user has cancelled, the engine cancels, and disconnects. An error of a component,
+or a call that is still open then, would accuse that component, too. But the program does not know yet: what depends on
+a component that was answered with nothing is registered next, and would meet a connection that is closing. So the
+engine's cancel is answered only when nothing more comes.
 """
 
 import asyncio
@@ -14,8 +16,9 @@ T = TypeVar("T")
 
 _SECONDS_TO_ANSWER: Final = 3.0
 """The engine waits five seconds for the answer to a cancel."""
-_SECONDS_TO_ARRIVE: Final = 0.05
-"""What was answered must have arrived before the engine disconnects."""
+_SECONDS_OF_A_LOOK: Final = 0.01
+_QUIET_LOOKS: Final = 15
+"""So often in a row nothing is open before the engine may disconnect: looks take longer where the program does, too."""
 _SECONDS_UNTIL_CANCEL: Final = 30.0
 """The engine cancels right after it closes its monitor; without a word this long after, the monitor itself failed."""
 
@@ -26,17 +29,21 @@ class Composing:
     def __init__(self) -> None:
         self._over = asyncio.Event()
         self._open: set[asyncio.Task[Any]] = set()
+        self._begun = 0
 
     def begin(self) -> None:
         """Answer in full from now on: a new deployment begins."""
         self._over.clear()
 
     async def end(self) -> None:
-        """Let everything that is open be answered with nothing, and return when it has been."""
+        """Let all that is open be answered with nothing, and what the program then begins; return when that rests."""
         self._over.set()
-        if self._open:
-            await asyncio.wait(self._open, timeout=_SECONDS_TO_ANSWER)
-            await asyncio.sleep(_SECONDS_TO_ARRIVE)
+        give_up = asyncio.get_running_loop().time() + _SECONDS_TO_ANSWER
+        looks = 0 if self._open else _QUIET_LOOKS
+        while looks < _QUIET_LOOKS and asyncio.get_running_loop().time() < give_up:
+            begun = self._begun
+            await asyncio.sleep(_SECONDS_OF_A_LOOK)
+            looks = 0 if self._open or self._begun != begun else looks + 1
 
     async def answer(self, composing: Coroutine[Any, Any, T], nothing: T) -> T:
         """Return what a component answers, or nothing once the deployment is over.
@@ -46,8 +53,12 @@ class Composing:
         """
         rpc = asyncio.current_task()
         if rpc is not None:
+            self._begun += 1
             self._open.add(rpc)
             rpc.add_done_callback(self._open.discard)
+        if self._over.is_set():
+            composing.close()
+            return nothing
         answer, over = asyncio.create_task(composing), asyncio.create_task(self._over.wait())
         try:
             await asyncio.wait({answer, over}, return_when=asyncio.FIRST_COMPLETED)
