@@ -59,6 +59,22 @@ def test_a_changed_fingerprint_names_files_and_options() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("invalidation", "named"),
+    [
+        ({"ignoredBuildArgs": ["TOKEN", "V"]}, ["invalidation.ignoredBuildArgs"]),
+        ({"ignoredBuildArgs": ["TOKEN"], "target": False}, ["invalidation.target"]),
+        (None, ["invalidation"]),
+        ({"ignoredBuildArgs": ["TOKEN"], "target": True}, []),
+        (UNKNOWN, ["invalidation"]),
+    ],
+)
+def test_what_counts_now_and_did_not_is_named(invalidation: Any, named: list[str]) -> None:
+    """R40: nothing else may have changed."""
+    found = changes(OLD, {**OLD, "invalidation": invalidation, "fingerprint": "f2"})
+    assert [change.path for change in found] == [*named, "fingerprint"]
+
+
 def test_an_unknown_fingerprint_is_a_change() -> None:
     news = {**OLD, "fingerprint": UNKNOWN, "files": UNKNOWN, "buildArgs": {"V": UNKNOWN, "TOKEN": "t1"}}
     assert set(changes(OLD, news)) == {Change("buildArgs.V"), Change("fingerprint")}

@@ -20,7 +20,8 @@ def changes(olds: Values, news: Values) -> tuple[Change, ...]:
     """
     found = [change for field in fields_of(news) for change in field_changes(field, olds, news)]
     if content_changed(olds, news):
-        found += [*row_changes(olds, news), Change("fingerprint", kind_of(olds, news, "fingerprint"))]
+        found += [*invalidation_changes(olds, news), *row_changes(olds, news)]
+        found.append(Change("fingerprint", kind_of(olds, news, "fingerprint")))
     return tuple(found)
 
 
@@ -55,6 +56,12 @@ def ignored(news: Values) -> frozenset[str]:
     args = invalidation.get("ignoredBuildArgs")
     names = args if isinstance(args, list) else []
     return frozenset(switched_off | {join("buildArgs", name) for name in names if isinstance(name, str)})
+
+
+def invalidation_changes(olds: Values, news: Values) -> Iterator[Change]:
+    """Yield the difference of `invalidation` if other inputs count now: there may be no other reason."""
+    if ignored(olds) != ignored(news):
+        yield from nested_changes("invalidation", olds.get("invalidation"), news.get("invalidation"))
 
 
 def normal(field: Field, value: Any, default: Callable[[Field], Any]) -> Any:
