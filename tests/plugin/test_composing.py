@@ -36,9 +36,9 @@ def test_nothing_is_begun_when_all_is_over() -> None:
 
     async def deployment() -> tuple[str, str]:
         composing = Composing()
-        before = await composing.answer(work(), "nothing")
+        before = await asyncio.create_task(composing.answer(work(), "nothing"))
         await composing.end()
-        after = await composing.answer(work(), "nothing")
+        after = await asyncio.create_task(composing.answer(work(), "nothing"))
         return before, after
 
     assert asyncio.run(deployment()) == ("something", "nothing")

@@ -14,11 +14,12 @@ from image_assets.protocol.monitor import MonitorGoneError
 
 T = TypeVar("T")
 
-_SECONDS_TO_ANSWER: Final = 3.0
+_SECONDS_TO_ANSWER: Final = 4.0
 """The engine waits five seconds for the answer to a cancel."""
-_SECONDS_OF_A_LOOK: Final = 0.01
-_QUIET_LOOKS: Final = 15
-"""So often in a row nothing is open before the engine may disconnect: looks take longer where the program does, too."""
+_SECONDS_OF_A_LOOK: Final = 0.002
+_QUIET_LOOKS: Final = 75
+"""So often in a row nothing is open before the engine may disconnect. They are many and short, as each has to wait for
+a processor: where the program's next step takes long, so do they."""
 _SECONDS_UNTIL_CANCEL: Final = 30.0
 """The engine cancels right after it closes its monitor; without a word this long after, the monitor itself failed."""
 
