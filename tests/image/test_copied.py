@@ -9,7 +9,7 @@ import pytest
 from image_assets.custom_resource import Change, Job, State
 from image_assets.errors import InputError
 from image_assets.image.copied import CopiedImage
-from image_assets.image.resource import PublishedImage
+from image_assets.image.program import Program
 from image_assets.inputs.in_memory import IN_MEMORY
 from image_assets.inputs.replica import MOVED, SOURCE_DIGEST
 from image_assets.inputs.settings import Settings
@@ -35,7 +35,7 @@ def ours() -> Iterator[FakeRegistry]:
 
 
 def copied(tmp_path: Path, *, in_preview: bool = True) -> CopiedImage:
-    made = CopiedImage(PublishedImage(Settings(cache_directory=str(tmp_path / "cache")), tmp_path))
+    made = CopiedImage(Program(Settings(cache_directory=str(tmp_path / "cache")), tmp_path))
     made.in_preview = in_preview
     return made
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from image_assets.custom_resource import Change, Job, State, Values
 from image_assets.errors import InputError
+from image_assets.image.program import Program
 from image_assets.image.resource import PublishedImage
 from image_assets.inputs.image import IMAGE_FIELDS
 from image_assets.inputs.property_path import is_covered
@@ -142,7 +143,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def image(base: Path) -> PublishedImage:
-    return PublishedImage(Settings(cache_directory=str(base / "cache")), base)
+    return PublishedImage(Program(Settings(cache_directory=str(base / "cache")), base))
 
 
 def told(base: Path, values: Values, old: State | None) -> tuple[Values, dict[str, Any], set[Change]] | None:

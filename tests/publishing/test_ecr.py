@@ -7,6 +7,7 @@ import pytest
 
 from image_assets.custom_resource import Job, State
 from image_assets.errors import AssetError, RegistryError
+from image_assets.image.program import Program
 from image_assets.image.resource import PublishedImage
 from image_assets.inputs.settings import Settings
 from image_assets.task import Task
@@ -29,7 +30,7 @@ def url(aws: EcrFront, repository_name: str, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def images(tmp_path: Path) -> PublishedImage:
     """One provider process."""
-    return PublishedImage(Settings(cache_directory=str(tmp_path / "cache")), tmp_path)
+    return PublishedImage(Program(Settings(cache_directory=str(tmp_path / "cache")), tmp_path))
 
 
 def _inputs(images: PublishedImage, folder: Path, url: str, seed: str, **more: Any) -> dict[str, Any]:
@@ -43,9 +44,9 @@ def test_whether_an_image_is_there_is_asked_early_as_the_stack_reaches_aws(
     """With `checkPublished: always`: the component is asked first, and its inputs do not tell how."""
     settings = Settings(cache_directory=str(tmp_path / "cache"), check_published="always")
     given = {"aws": {"endpoint": aws.endpoint, "region": "us-east-1"}}
-    state = _published(PublishedImage(settings, tmp_path), tmp_path, url, given)
+    state = _published(PublishedImage(Program(settings, tmp_path)), tmp_path, url, given)
     monkeypatch.delenv("AWS_ENDPOINT_URL")
-    images, heard = PublishedImage(settings, tmp_path), list[str]()
+    images, heard = PublishedImage(Program(settings, tmp_path)), list[str]()
     job = Job(JOB.urn, Task(warn=heard.append))
     values = {"tarballFile": "image.tar", "repository": url}
     assert images.begin(JOB.urn, "image-assets:index:TarballImageAsset", values, Task(), (), given)
@@ -107,7 +108,7 @@ def test_a_token_that_ends_in_mid_upload_is_renewed_once(
         made = images.create(JOB, _inputs(images, tmp_path, f"{url}", seed))
         assert made.outputs["imageTag"] in _tags(aws, url)
         assert aws.end_tokens == ""
-        images = PublishedImage(Settings(cache_directory=str(tmp_path / "other")), tmp_path)
+        images = PublishedImage(Program(Settings(cache_directory=str(tmp_path / "other")), tmp_path))
     assert aws.actions().count("ecr:GetAuthorizationToken") == 4
 
 
@@ -144,6 +145,6 @@ def test_a_tag_that_is_not_retained_goes_alone(aws: EcrFront, images: PublishedI
     gone = images.create(JOB, _inputs(images, tmp_path, url, "a", retainOnDelete=False))
     assert kept.outputs["imageDigest"] == gone.outputs["imageDigest"]
     # Another deployment, in a process of its own: this one would take it for a former self of what it has made.
-    PublishedImage(images.settings, images.base).delete(JOB, gone)
+    PublishedImage(Program(images.program.settings, images.program.base)).delete(JOB, gone)
     assert _tags(aws, url) == {kept.outputs["imageTag"]}
     assert images.read(other, kept) == kept

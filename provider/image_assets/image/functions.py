@@ -5,7 +5,7 @@ from typing import Any
 
 from image_assets.custom_resource import Values
 from image_assets.errors import InputError, Problem, RegistryError
-from image_assets.image.resource import PublishedImage
+from image_assets.image.program import Program
 from image_assets.inputs.function_fields import GET_IMAGE_FIELDS
 from image_assets.inputs.image import row_problems
 from image_assets.logins.given import Login
@@ -15,10 +15,10 @@ from image_assets.task import Task
 from image_assets.values import has_unknown, plain, reveal
 
 Answer = Mapping[str, Any]
-Ask = Callable[[PublishedImage, Values, Task], Answer]
+Ask = Callable[[Program, Values, Task], Answer]
 
 
-def get_image(images: PublishedImage, arguments: Values, task: Task) -> Answer:
+def get_image(program: Program, arguments: Values, task: Task) -> Answer:
     """Look an image up in its registry; while an argument is unknown, so is the answer.
 
     Raises:
@@ -33,9 +33,9 @@ def get_image(images: PublishedImage, arguments: Values, task: Task) -> Answer:
     reference = Reference.parse(plain(arguments["reference"]))
     auth = reveal(arguments.get("registryAuth")) or {}
     if auth:
-        images.given.enter(f"getImage {reference}", reference.repository, auth)
-    client = images.publisher.registries.client(reference.repository, task, Login(auth))
-    found = describe(client, reference, plain(arguments.get("platform")), images.settings.default_platform)
+        program.given.enter(f"getImage {reference}", reference.repository, auth)
+    client = program.registries.client(reference.repository, task, Login(auth))
+    found = describe(client, reference, plain(arguments.get("platform")), program.settings.default_platform)
     if found is None:
         raise RegistryError(f"there is no image {reference}")
     return {

@@ -19,6 +19,7 @@ from image_assets.components.refusals import Refusals, tell_of_fault
 from image_assets.custom_resource import Change, CustomResource, Job, State, Values
 from image_assets.errors import InputError
 from image_assets.image.copied import CopiedImage
+from image_assets.image.program import Program
 from image_assets.image.resource import PublishedImage
 from image_assets.inputs.image import secret_inputs
 from image_assets.inputs.property_path import is_covered
@@ -56,8 +57,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def configure(self, settings: Settings) -> None:
         """Serve resources with these settings from now on."""
-        self.images = PublishedImage(settings, Path.cwd())
-        self.copied = CopiedImage(self.images)
+        self.program = Program(settings, Path.cwd())
+        self.images = PublishedImage(self.program)
+        self.copied = CopiedImage(self.program)
         self.resources: dict[str, Callable[[], CustomResource]] = {
             "image-assets:index:PublishedImage": lambda: self.images,
             "image-assets:index:CopiedImage": lambda: self.copied,
@@ -169,7 +171,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             for name, output in made.outputs.items()
         }
         told = {name: output.value for name, output in made.outputs.items()}
-        self.images.note_registered(made.urn, dispatch.image_type(request.type), inputs, told)
+        self.program.note_registered(made.urn, dispatch.image_type(request.type), inputs, told)
         return pb.ConstructResponse(urn=made.urn, state=encoded(made.outputs), stateDependencies=dependencies)
 
     async def _begin(self, request: pb.ConstructRequest, inputs: Mapping[str, Any], deployment: Deployment) -> bool:
@@ -296,7 +298,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         arguments, response = self.received(request.args), pb.InvokeResponse()
         task = Task(cancelled=self.reporter.cancellation.deployment, secrets=self.secrets)
         try:
-            answer = await self.jobs.offload(FUNCTIONS[request.tok], self.images, arguments, task)
+            answer = await self.jobs.offload(FUNCTIONS[request.tok], self.program, arguments, task)
         except InputError as error:
             return pb.InvokeResponse(failures=self.failures_of(error, arguments))
         except Exception as error:
