@@ -43,11 +43,16 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 #: The rooms whose `__init__` tells what each of their modules is for.
 TOLD = (
+    "archive",
     "aws",
+    "cli",
     "components",
+    "context",
     "docker",
+    "ignore",
     "image",
     "inputs",
+    "logins",
     "oci",
     "plan",
     "plugin",

@@ -16,6 +16,9 @@ The way of one image, room by room; a room imports only from rooms that stand be
     components           what a program declares: it registers images, repositories and grants
     plugin               the process and its RPCs
     cli                  the command line for people who ask why
+
+At the root is what all of them say: `reference` (names of images), `values` (unknown, secret), `secrets` (masking),
+`custom_resource` (what a resource is), `task` (reporting and cancelling), `once` (asking once), `errors`.
 """
 
 __version__ = "0.1.0"

@@ -1,6 +1,11 @@
 """Image archives: docker-save and OCI-layout tars, or the directory of one, read in place.
 
-Start with `open_archive`. The file may be plain or packed (`packing`); what it is decides its content, not its name.
+opened      START HERE: which of its images is meant (`selection`), and what that image's identity is
+docker_save `manifest.json`, configs and layers; `oci_layout` `index.json`; `documents` their JSON, `image` the result
+contents    what the file holds, by name: a `tar`, packed (`packing`, `stream`, `memo`), or a `directory`
+digests     checking content against its digest; `refusal` how an archive is refused
+
+The file may be plain or packed (`packing`); what it is decides its content, not its name.
 Nothing is unpacked to disk: a plain tar is read by offset, a packed one in passes from front to back. What a member is
 decide the archive's lists, never its first bytes.
 

@@ -4,6 +4,14 @@ The way through: `spec` is what the user asked for, `selection` what decides on 
 the Dockerfile can take). `tree` walks; `reader` and `files` turn what it lists into `records`; `digests` remembers.
 `whole` reads one context, large files in threads (`large_files`) and large trees with other processes (`workers`).
 `fingerprint` is made of the records, `outline` says what changed, `staging` prepares what the builder gets.
+
+habits · dockerfile_content   where each builder looks for the Dockerfile and the ignore file; the Dockerfile as a file
+bases · shell_words           the images that a Dockerfile builds on, with all variables put in
+content · links · place       reading one file; links that stand for what they lead to; paths of any depth
+contents · canonical          for people: what reaches the builder and why not, and the fingerprint's lines
+part · worker                 one process's part of a walk, and that process
+stage · temporary             a copy of the entries that count; where temporary files may lie
+faults · warnings             the errors of entries; what a user should know of a context that is right
 """
 
 from image_assets.context.digests import DigestCache
