@@ -7,6 +7,7 @@ import pytest
 
 from image_assets.custom_resource import Job, State, Values
 from image_assets.errors import InputError
+from image_assets.image.program import Program
 from image_assets.image.resource import PublishedImage
 from image_assets.inputs.settings import Settings
 from image_assets.task import Task
@@ -21,7 +22,7 @@ GIVEN = {"directory": "app", "repository": "localhost:1/x"}
 
 def images(base: Path, check_published: str = "create") -> PublishedImage:
     write_files(base / "app", {"Dockerfile": "FROM scratch\nCOPY . /\n", "a.txt": "a"})
-    return PublishedImage(Settings(cache_directory=str(base / "cache"), check_published=check_published), base)
+    return PublishedImage(Program(Settings(cache_directory=str(base / "cache"), check_published=check_published), base))
 
 
 def begun(images: PublishedImage, values: Values = GIVEN) -> PublishedImage:

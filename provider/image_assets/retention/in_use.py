@@ -11,8 +11,9 @@ from typing import Any, Final
 from image_assets.aws.names import parse_host
 from image_assets.errors import InputError
 from image_assets.frozen import dataclass
+from image_assets.protocol.exported_state import StateUnreadableError, parse_state, stored_value
 from image_assets.reference import HUB, Repository
-from image_assets.values import SECRET_SIGNATURE, SIGNATURE, UNKNOWN_TEXT
+from image_assets.values import UNKNOWN, UNKNOWN_TEXT
 
 _TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _DIGEST: Final = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}"
@@ -25,8 +26,6 @@ _SHORTEST_BASE64: Final = 16
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _HUB_HOSTS: Final = (HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
 
-# The versions of Pulumi's own format ("Stack import/export").
-_VERSIONS: Final = (1, 2, 3, 4)
 _IMAGES: Final = "image-assets:index:"
 #: In the names of inputs and outputs that hold a repository, where its name alone does not mean its tag `latest`.
 _PLACE: Final = "repositor"
@@ -100,14 +99,18 @@ def in_state(text: str, names: Names, source: str) -> Named:
     Raises:
         InputError: It cannot be read to the last value: what is hidden there may be in use.
     """
-    resources = _resources(text, source)
     texts: list[str] = []
     words: set[str] = set()
-    for resource in resources:
-        own = list(_texts("", _as_it_is_now(resource), source))
-        texts += (text for key, text in own if not (_PLACE in key.lower() and names.is_name(text)))
-        if not _is_image_elsewhere(resource, names):
-            words.update(text for _, text in own if _A_TAG.fullmatch(text))
+    try:
+        state = parse_state(text)
+        for resource in map(stored_value, [*state.resources, *state.pending]):
+            own = list(_texts("", _as_it_is_now(resource)))
+            texts += (text for key, text in own if not (_PLACE in key.lower() and names.is_name(text)))
+            if not _is_image_elsewhere(resource, names):
+                words.update(text for _, text in own if _A_TAG.fullmatch(text))
+    except StateUnreadableError as error:
+        reason = f"the state {source} cannot be read, so nothing is deleted: {error}; write it by {_EXPORT}"
+        raise InputError.single("", reason) from error
     named = _named(texts, names, source)
     return Named(source, named.tags, named.digests, frozenset(words))
 
@@ -181,65 +184,23 @@ def _check_json(text: str, source: str) -> None:
         raise InputError.single("", reason) from error
 
 
-def _resources(text: str, source: str) -> list[Mapping[str, Any]]:
-    """Return the resources of a state, with those of operations that were under way.
-
-    Raises:
-        InputError: It is no state, or a part of one.
-    """
-    try:
-        exported = json.loads(text)
-        # A backend's own file has the same below `checkpoint`.
-        deployment = exported["deployment"] if "deployment" in exported else exported["checkpoint"]["latest"]
-        if exported.get("version", 3) not in _VERSIONS:
-            raise _unreadable(source, f"its version {exported.get('version')} is not known")
-        if deployment is None:
-            deployment = {"manifest": {}}
-        resources = deployment.get("resources") or []
-        if not resources and "manifest" not in deployment:
-            raise _unreadable(source, "it has neither resources nor a manifest")
-        pending = [one["resource"] for one in deployment.get("pending_operations") or []]
-        every = [*resources, *pending]
-        if not all(isinstance(one["urn"], str) and isinstance(one["type"], str) for one in every):
-            raise _unreadable(source, "a resource in it has no name")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _unreadable(source, f"it is no exported state ({type(error).__name__}: {error})") from error
-    return every
-
-
-def _texts(key: str, value: Any, source: str) -> Iterator[tuple[str, str]]:
+def _texts(key: str, value: Any) -> Iterator[tuple[str, str]]:
     """Yield every text in a stored value, each with the key that it stands under.
 
     Raises:
-        InputError: One is encrypted, or was not known when the state was written.
+        StateUnreadableError: One is encrypted, or was not known when the state was written.
     """
+    if value is UNKNOWN:
+        raise StateUnreadableError("values in it are encrypted")
     if isinstance(value, str):
         if UNKNOWN_TEXT in value:
-            raise _unreadable(source, "a value in it is not known yet: finish `pulumi up`, or `pulumi refresh` it")
+            raise StateUnreadableError("a value in it is not known yet: finish `pulumi up`, or `pulumi refresh` it")
         yield key, value
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(key, item, source)
+            yield from _texts(key, item)
     elif isinstance(value, dict):
-        if value.get(SIGNATURE) == SECRET_SIGNATURE:
-            if "plaintext" not in value:
-                raise _unreadable(source, "values in it are encrypted")
-            yield from _texts(key, _plaintext(value["plaintext"], source), source)
-            return
         for name, item in value.items():
             if "/" in name:
                 yield key, name
-            yield from _texts(name, item, source)
-
-
-def _plaintext(text: Any, source: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, TypeError) as error:
-        raise _unreadable(source, "a secret in it is damaged") from error
-
-
-def _unreadable(source: str, reason: str) -> InputError:
-    return InputError.single(
-        "", f"the state {source} cannot be read, so nothing is deleted: {reason}; write it by {_EXPORT}"
-    )
+            yield from _texts(name, item)
