@@ -18,8 +18,10 @@ _SECONDS_TO_ANSWER: Final = 4.0
 """The engine waits five seconds for the answer to a cancel."""
 _SECONDS_OF_A_LOOK: Final = 0.002
 _QUIET_LOOKS: Final = 75
+_LOOKS_FOR_EACH: Final = 8
 """So often in a row nothing is open before the engine may disconnect. They are many and short, as each has to wait for
-a processor: where the program's next step takes long, so do they."""
+a processor: where the program's next step takes long, so do they. It takes the answers one after the other.
+"""
 _SECONDS_UNTIL_CANCEL: Final = 30.0
 """The engine cancels right after it closes its monitor; without a word this long after, the monitor itself failed."""
 
@@ -40,8 +42,9 @@ class Composing:
         """Let all that is open be answered with nothing, and what the program then begins; return when that rests."""
         self._over.set()
         give_up = asyncio.get_running_loop().time() + _SECONDS_TO_ANSWER
-        looks = 0 if self._open else _QUIET_LOOKS
-        while looks < _QUIET_LOOKS and asyncio.get_running_loop().time() < give_up:
+        wanted = _QUIET_LOOKS + _LOOKS_FOR_EACH * len(self._open)
+        looks = 0 if self._open else wanted
+        while looks < wanted and asyncio.get_running_loop().time() < give_up:
             begun = self._begun
             await asyncio.sleep(_SECONDS_OF_A_LOOK)
             looks = 0 if self._open or self._begun != begun else looks + 1
