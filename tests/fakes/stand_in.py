@@ -453,8 +453,10 @@ class _Deployment(resource_pb2_grpc.ResourceMonitorServicer):
         rest = [one for one in self.stack.state.values() if one.urn not in kept]
         chosen = [one for one in rest if not self.targets or one.urn in self.targets]
         try:
-            for old in [*reversed(self.stack.condemned), *reversed(chosen)]:
-                self.delete("delete-replaced" if old in self.stack.condemned else "delete", old)
+            for old in reversed(tuple(self.stack.condemned)):
+                self.delete("delete-replaced", old)
+            for old in reversed(chosen):
+                self.delete("delete", old)
         except (_FailedError, grpc.RpcError) as error:
             self.fail(error)
 
@@ -472,10 +474,11 @@ class _Deployment(resource_pb2_grpc.ResourceMonitorServicer):
                 old_inputs=wire.encode(old.inputs),
             )
             self.call(old.type, "Delete", request)
-        if old in self.stack.condemned:
-            self.stack.condemned.remove(old)
-        else:
+        # One that was replaced by its like is equal to that one.
+        condemned = [one for one in self.stack.condemned if one is not old]
+        if len(condemned) == len(self.stack.condemned):
             self.stack.state.pop(old.urn, None)
+        self.stack.condemned = condemned
 
     def refresh(self) -> None:
         """Ask each custom resource's provider how it is."""
