@@ -1,7 +1,8 @@
 """Build contexts: what of a directory reaches the builder, its fingerprint, and what the builder is given.
 
 The way through: `spec` is what the user asked for, `selection` what decides on entries (`rules`, and `scope/` for what
-the Dockerfile can take). `tree` walks; `reader` and `files` turn what it lists into `records`; `digests` remembers.
+the Dockerfile can take). `tree` walks; `reader` and `files` turn what it lists into `records`, which say what of an
+entry counts; `digests` remembers.
 `whole` reads one context, large files in threads (`large_files`) and large trees with other processes (`workers`).
 `fingerprint` is made of the records, `outline` says what changed, `staging` prepares what the builder gets.
 

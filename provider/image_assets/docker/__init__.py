@@ -6,8 +6,8 @@
     dialect     which programs there are, and what each can do; `abilities` what not every builder can
     program     the program that is installed; `probe` whether it and its builder answer
     builders    buildx's builders, from its own files; `nodes` which node of one builds, and how many builds it has
-    run         one run of the program, with all that it needs for the time being
-    argv        the command line; `definition` the same in a private file, where a secret would stand in it
+    run         one run of the program; decides whether a secret would stand in its command line
+    argv        the command line; `definition` the same as a private file for the case that one would
     folders     the directories that the builder reads, under names that are used once
     overlay     the configuration that the program sees, with our logins; `secrets` how build secrets get to it
     frugal      what buildx does unasked, switched off

@@ -16,7 +16,7 @@ be deleted.
     kept_cache       `cache`: where the layers of a build are kept for the next one, in a word
     ledger           which tags the resources of this program use, so that no resource takes away what another one needs
     lookups          questions to registries whether an image is there, begun early so that many are asked side by side
-    nodes            builds on a builder's nodes
+    nodes            a build on one of a builder's nodes, and on another if that dies (`docker.nodes` says on which)
     part_caches      caches that a program names, for builds of single platforms
     publisher        publishing one image: neither built nor sent if the registry has it, and the tag last
     removal          removing tags that a resource wrote itself, and never what anybody else may use
