@@ -71,8 +71,7 @@ async def declared_grants(component: Component, url: Output, twins: Mapping[str,
 
 
 def items_of(listed: Output) -> list[Output]:
-    """Return the items of a list; of one that is not given or not known yet, none."""
-    """Return the items that are known; those of a secret list are secret."""
+    """Return the items that are known: none of a list that is not; those of a secret list are secret."""
     count = len(plain(listed.value)) if isinstance(plain(listed.value), list) else 0
     return [item for item in map(listed.part, range(count)) if plain(item.value) is not UNKNOWN]
 
