@@ -140,7 +140,7 @@ def test_a_cancelled_exchange_over_tls_ends_at_once(
     began = time.monotonic()
     with pytest.raises(CancelledByUserError):
         new_client(far, environ=environ(proxy), insecure=True, task=task, limits=Limits()).list_tags("app")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 def test_a_tls_handshake_that_never_ends_is_given_up(new_client: NewClient) -> None:

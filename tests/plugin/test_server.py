@@ -188,7 +188,7 @@ def test_an_interrupt_ends_the_process_at_once(plugin: Plugin, number: signal.Si
         began = time.monotonic()
         plugin.process.send_signal(number)
         plugin.process.wait(10)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
 
 
 def test_building_on_preview_builds_and_pushes_nothing(

@@ -98,8 +98,8 @@ def test_a_program_has_the_environment_it_is_given_and_no_other() -> None:
 
 def test_a_daemon_left_behind_does_not_hold_us_up() -> None:
     started = time.monotonic()
-    finished = LocalRunner().run(shell("sleep 5 & echo $!"), NEVER)
-    assert time.monotonic() - started < 2
+    finished = LocalRunner().run(shell("sleep 60 & echo $!"), NEVER)
+    assert time.monotonic() - started < 10
     assert is_running(int(finished.output))
     os.kill(int(finished.output), 9)
 
@@ -111,7 +111,7 @@ def test_cancelling_ends_the_program_and_all_it_started(ignores: str, tmp_path: 
     started = time.monotonic()
     with pytest.raises(CancelledByUserError):
         LocalRunner().run(shell(script, directory=str(tmp_path)), cancelled_after(0.5))
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 10
     pids = [int((tmp_path / name).read_text()) for name in "abc"]
     assert waits_until(lambda: not any(map(is_running, pids)))
 
@@ -120,7 +120,7 @@ def test_a_program_that_takes_too_long_is_ended() -> None:
     started = time.monotonic()
     with pytest.raises(CommandTimeoutError, match=r"`sleep` did not end within 0\.3 s"):
         LocalRunner().run(Command(("sleep", "60"), timeout=0.3), NEVER)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 def test_a_program_that_is_not_there_is_named() -> None:
@@ -164,7 +164,7 @@ def test_cancelling_cuts_a_stream_and_says_why() -> None:
         LocalRunner().stream(shell("echo part; sleep 60"), cancelled_after(0.5)) as stream,
     ):
         stream.read(1000)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 def test_a_stream_that_takes_too_long_is_ended() -> None:

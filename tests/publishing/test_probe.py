@@ -33,7 +33,7 @@ def refusal(flavour: Flavour) -> str:
     started = time.monotonic()
     with pytest.raises(BuildError) as caught:
         probe(flavour.executable, flavour.builder, Task(), flavour.environ)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
     return str(caught.value)
 
 
@@ -47,7 +47,7 @@ def test_what_answers_is_found_quickly(flavour: Flavour) -> None:
     probe(flavour.executable, flavour.builder, Task(), flavour.environ)
     started = time.monotonic()
     engine = probe(flavour.executable, flavour.builder, Task(), flavour.environ)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10
     assert engine.pushes == (flavour.name == "remote")
 
 

@@ -497,4 +497,4 @@ def test_cancelling_ends_the_waiting_at_once(aws: EcrFront, url: str) -> None:
             _job(task=task),
             {"repositoryUrl": url, "statement": dict(ALLOW), "sid": rules.make_sid(_job().urn, "api-grant")},
         )
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10

@@ -184,7 +184,7 @@ def test_a_cancelled_upload_ends_soon(tmp_path: Path) -> None:
         started = time.monotonic()
         with pytest.raises(CancelledByUserError):
             publisher.send(docker_save(big), "a/b")
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 10
 
 
 def test_a_tag_may_become_readable_late(tmp_path: Path) -> None:
