@@ -15,8 +15,6 @@ from image_assets.docker.dialect import Feature
 from image_assets.docker.program import Program
 from image_assets.frozen import dataclass
 
-_TIMEOUT: Final = 2.0
-"""Seconds for an answer, after a cancellation too; the program is patient with an engine that needs longer."""
 _MOST_BYTES: Final = 4 << 20
 
 
@@ -30,9 +28,11 @@ class EngineApi:
 
     Attributes:
         path: Its socket.
+        seconds: How long to wait for an answer; the program is patient with an engine that needs longer.
     """
 
     path: str
+    seconds: float = 10.0
 
     def inspect(self, name: str) -> Mapping[str, Any] | None:
         """Return what the engine knows of an image, as `docker image inspect` does; None if it has none of that name.
@@ -75,7 +75,7 @@ class EngineApi:
             raise EngineApiError(f"the engine answers {status} to {method} {path}")
 
     def _ask(self, method: str, path: str) -> tuple[int, bytes]:
-        connection = _Connection(self.path)
+        connection = _Connection(self.path, self.seconds)
         try:
             connection.request(method, path)
             answer = connection.getresponse()
@@ -90,8 +90,8 @@ class EngineApi:
 class _Connection(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_TIMEOUT)
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:

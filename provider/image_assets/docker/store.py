@@ -135,8 +135,9 @@ class Store:
     def remove(self, name: str) -> None:
         """Take a name from an image, and the image with it if that was its last; never fails."""
         if self.api:
+            seconds = _SECONDS_AFTER_CANCEL if self.task.cancelled.is_set() else self.api.seconds
             with contextlib.suppress(EngineApiError):
-                self.api.remove(name)
+                replace(self.api, seconds=seconds).remove(name)
                 return
         self._leave(("image", "rm", name))
 
