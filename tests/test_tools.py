@@ -1,5 +1,6 @@
 """What the tools make is what is checked in, and they do nothing twice."""
 
+import importlib.util
 import json
 import os
 import re
@@ -173,6 +174,14 @@ def test_setup_says_and_does_nothing_when_all_is_there() -> None:
     subprocess.run(setup, check=True)
     again = subprocess.run(setup, capture_output=True, text=True, check=True)
     assert again.stdout + again.stderr == ""
+
+
+def test_setup_compiles_what_has_changed() -> None:
+    source = REPO / "provider" / "image_assets" / "reference.py"
+    compiled = Path(importlib.util.cache_from_source(str(source)))
+    compiled.unlink(missing_ok=True)
+    subprocess.run(str(REPO / "tools" / "setup"), env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}, check=True)
+    assert compiled.exists()
 
 
 def test_with_docker_hands_on_the_exit_code() -> None:

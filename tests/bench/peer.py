@@ -9,7 +9,6 @@ something else, and the plugin's peak of memory.
 """
 
 import argparse
-import compileall
 import os
 import stat
 import statistics
@@ -28,9 +27,8 @@ from tests.support.builders import buildkitd
 from tests.support.contexts import make_bulk
 from tests.support.paths import TOOLS_BIN, VENV_BIN
 from tests.support.project import Project
-from tools.kit import golang
+from tools.kit import golang, virtualenv
 from tools.kit import registry as local_registry
-from tools.kit.commands import REPO
 
 _BUILDER = "far"
 _LONGEST = 1800
@@ -269,9 +267,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     chosen = parser.parse_args()
     golang.build(golang.PEER)
-    # As an installation does; without it, each start would compile what changed since.
-    for sources in ("provider", "sdk/python"):
-        compileall.compile_dir(REPO / sources, quiet=1)
+    virtualenv.compile_editable()
     print(f"{'':44} {'ours':>7} {'peer':>7} {'ratio':>6}   {'processor time':>15}   {'memory':>17}")
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))

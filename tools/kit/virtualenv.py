@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from tools.kit.commands import REPO, TOOLS, VENV
+from tools.kit.commands import REPO, TOOLS, VENV, run_quietly
 from tools.kit.jobs import Job, do
 
 _LOCK = REPO / "requirements.lock"
@@ -20,10 +20,16 @@ def install() -> None:
     """Make the environment, or bring it up to date with the lock; quick when nothing changed."""
     projects = [folder for folder in _EDITABLE if (folder / "pyproject.toml").exists()]
     wanted = _recipe(projects)
-    if _STAMP.exists() and _STAMP.read_text() == wanted:
-        return
-    do(Job("installing Python packages into .venv", "python", partial(_install, projects)))
-    _STAMP.write_text(wanted)
+    if not _STAMP.exists() or _STAMP.read_text() != wanted:
+        do(Job("installing Python packages into .venv", "python", partial(_install, projects)))
+        _STAMP.write_text(wanted)
+    compile_editable()
+
+
+def compile_editable() -> None:
+    """Compile what is editable, as pip does all else: where Python may write no bytecode, each start would."""
+    command: list[str | Path] = [VENV / "bin" / "python", "-m", "compileall", "-q"]
+    run_quietly([*command, REPO / "provider", REPO / "sdk" / "python"])
 
 
 def get_program(title: str, name: str) -> None:
@@ -43,8 +49,6 @@ def _install(projects: list[Path], job: Job) -> None:
     # --no-build-isolation: the build backends are in the lock too.
     editable = [part for folder in projects for part in ("-e", str(folder))]
     job.run([*pip, "--no-deps", "--no-build-isolation", *_AS_PATHS, *editable])
-    # pip compiles all but what is editable, and each start of the plugin would do that anew.
-    job.run([VENV / "bin" / "python", "-m", "compileall", "-q", REPO / "provider", REPO / "sdk" / "python"])
 
 
 def _works() -> bool:
