@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from image_assets.docker.failure import find_line
+from image_assets.docker.failure import UnsettledPushError, find_line, kind_of
 from image_assets.docker.progress import BuildKitProgress, BuildProgress, PodmanProgress
 
 MIXED = """\
@@ -192,3 +192,33 @@ def test_a_row_tells_step_and_newest_line_and_a_log_the_steps() -> None:
         "stage-1 2/3: RUN make",
         "exporting to image",
     ]
+
+
+UNSETTLED: Final = """\
+#6 exporting to image
+#6 pushing layers 0.1s done
+#6 ERROR: failed to push registry.example.com/app: errors:
+unknown: provided digest did not match uploaded content
+unknown: blob unknown to registry - sha256:f834
+
+------
+ > exporting to image:
+------
+ERROR: failed to build: failed to solve: failed to push registry.example.com/app: errors:
+unknown: provided digest did not match uploaded content
+unknown: blob unknown to registry - sha256:f834
+
+"""
+
+
+def test_what_a_registry_lists_is_told_with_the_step() -> None:
+    progress = BuildKitProgress()
+    for line in UNSETTLED.splitlines():
+        progress.feed(line)
+    step = progress.failed_step()
+    assert step
+    assert step.error == (
+        "failed to push registry.example.com/app: errors: unknown: provided digest did not match uploaded content; "
+        "unknown: blob unknown to registry - sha256:f834"
+    )
+    assert kind_of(progress) is UnsettledPushError

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from image_assets.errors import BuildError
-from image_assets.publishing.build import try_build
+from image_assets.publishing.build import PushedByDigest, build, try_build
 from image_assets.reference import Repository
 from image_assets.task import Task
+from tests.fakes.registry import FakeRegistry, answer
 from tests.publishing.conftest import BASE, Heard, NewFlavour, built, spec_for
 from tests.support.builders import Flavour
 
@@ -109,3 +110,27 @@ def test_a_success_leaves_no_file_and_no_permanent_line(
     assert (heard.info, heard.warn) == ([], [])
     assert any("seen on the way" in line for line in heard.status)
     assert "seen on the way" in report.output
+
+
+def unsettled(registry: FakeRegistry, times: int) -> None:
+    missing = answer(400, "MANIFEST_BLOB_UNKNOWN", message="blob unknown to registry")
+    registry.fail("PUT", "/manifests/", missing, times=times)
+
+
+def test_a_blob_that_the_registry_does_not_see_yet_is_pushed_again(new_flavour: NewFlavour, context: Path) -> None:
+    """Distribution's registry loses one of two that send it the same blob at once, as nodes of a fleet may."""
+    flavour = new_flavour("remote")
+    with FakeRegistry() as registry:
+        unsettled(registry, times=1)
+        image = build(spec_for(flavour, context), Repository.parse(f"{registry.host}/app"), Task(), flavour.environ)
+        assert isinstance(image, PushedByDigest)
+        assert image.digest in registry.store.manifests["app"]
+
+
+def test_a_blob_that_the_registry_never_sees_is_named(new_flavour: NewFlavour, context: Path) -> None:
+    flavour = new_flavour("remote")
+    with FakeRegistry() as registry:
+        unsettled(registry, times=9)
+        with pytest.raises(BuildError, match=r"failed in step exporting to image: .*blob unknown to registry"):
+            build(spec_for(flavour, context), Repository.parse(f"{registry.host}/app"), Task(), flavour.environ)
+        assert len([one for one in registry.seen if one.method == "PUT" and "/manifests/" in one.path]) == 2

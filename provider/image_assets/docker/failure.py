@@ -78,6 +78,21 @@ class NodeLostError(BuildError):
     """The builder went away in the middle of a build: it says nothing about the build itself."""
 
 
+class UnsettledPushError(BuildError):
+    """The registry does not see yet what the builder has sent; it does when the same is sent again.
+
+    Distribution's registry does so when two send it the same blob at once, others for some moments after each upload.
+    """
+
+
+def kind_of(progress: BuildProgress) -> type[BuildError]:
+    """Return what a failed build's error is."""
+    if is_connection_lost(progress):
+        return NodeLostError
+    said = progress.message().lower()
+    return UnsettledPushError if "failed to push" in said and "blob unknown" in said else BuildError
+
+
 def is_connection_lost(progress: BuildProgress) -> bool:
     """Say whether a build failed because BuildKit went away, and not one of its steps."""
     said = progress.message().lower()

@@ -30,6 +30,8 @@ _STAGE: Final = re.compile(r"\[\d+/\d+\] (STEP \d+/\d+: .*)")
 _WRONG_BASE: Final = "InvalidBaseImagePlatform"
 """The build check (Docker's "Build checks") of which nothing is to be seen in the built image."""
 _RULE: Final = re.compile("-{6,}")
+_LIST: Final = "errors:"
+"""Ends the line before a registry's errors, each in a line of its own (distribution `registry/api/errcode`)."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class BuildProgress(Protocol):
         """Return the number of the Dockerfile's steps, and how many of them came from the cache."""
 
     def message(self) -> str:
-        """Return the line that says what went wrong."""
+        """Return what went wrong, in one line."""
 
     def warnings(self) -> list[str]:
         """Return what went wrong without making the build fail."""
@@ -135,7 +137,12 @@ class BuildKitProgress:
         """See `BuildProgress.failed_step`: of several the first that is not merely a consequence."""
         failed = [step for step in self._steps.values() if step.error and not _is_import(step)]
         causes = [step for step in failed if "cancel" not in step.error.lower()]
-        return next(iter(causes), None) or self._quoted_step() or next(iter(failed), None)
+        return next(map(self._in_full, causes), None) or self._quoted_step() or next(iter(failed), None)
+
+    def _in_full(self, step: Step) -> Step:
+        """Return a step with the errors that its line only announces."""
+        _, announced, listed = self.message().partition(step.error)
+        return replace(step, error=announced + listed) if step.error.endswith(_LIST) and listed else step
 
     def _quoted_step(self) -> Step | None:
         """Return the step whose command the last message quotes, made up if the output never named it."""
@@ -159,10 +166,13 @@ class BuildKitProgress:
 
     def message(self) -> str:
         """See `BuildProgress.message`."""
-        errors = [line for line in self._outside if line.startswith("ERROR: ")]
         if any(line.startswith(("Usage:", "See '")) for line in self._outside):
             return self._outside[0]
-        return (errors or self._outside or [""])[-1]
+        errors = [number for number, line in enumerate(self._outside) if line.startswith("ERROR: ")]
+        if not errors:
+            return (self._outside or [""])[-1]
+        line, *after = self._outside[errors[-1] :]
+        return f"{line} {'; '.join(after)}" if line.endswith(_LIST) else line
 
     def warnings(self) -> list[str]:
         """See `BuildProgress.warnings`: a cache that could not be read or written, a base image for another machine."""

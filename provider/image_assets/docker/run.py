@@ -15,7 +15,7 @@ from image_assets.docker.argv import Arguments, Output, ToNowhere, build_argv
 from image_assets.docker.builders import write_part
 from image_assets.docker.definition import ENVIRONMENT, UndefinableError, defined
 from image_assets.docker.dialect import BUILDX, Feature
-from image_assets.docker.failure import Failure, NodeLostError, by_hand, is_connection_lost
+from image_assets.docker.failure import Failure, by_hand, kind_of
 from image_assets.docker.folders import HandedOver, folders_of, hand_over
 from image_assets.docker.frugal import frugal
 from image_assets.docker.guard import guard
@@ -87,8 +87,7 @@ class BuildRun:
         finally:
             log.close(keep=is_failed)
         if is_failed:
-            error = NodeLostError if is_connection_lost(progress) else BuildError
-            raise error(self._failure(code, progress, placed, log.path))
+            raise kind_of(progress)(self._failure(code, progress, placed, log.path))
         for warning in progress.warnings():
             self._task.warn(warning)
         return BuildReport(_summary(progress, time.monotonic() - started), log.text())

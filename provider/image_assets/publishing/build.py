@@ -19,6 +19,7 @@ from image_assets.docker.abilities import check_attestations, check_timestamps, 
 from image_assets.docker.argv import ToNowhere, ToRegistry, ToStore
 from image_assets.docker.definition import TARGET
 from image_assets.docker.dialect import Feature
+from image_assets.docker.failure import UnsettledPushError
 from image_assets.docker.log import BuildReport
 from image_assets.docker.nodes import Slots
 from image_assets.docker.probe import Engine, probe
@@ -237,6 +238,14 @@ def _without_push(spec: BuildSpec) -> BuildSpec:
 
 
 def _build_and_push(spec: BuildSpec, name: str, engine: Engine, task: Task) -> PushedByDigest:
+    try:
+        return _push_once(spec, name, engine, task)
+    except UnsettledPushError:
+        # The steps are in the builder's cache.
+        return _push_once(spec, name, engine, task)
+
+
+def _push_once(spec: BuildSpec, name: str, engine: Engine, task: Task) -> PushedByDigest:
     with BuildRun(spec, engine, task) as job:
         metadata_file = job.directory / "metadata.json"
         report = job.run(ToRegistry(name, metadata_file))
