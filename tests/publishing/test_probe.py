@@ -130,7 +130,7 @@ def test_an_engine_without_buildx_knows_no_builders(new_flavour: NewFlavour) -> 
     assert "buildx" in refusal(flavour)
 
 
-@pytest.mark.parametrize("name", ["embedded", "buildx"])
+@pytest.mark.parametrize("name", [pytest.param("embedded", marks=pytest.mark.slow), "buildx"])
 def test_an_engine_that_takes_its_time_is_there(name: str, new_flavour: NewFlavour, tmp_path: Path) -> None:
     """As over ssh, or on a loaded machine."""
     told: list[str] = []

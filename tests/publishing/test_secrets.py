@@ -195,8 +195,10 @@ def test_secret_options_reach_the_build_and_neither_arguments_nor_helpers(
         watcher.join()
     image.discard()
     assert any("bake" in line for line in seen), "the watcher saw no build"
+    # In the container a step's own command has the text that the step compares its argument with.
+    ours = [line for line in seen if not line.startswith("busybox test ")]
     for text in (*secrets.values(), label, parameter):
-        assert not [line for line in seen if text in line]
+        assert not [line for line in ours if text in line]
         assert text not in (notes.read_text() if notes.exists() else "")
 
 

@@ -3,6 +3,7 @@
 Each is forked from one that has imported everything already, so that most of its life is publishing.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -11,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from image_assets.archive import open_archive
@@ -58,12 +58,13 @@ class Publishers:
         child = int(stdout.readline())
         ended, _, _ = select.select([stdout], [], [], kill_after)
         if not ended:
-            os.kill(child, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself in this moment
+                os.kill(child, signal.SIGKILL)
         assert stdout.readline() == "ended\n"
         return time.monotonic() - started
 
 
-@contextmanager
+@contextlib.contextmanager
 def publishers() -> Iterator[Publishers]:
     """Run the process that the others are forked from."""
     command = [sys.executable, "-m", __name__]
