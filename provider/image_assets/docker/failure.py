@@ -87,13 +87,13 @@ class UnsettledPushError(BuildError):
 
 def kind_of(progress: BuildProgress) -> type[BuildError]:
     """Return what a failed build's error is."""
-    if is_connection_lost(progress):
+    if _is_connection_lost(progress):
         return NodeLostError
     said = progress.message().lower()
     return UnsettledPushError if "failed to push" in said and "blob unknown" in said else BuildError
 
 
-def is_connection_lost(progress: BuildProgress) -> bool:
+def _is_connection_lost(progress: BuildProgress) -> bool:
     """Say whether a build failed because BuildKit went away, and not one of its steps."""
     said = progress.message().lower()
     return progress.failed_step() is None and any(words in said for words in _LOST)

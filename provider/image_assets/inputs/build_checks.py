@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from image_assets.inputs.checks import parsed_by
 from image_assets.inputs.wording import listed, nearest
 from image_assets.reference import Reference
 
@@ -14,6 +15,7 @@ _NETWORKS: Final = ("default", "host", "none")
 _SWITCHES: Final = frozenset({"yes", "no", "on", "off", "y", "n", "t", "f", "0", "1"})
 #: How near a word must be to one that is known to be that one misspelt, where others are allowed.
 _MISSPELT: Final = 0.75
+_check_reference: Final = parsed_by(Reference.parse)
 
 
 def check_ssh(agent: str) -> str | None:
@@ -41,11 +43,8 @@ def check_label(name: str) -> str | None:
 
 def check_context_name(name: str) -> str | None:
     """Say what is wrong with the name of a context: it is written as an image's (distribution/reference)."""
-    try:
-        Reference.parse(name)
-    except ValueError as error:
-        return f"is no name for a context, which is written as an image's: {error}"
-    return None
+    wrong = _check_reference(name)
+    return f"is no name for a context, which is written as an image's: {wrong}" if wrong else None
 
 
 def check_context(value: str) -> str | None:
@@ -60,12 +59,7 @@ def check_context(value: str) -> str | None:
         return f'"{scheme}://" is no kind of context{nearest(f"{scheme}://", known) or listed(known)}'
     if not rest:
         return f'names nothing behind "{scheme}://"'
-    if scheme == "docker-image":
-        try:
-            Reference.parse(rest)
-        except ValueError as error:
-            return str(error)
-    return None
+    return _check_reference(rest) if scheme == "docker-image" else None
 
 
 def check_network(name: str) -> str | None:
