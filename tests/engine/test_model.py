@@ -315,10 +315,11 @@ def real(registries: tuple[Registry, ...], aws: EcrFront, remote_buildkit: Build
 
 def play(
     makers: tuple[NewWorld, ...], examples: int, steps: int, *, fixed: bool = True, phases: Collection[Phase] = SHORTEN
-) -> None:
-    """Play random programs: always the same ones, or new ones each time."""
+) -> int:
+    """Play random programs, always the same ones or new ones each time, and return how many steps they had."""
+    machine: type[Machine] = type("Machine", (Machine,), {"makers": makers})
     run_state_machine_as_test(
-        type("Machine", (Machine,), {"makers": makers}),
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
@@ -330,6 +331,7 @@ def play(
             print_blob=False,
         ),
     )
+    return machine.steps
 
 
 @pytest.mark.timeout(1200)
@@ -345,5 +347,26 @@ def test_random_programs(stand_in: NewWorld) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-def test_ten_thousand_steps(stand_in: NewWorld) -> None:
-    play((stand_in,), 200, 50, fixed=False)
+def test_ten_thousand_steps(stand_in: NewWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    played = play((stand_in,), 200, 50, fixed=False)
+    with capsys.disabled():
+        print(f"{played} steps were played")
+    # Hypothesis ends a few programs early.
+    assert played > 9_000
+
+
+A_BUILD = Build(number=0, argument="none", ignored=False, secret="none", label="none")
+AN_ASSET = Asset(file=0, place=0, prefix="", extra=(), retain=True, login="none", grant=False, late=0, replica=1)
+
+
+@pytest.mark.parametrize("build", [None, A_BUILD])
+def test_what_somebody_put_under_a_tag_that_stays_is_foretold(stand_in: NewWorld, build: Build | None) -> None:
+    """The shortest program of seed 102: an image that the preview told otherwise, and a copy of it."""
+    asset = replace(AN_ASSET, build=build)
+    with ExitStack() as stack:
+        world = stand_in(stack)
+        world.pack(0, "one", "docker")
+        assert not world.deploy({"a": asset}).errors
+        for extra in (("latest",), ("latest", "stable")):
+            world.overwrite(world.tag_of(world.images()[0]))
+            assert not world.deploy({"a": replace(asset, extra=extra)}).errors

@@ -294,15 +294,20 @@ def test_an_asset_is_a_source_that_a_preview_knows_before_it_is_built(
     write(project, "two")
     preview = project.preview()
     assert preview.outputs["uri"] not in {uri, UNKNOWN}
-    project.up()
+    tag = str(project.up().outputs["uri"]).rpartition(":")[2]
     assert len(ours.tags("copy")) == 2
-    project.write(by_asset(ours, "imageDigestUri"))
-    project.up()
+    # Somebody else overwrites the asset's tag: what stays under it is looked at, and copied.
+    found = ours.manifest("app", tag)
+    other = ours.put_manifest("app", tag, encoded({**found, "annotations": {"by": "them"}}), found["mediaType"])
+    project.write(by_asset(ours, "imageDigestUri", extraTags=["latest"]))
+    preview = project.preview()
+    assert preview.outputs["digest"] == other
+    assert project.up().outputs == preview.outputs
     project.up(expect_no_changes=True)
 
 
-def by_asset(registry: Registry, output: str) -> str:
-    app = {"directory": "app", "repository": f"{registry.address}/app"}
+def by_asset(registry: Registry, output: str, **more: Any) -> str:
+    app = {"directory": "app", "repository": f"{registry.address}/app", **more}
     copy = {"source": f"${{app.{output}}}", "repository": f"{registry.address}/copy"}
     return (
         "resources:\n"

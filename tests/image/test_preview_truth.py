@@ -1,7 +1,8 @@
 """The first promise: what a preview tells as known is what `up` does (for random inputs, unknowns and secret marks)."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from image_assets.inputs.property_path import is_covered
 from image_assets.inputs.settings import Settings
 from image_assets.task import Task
 from image_assets.values import UNKNOWN, Secret, has_unknown
+from tests.fakes.images import sha256
+from tests.fakes.registry import FakeRegistry
 from tests.support.contexts import write_files
 
 URN = "urn:pulumi:dev::proj::image-assets:index:DockerImageAsset$image-assets:index:PublishedImage::app"
@@ -88,7 +91,7 @@ OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
     "retainOnDelete": st.booleans(),
     "aws": st.fixed_dictionaries({}, optional={"region": some("eu-west-1")}),
 }
-REQUIRED = {"directory": some("app", "lib"), "repository": some("localhost:1/app", "r.example/x", "r.example/y")}
+REQUIRED = {"directory": some("app", "lib"), "repository": some("app", "x", "y")}
 #: Inputs that mean something together.
 TOGETHER = ((), (), ("scope", "target", "invalidation"), ("scope", "buildArgs", "invalidation"), ("file", "builder"))
 #: What has no part in these programs: archives, an own repository, what a preview builds or asks registries for.
@@ -135,22 +138,45 @@ def programs(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any], dict[str,
     return before, foretold, {name: pair[1] for name, pair in drawn.items() if name not in gone}
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the programs run: their folder, and the registry that all repositories are in."""
+
+    base: Path
+    registry: FakeRegistry
+
+    def placed(self, value: Any) -> Any:
+        """Return a repository, secret or not, with the registry's address."""
+        if isinstance(value, Secret):
+            return Secret(self.placed(value.value))
+        return f"{self.registry.host}/{value}" if isinstance(value, str) else value
+
+    def hold(self, repository: str, tag: str, content: bytes = b"{}") -> str:
+        """Put an image under a tag, and return its digest."""
+        path, digest = repository.partition("/")[2], sha256(content)
+        store = self.registry.store
+        store.manifests.setdefault(path, {})[digest] = ("application/vnd.oci.image.manifest.v1+json", content)
+        store.tags.setdefault(path, {})[tag] = digest
+        return digest
+
+
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("program")
     write_files(folder, FILES)
-    return folder
+    with FakeRegistry() as registry:
+        yield Place(folder, registry)
 
 
-def image(base: Path) -> PublishedImage:
-    return PublishedImage(Program(Settings(cache_directory=str(base / "cache")), base))
+def image(place: Place) -> PublishedImage:
+    return PublishedImage(Program(Settings(cache_directory=str(place.base / "cache")), place.base))
 
 
-def told(base: Path, values: Values, old: State | None) -> tuple[Values, dict[str, Any], set[Change]] | None:
+def told(place: Place, values: Values, old: State | None) -> tuple[Values, dict[str, Any], set[Change]] | None:
     """Return (checked inputs, outputs, differences) of a preview; None if it refuses the inputs."""
-    made, job = image(base), Job(URN, preview=True)
+    made, job = image(place), Job(URN, preview=True)
     try:
-        checked = made.check(job, {}, values)
+        checked = made.check(job, {}, {**values, "repository": place.placed(values["repository"])})
     except InputError:
         return None
     found = set(made.diff(job, old, checked)) if old else set()
@@ -158,22 +184,22 @@ def told(base: Path, values: Values, old: State | None) -> tuple[Values, dict[st
     return checked, dict(outputs), found
 
 
-def state_of(base: Path, values: Values) -> State | None:
+def state_of(place: Place, values: Values) -> State | None:
     """Return what the state holds after an `up` with inputs that are known."""
-    first = told(base, values, None)
+    first = told(place, values, None)
     if first is None:
         return None
-    digest = f"sha256:{'0' * 64}"
+    digest = place.hold(first[1]["repositoryUrl"], first[1]["imageTag"])
     outputs = {**first[1], "imageDigest": digest, "imageDigestUri": f"{first[1]['repositoryUrl']}@{digest}"}
     return State(first[1]["imageUri"], first[0], outputs)
 
 
-def check_truth(base: Path, before: Values, foretold: Values, done: Values, *, is_new: bool) -> None:
-    old = None if is_new else state_of(base, before)
-    after = told(base, done, old)
+def check_truth(place: Place, before: Values, foretold: Values, done: Values, *, is_new: bool) -> None:
+    old = None if is_new else state_of(place, before)
+    after = told(place, done, old)
     if after is None or (old is None and not is_new):
         return
-    preview = told(base, foretold, old)
+    preview = told(place, foretold, old)
     assert preview is not None, "the preview refuses what `up` takes"
     for promised, kept in ((preview[0], after[0]), (preview[1], after[1])):
         for name in ("fingerprint", "files", *preview[1]):
@@ -201,18 +227,22 @@ def fuzzed(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]
 @fuzzed(int(os.environ.get("IMAGE_ASSETS_EXAMPLES", "250")))
 @example(
     program=(
-        {"directory": "app", "repository": "localhost:1/app", "buildArgs": {"A": "one"}},
-        {"directory": "app", "repository": "localhost:1/app", "buildArgs": UNKNOWN, "assetHash": "mine"},
-        {"directory": "app", "repository": "localhost:1/app", "buildArgs": {}, "assetHash": "mine"},
+        {"directory": "app", "repository": "app", "buildArgs": {"A": "one"}},
+        {"directory": "app", "repository": "app", "buildArgs": UNKNOWN, "assetHash": "mine"},
+        {"directory": "app", "repository": "app", "buildArgs": {}, "assetHash": "mine"},
     ),
     is_new=False,
 )
 @given(program=programs(), is_new=st.booleans())
-def test_what_a_preview_tells_as_known_is_what_up_does(base: Path, program: tuple[Any, Any, Any], is_new: bool) -> None:  # noqa: FBT001
-    check_truth(base, *program, is_new=is_new)
+def test_what_a_preview_tells_as_known_is_what_up_does(
+    place: Place,
+    program: tuple[Any, Any, Any],
+    is_new: bool,  # noqa: FBT001
+) -> None:
+    check_truth(place, *program, is_new=is_new)
 
 
-GOOD = {"directory": "app", "repository": "localhost:1/app"}
+GOOD = {"directory": "app", "repository": "app"}
 
 
 @pytest.mark.parametrize(
@@ -241,17 +271,17 @@ GOOD = {"directory": "app", "repository": "localhost:1/app"}
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("is_new", [True, False])
-def test_a_known_case(base: Path, foretold: dict[str, Any], done: dict[str, Any], is_new: bool) -> None:  # noqa: FBT001
-    assert told(base, {**GOOD, **done}, None) is not None
-    check_truth(base, GOOD, {**GOOD, **foretold}, {**GOOD, **done}, is_new=is_new)
+def test_a_known_case(place: Place, foretold: dict[str, Any], done: dict[str, Any], is_new: bool) -> None:  # noqa: FBT001
+    assert told(place, {**GOOD, **done}, None) is not None
+    check_truth(place, GOOD, {**GOOD, **foretold}, {**GOOD, **done}, is_new=is_new)
 
 
-def test_what_is_not_known_is_not_built_in_a_preview(base: Path) -> None:
+def test_what_is_not_known_is_not_built_in_a_preview(place: Place) -> None:
     """Neither with an empty secret nor with none; no builder is asked for (there is none of that name)."""
     heard: list[str] = []
     builder = {"executable": "no-such-program"}
     for unknown in ({"buildSecrets": {"t": {"value": UNKNOWN}}}, {"labels": {"a": UNKNOWN}}):
-        made = image(base)
+        made = image(place)
         job = Job(URN, Task(info=heard.append), preview=True)
         made.create(job, made.check(job, {}, {**GOOD, "buildOnPreview": True, "builder": builder, **unknown}))
     assert heard == [

@@ -22,10 +22,10 @@ from image_assets.image.copy_facts import (
     unseen,
 )
 from image_assets.image.diff import plain_changes
-from image_assets.image.outputs import published
+from image_assets.image.outputs import published, written_tags
 from image_assets.image.program import Program
 from image_assets.image.stored import tags_of
-from image_assets.image.tagged import TaggedImage, refuse
+from image_assets.image.tagged import TaggedImage, at_same_address, refuse
 from image_assets.inputs.in_memory import without_secrets
 from image_assets.inputs.replica import (
     MOVED,
@@ -186,7 +186,7 @@ class CopiedImage(TaggedImage):
         """Copy, or in a preview say what is known of it; `before` are the outputs so far."""
         inputs = parse_replica(values)
         if job.preview:
-            return forecast(inputs, values, before)
+            return self.with_kept_digest(job, inputs, values, forecast(inputs, values, before), before)
         if plain(values.get(SOURCE_DIGEST)) is None:
             values = {**values, **stored_seen(self.look(job, inputs))}
         target = target_of(inputs, values)
@@ -195,6 +195,22 @@ class CopiedImage(TaggedImage):
         done = self.replicator.copy(self.request(job, inputs, target, plain(values[SOURCE_DIGEST])))
         written = self.now_written(job, target, inputs.extra_tags, before, done)
         return published(forecast(inputs, values, before), done.digest, written)
+
+    def with_kept_digest(
+        self, job: Job, inputs: ReplicaInputs, values: Values, outputs: dict[str, Any], before: Values
+    ) -> dict[str, Any]:
+        """Return the forecast with the digest of an archive's copy that stays.
+
+        Only sending it would tell the digest otherwise; a tag that holds an image which is as good is left alone.
+        """
+        target = target_of(inputs, values)
+        if target is None or outputs["imageDigest"] is not UNKNOWN or not at_same_address(before, target):
+            return outputs
+        is_reached = not any(path.startswith(("registryAuth", "aws")) for path in inputs.unknown)
+        if before.get("assetHash") != outputs["assetHash"] or not is_reached:
+            return outputs
+        held = self.held(job, target, self.login(job, inputs))
+        return published(outputs, held, written_tags(before)) if held and held == before.get("imageDigest") else outputs
 
     def request(self, job: Job, inputs: ReplicaInputs, target: Target, digest: str) -> Any:
         """Gather what copying one image needs."""

@@ -78,6 +78,4 @@ def forecast(inputs: ReplicaInputs, values: Values, before: Values) -> dict[str,
         "platforms": seen["platforms"] if known else UNKNOWN,
     }
     copied = copied_digest(values)
-    if copied is None and before.get("assetHash") == outputs["assetHash"]:
-        copied = before.get("imageDigest")
     return published(outputs, copied, written_tags(before)) if copied and inputs.destination else outputs

@@ -18,7 +18,7 @@ from image_assets.image.kept_secrets import KeptSecrets
 from image_assets.image.outputs import BUILD_KEY, forecast, published, written_tags
 from image_assets.image.program import Program
 from image_assets.image.stored import tags_of
-from image_assets.image.tagged import TaggedImage, at_same_address, refuse
+from image_assets.image.tagged import TaggedImage, at_same_address, refuse, tell_overwritten
 from image_assets.inputs.image import (
     ASSET_FIELDS,
     COMPUTED,
@@ -199,17 +199,36 @@ class PublishedImage(TaggedImage):
         target = known_target(inputs, plain(values["fingerprint"]))
         if job.preview:
             self.build_ahead(job, inputs, target, values)
-            return outputs if job.urn in self.gone else kept_digest(outputs, before)
+            return self.with_kept_digest(job, inputs, target, outputs, before)
         if target is None:
             raise InputError.single("repository", "is still unknown when the image must be published")
         request = self.request(job, inputs, target, values)
         published_now = self.program.publisher.publish(request)
+        same = at_same_address(before, target)
+        if same and same.get("imageDigest") != published_now.digest and target.tag not in published_now.written:
+            tell_overwritten(job, target, published_now.digest)
         if outputs["platforms"] is UNKNOWN:
             outputs["platforms"] = list(self.program.publisher.platforms_of(request, published_now.digest))
         written = self.now_written(job, target, inputs.extra_tags, before, published_now)
-        same = at_same_address(before, target)
         key = same.get(BUILD_KEY) if same.get("imageDigest") == published_now.digest else None
         return published(outputs, published_now.digest, written, published_now.build_key or key)
+
+    def with_kept_digest(
+        self, job: Job, inputs: Inputs, target: Target | None, outputs: dict[str, Any], before: Values
+    ) -> dict[str, Any]:
+        """Return the forecast with the digest, if the tag stays and holds an image, which `publish` then finds.
+
+        What somebody else has put there counts for a build. An archive must hold it, and that is not looked at here.
+        """
+        if target is None or not at_same_address(before, target) or job.urn in self.gone:
+            return outputs
+        held = None if inputs.unknown_in("registryAuth", "aws") else self.held(job, target, self.login(job, inputs))
+        if held is None:
+            return outputs
+        if held == before.get("imageDigest"):
+            return published(outputs, held, written_tags(before), before.get(BUILD_KEY))
+        tell_overwritten(job, target, held)
+        return published(outputs, held, written_tags(before)) if inputs.is_built else outputs
 
     def build_ahead(self, job: Job, inputs: Inputs, target: Target | None, values: Values) -> None:
         """Build in a preview if the program asks for it, and all that reaches the build is known."""
@@ -257,10 +276,3 @@ def explain(found: tuple[Change, ...], olds: Values, news: Values) -> str:
     options = option_names(found)
     parts += [f"inputs: {', '.join(options)}"] if options else []
     return "changed " + ("; ".join(parts) or "content")
-
-
-def kept_digest(outputs: dict[str, Any], before: Values) -> dict[str, Any]:
-    """Return the forecast; the digest is known if the image stays the same."""
-    if before.get("imageUri") == outputs["imageUri"] and before.get("imageDigest"):
-        return published(outputs, before["imageDigest"], written_tags(before), before.get(BUILD_KEY))
-    return outputs

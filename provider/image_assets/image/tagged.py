@@ -84,7 +84,7 @@ class TaggedImage(ABC):
             return None
         if digest == old.outputs.get("imageDigest"):
             return state
-        job.task.warn(f"{target} now holds {digest}; somebody else has overwritten the tag")
+        tell_overwritten(job, target, digest)
         return State(old.id, state.inputs, published(old.outputs, digest, written_tags(old.outputs)))
 
     def with_source(self, job: Job, old: State) -> State:  # noqa: ARG002 - for those that look at it
@@ -100,6 +100,17 @@ class TaggedImage(ABC):
         except AssetError as error:
             job.task.warn(f"{target} could not be looked up: {error}")
             return False
+
+    def held(self, job: Job, target: Target, login: Login) -> str | None:
+        """Ask in a preview what a tag holds that stays; None if that is nothing, or any trouble.
+
+        The state cannot tell: somebody else may have overwritten the tag.
+        """
+        try:
+            return self.program.publisher.digest_of(target, job.task, login)
+        except AssetError as error:
+            job.task.warn(f"the digest is not told, {target} could not be looked up: {error}")
+            return None
 
     def now_written(
         self, job: Job, target: Target, extra_tags: Iterable[str], before: Values, done: Done
@@ -171,6 +182,11 @@ def refuse(found: tuple[Problem, ...]) -> None:
     """
     if found:
         raise InputError(found)
+
+
+def tell_overwritten(job: Job, target: Target, digest: str) -> None:
+    """Warn that a tag holds something else than the state says."""
+    job.task.warn(f"{target} now holds {digest}; somebody else has overwritten the tag")
 
 
 def at_same_address(before: Values, target: Target) -> Values:
