@@ -14,7 +14,7 @@ ROWS = (
     ("errors", "values", "__init__"),
     ("secrets",),
     ("task", "reference", "programs", "platforms"),
-    ("once", "own_folder"),
+    ("once", "own_folder", "addresses"),
     ("custom_resource", "ignore", "oci", "inputs", "protocol"),
     ("context", "archive", "aws"),
     ("logins",),

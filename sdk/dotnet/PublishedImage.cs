@@ -180,7 +180,7 @@ namespace ImageAssets.Sdk
         private InputList<string>? _buildFlags;
 
         /// <summary>
-        /// More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. So are `--file`, `--platform` and `--build-context`, whose inputs count by what is there. It counts for the fingerprint: a change makes another tag.
+        /// More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs, as `--file`, `--platform`, `--build-context` and `--builder` are. It counts for the fingerprint: a change makes another tag.
         /// </summary>
         public InputList<string> BuildFlags
         {

@@ -187,7 +187,7 @@ export interface PublishedImageArgs {
      */
     buildContexts?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
     /**
-     * More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. So are `--file`, `--platform` and `--build-context`, whose inputs count by what is there. It counts for the fingerprint: a change makes another tag.
+     * More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs, as `--file`, `--platform`, `--build-context` and `--builder` are. It counts for the fingerprint: a change makes another tag.
      */
     buildFlags?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**

@@ -105,6 +105,20 @@ def test_the_fingerprint_is_that_of_a_program(site: Path, new_project: NewProjec
     assert (facts["tag"], facts["assetHash"]) == (outputs["tag"], outputs["hash"])
 
 
+def test_the_fingerprint_of_a_git_repository_is_that_of_a_program(site: Path, new_project: NewProject) -> None:
+    git = ("git", "-c", "user.name=x", "-c", "user.email=x@example.com", "-C", site)
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x")):
+        subprocess.run([*git, *words], check=True)
+    place = f"git+file://{site}#:build"
+    project = new_project(
+        "resources:\n  app: {type: 'image-assets:DockerImageAsset', properties: {directory: "
+        f"'{place}', repository: 'localhost:5000/app'}}}}\noutputs: {{tag: '${{app.imageTag}}'}}\n"
+    )
+    assert told("fingerprint", place)["tag"] == project.preview().outputs["tag"]
+    assert "check the git repository out" in run("ls", place, code=2).stderr
+    assert "directory: " in run("fingerprint", "https://host.invalid/it", code=1).stderr
+
+
 def test_rows_differ_where_two_machines_do(site: Path) -> None:
     before = run("fingerprint", site, "--rows").stdout.splitlines()
     (site / "a.txt").chmod(0o755)

@@ -33,6 +33,7 @@ def test_the_same_inputs_make_no_difference() -> None:
         {"platform": "linux/amd64"},
         {"retainOnDelete": True},
         {"extraTags": []},
+        {"extraTags": [], "networkMode": "default"},
         {"registryAuth": "(kept in memory only)"},
     ],
 )
@@ -73,6 +74,26 @@ def test_what_counts_now_and_did_not_is_named(invalidation: Any, named: list[str
     """R40: nothing else may have changed."""
     found = changes(OLD, {**OLD, "invalidation": invalidation, "fingerprint": "f2"})
     assert [change.path for change in found] == [*named, "fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"extraTags": ["a", "b"]}, {"extraTags": ["b", "a", "b"]}),
+        ({"extraTags": Secret(["a"])}, {"extraTags": [Secret("a"), "a"]}),
+    ],
+)
+def test_order_and_repetition_of_a_set_make_no_difference(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert changes({**OLD, **old}, {**OLD, **new}) == ()
+    assert changes({**OLD, **old}, {**OLD, "extraTags": [UNKNOWN, "a"]}) == (Change("extraTags"),)
+
+
+@pytest.mark.parametrize(
+    "given", [{"networkMode": "default"}, {"provenance": False, "sbom": "false"}, {"buildFlags": [], "target": None}]
+)
+def test_what_holds_anyway_is_not_named_beside_what_changed(given: dict[str, Any]) -> None:
+    assert changes(OLD, {**OLD, **given, "fingerprint": "f2"}) == (Change("fingerprint"),)
+    assert changes({**OLD, **given}, {**OLD, "fingerprint": "f2"}) == (Change("fingerprint"),)
 
 
 def test_an_unknown_fingerprint_is_a_change() -> None:

@@ -103,6 +103,8 @@ def test_defaults_stand_where_nothing_is_given() -> None:
         ("buildContexts", {"a": "docker-image:x"}, "buildContexts.a", 'must begin with "docker-image://"'),
         ("buildContexts", {"a": "docker-image://"}, "buildContexts.a", "names nothing"),
         ("buildContexts", {"a": "docker-image://r.io/A"}, "buildContexts.a", "capital letters"),
+        ("buildSsh", ["default", "default=/agent"], "buildSsh[1]", "has the id of item 0 again"),
+        ("buildSsh", ["git=/a", "default", Secret("git=/b")], "buildSsh[2]", "has the id of item 0 again"),
         ("networkMode", "hots", "networkMode", "did you mean host?"),
         ("networkMode", "Host", "networkMode", "did you mean host?"),
         ("sbom", "ture", "sbom", 'not "ture"'),
@@ -193,6 +195,15 @@ def test_a_secret_value_with_a_problem_is_not_pointed_at() -> None:
     with pytest.raises(InputError) as caught:
         parse({**GOOD, "buildArgs": {"A": Secret(5)}})
     assert caught.value.problems == (Problem("buildArgs.A", "must be a string, not a number", is_shown=False),)
+
+
+def test_what_is_repeated_in_a_set_is_there_once() -> None:
+    parsed = parse({**GOOD, "extraTags": ["b", "a", "b"], "platforms": ["linux/aarch64", "linux/arm64/v8"]})
+    assert (parsed.extra_tags, parsed.platforms) == (("b", "a"), ("linux/arm64",))
+
+
+def test_the_default_network_is_none_at_all() -> None:
+    assert parse({**GOOD, "networkMode": "default"}).network_mode is None
 
 
 def test_unknown_values_are_no_problem_and_are_named() -> None:

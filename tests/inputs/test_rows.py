@@ -29,7 +29,12 @@ NO_FLAG = {
 }
 BUILD_OPTIONS = [option.name for option in dataclasses.fields(BuildOptions)]
 COUNTED = [row for row in SOURCE_FIELDS if row.counts is Counts.OPTION]
-SAMPLES: dict[str, Any] = {"platform": "linux/s390x", "platforms": ["linux/s390x"], "provenance": "max"}
+SAMPLES: dict[str, Any] = {
+    "platform": "linux/s390x",
+    "platforms": ["linux/s390x"],
+    "provenance": "max",
+    "buildFlags": ["--sample"],
+}
 MINIMAL = {"directory": "app", "repository": "localhost:5000/app"}
 
 

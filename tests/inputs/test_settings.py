@@ -26,6 +26,12 @@ LOGIN = {"username": "u", "password": "p"}
         ({"registries": [{"address": "gh cr.io", **LOGIN}]}, "registries[0].address", "is not a host name"),
         ({"registries": [{"address": "ghcr.io/a:1", **LOGIN}]}, "registries[0].address", "without tag"),
         ({"registries": [{"address": "a.io", **LOGIN}] * 2}, "registries[1].address", "is that of registries[0] again"),
+        (
+            {"registries": [{"address": "A.io", **LOGIN}, {"address": "https://a.io/v2/", **LOGIN}]},
+            "registries[1].address",
+            "is that of registries[0] again",
+        ),
+        ({"aws": {"externalId": "x"}}, "aws.externalId", "give `assumeRoleArn`, too"),
         ({"aws": {"region": "eu west"}}, "aws.region", "the code of a region"),
         ({"aws": {"endpoint": "localhost"}}, "aws.endpoint", "must be a URL"),
         ({"aws": {"assumeRoleArn": "deploy"}}, "aws.assumeRoleArn", "must be the ARN of a role"),

@@ -68,6 +68,10 @@ def test_each_option_counts_unless_its_switch_is_off(name: str, value: Any, swit
         {"buildSsh": ["default"]},
         {"registryAuth": {"username": "u", "password": "p"}},
         {"buildArgs": {"TOKEN": "1"}, "invalidation": {"ignoredBuildArgs": ["TOKEN"]}},
+        {"networkMode": "default"},
+        {"buildArgs": {}, "buildFlags": [], "buildContexts": {}, "buildSecrets": {}},
+        {"sbom": False, "provenance": "false"},
+        {"platforms": ["linux/amd64", "linux/x86_64", "linux/amd64"]},
     ],
 )
 def test_what_does_not_count_leaves_the_options_alone(more: dict[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """`image-assets fingerprint`: the name that content gets, and the rows that it is made of."""
 
+from dataclasses import replace
+
 import click
 
 from image_assets.cli.output import json_option, show_json, show_table, size
@@ -9,7 +11,8 @@ from image_assets.context.canonical import canonical_rows
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.plan.fingerprints import digest_cache, take
-from image_assets.plan.plan import Plan, make_plan
+from image_assets.plan.git_source import commit_of
+from image_assets.plan.plan import Plan, make_plan, source_in_git
 from image_assets.publishing.base_digests import with_digests
 from image_assets.reference import TAG_DIGITS
 from image_assets.task import Task
@@ -22,12 +25,12 @@ from image_assets.task import Task
 )
 @source_options
 def command(given: Inputs, *, rows: bool, as_json: bool) -> None:
-    """Compute the fingerprint and the tag of SOURCE, a directory or an image archive.
+    """Compute the fingerprint and the tag of SOURCE, a directory, a git repository or an image archive.
 
     The tag is that of a program with the same inputs, before its `tagPrefix`.
     """
     with running() as task:
-        plan = make_plan(with_digests(given, Settings(), task), Settings())
+        plan = make_plan(with_digests(_with_commit(given, task), Settings(), task), Settings())
         if rows:
             show_rows(plan, task)
             return
@@ -49,6 +52,14 @@ def command(given: Inputs, *, rows: bool, as_json: bool) -> None:
     else:
         shown = {**facts, "bytes": f"{read.bytes} ({size(read.bytes)})"}
         show_table(("", ""), [(name, str(value)) for name, value in shown.items()])
+
+
+def _with_commit(inputs: Inputs, task: Task) -> Inputs:
+    """Return inputs with the commit that is meant, where the source is a git repository."""
+    source = source_in_git(inputs)
+    if source is None or inputs.asset_hash is not None:
+        return inputs
+    return replace(inputs, git_commit=commit_of(source, inputs.build_secrets, task))
 
 
 def show_rows(plan: Plan, task: Task) -> None:

@@ -12,7 +12,7 @@ from image_assets.cli.source import source_options
 from image_assets.context.contents import Entry, KeptOut, entries, kept_out
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
-from image_assets.plan.plan import main_context
+from image_assets.plan.plan import main_context, source_in_git
 
 _ORDERS: Final[dict[str, Callable[[Entry], Any]]] = {
     "path": lambda entry: entry.path,
@@ -29,6 +29,8 @@ def command(given: Inputs, *, ignored: bool, order: str, as_json: bool) -> None:
     """List what of the directory SOURCE reaches the builder."""
     if given.directory is None:
         raise click.UsageError("SOURCE must be a directory with a Dockerfile; an archive is published as it is")
+    if source_in_git(given):
+        raise click.UsageError("SOURCE must be a directory here: check the git repository out, and name its directory")
     context = main_context(given, Settings())
     with running() as task:
         if ignored:

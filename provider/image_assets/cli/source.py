@@ -15,6 +15,7 @@ from image_assets.inputs.image import Inputs, is_archive, parse_stored, row_prob
 from image_assets.inputs.settings import Settings
 from image_assets.inputs.source_fields import ARCHIVE_FIELDS, SOURCE_FIELDS
 from image_assets.inputs.types import Listing, Mapped, Record, Text, Word
+from image_assets.plan.git_source import is_git
 from image_assets.plan.locations import location_problems
 from image_assets.plan.plan import locate
 
@@ -26,10 +27,21 @@ _OPTIONS: Final = tuple(
 _PLAIN: Final = (Text, Word, Listing, Mapped)
 
 
+class _Place(click.Path):
+    """A path, or a git repository."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Take a URL as it is; whether it is one that can be built is told like in a program."""
+        return value if _is_remote(str(value)) else super().convert(value, param, ctx)
+
+
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the argument SOURCE and the options of a source to a command, as one parameter `given`."""
 
-    @click.argument("source", type=click.Path(exists=True))
+    @click.argument("source", type=_Place())
     @click.option("--inputs", type=click.File("r"), help="JSON with more inputs, named as in a program; - reads it.")
     @click.option("--executable", help="The program that builds, where it is not docker (it knows other file names).")
     @click.pass_context
@@ -40,7 +52,7 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
         given = {names[name].name: _value(names[name], options.pop(name)) for name in list(options) if name in names}
         more = _read(inputs) if inputs else {}
         builder = {"builder": {"executable": executable}} if executable else {}
-        kind = "directory" if Path(source).is_dir() and not _is_layout(Path(source)) else "tarballFile"
+        kind = "directory" if _is_remote(source) or _is_context(Path(source)) else "tarballFile"
         values = {kind: source, **builder, **more, **{name: value for name, value in given.items() if value}}
         return context.invoke(function, given=checked(values), **options)
 
@@ -125,5 +137,9 @@ def _read(file: IO[str]) -> dict[str, Any]:
     return values
 
 
-def _is_layout(path: Path) -> bool:
-    return (path / "oci-layout").is_file()
+def _is_remote(source: str) -> bool:
+    return "://" in source or is_git(source)
+
+
+def _is_context(path: Path) -> bool:
+    return path.is_dir() and not (path / "oci-layout").is_file()

@@ -95,7 +95,7 @@ async def _repository(component: Component, inputs: Mapping[str, Output]) -> Res
 
 def _filters(tags: Sequence[str] | None) -> list[dict[str, str]] | None:
     """Return what exempts tags from immutability, in the spelling of pulumi-aws."""
-    return [{"filter": tag, "filterType": "WILDCARD"} for tag in dict.fromkeys(tags)] if tags else None
+    return [{"filter": tag, "filterType": "WILDCARD"} for tag in sorted(set(tags))] if tags else None
 
 
 async def _lifecycle(component: Component, inputs: Mapping[str, Output], repository: Resource) -> Resource:

@@ -15,9 +15,9 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
+from image_assets.addresses import docker_key, host_of
 from image_assets.docker.dialect import Dialect, Feature
 from image_assets.frozen import dataclass
-from image_assets.logins.addresses import docker_key, host_of
 from image_assets.logins.docker_config import (
     CONFIG_FILE,
     VARIABLE,

@@ -7,9 +7,10 @@ from image_assets.custom_resource import Change, Kind, Values
 from image_assets.inputs.field import Counts, Field, OnChange
 from image_assets.inputs.image import default_of, fields_of
 from image_assets.inputs.property_path import join, quoted
+from image_assets.inputs.types import Listing, freeze
 from image_assets.plan.rows import TEXT, have_texts, rows_of, shown_rows
 from image_assets.reference import Repository
-from image_assets.values import UNKNOWN, plain, reveal
+from image_assets.values import UNKNOWN, has_unknown, is_list, plain, reveal
 
 
 def changes(olds: Values, news: Values) -> tuple[Change, ...]:
@@ -32,12 +33,19 @@ def content_changed(olds: Values, news: Values) -> bool:
 
 def field_changes(field: Field, olds: Values, news: Values) -> Iterator[Change]:
     """Yield the differences of one input that matter."""
-    old, new = plain(olds.get(field.name)), plain(news.get(field.name))
     if field.change is OnChange.FINGERPRINT:
         if field.counts is Counts.OPTION and content_changed(olds, news):
+            old, new = (told(field, plain(values.get(field.name))) for values in (olds, news))
             yield from (change for change in nested_changes(field.name, old, new) if change.path not in ignored(news))
     else:
         yield from plain_changes(field, olds, news, default_of)
+
+
+def told(field: Field, value: Any) -> Any:
+    """Return the value of an option, None if it is what holds where none is given."""
+    if value is None or field.in_memory or has_unknown(value):
+        return value
+    return None if freeze(field.shape, value) == default_of(field) else value
 
 
 def plain_changes(field: Field, olds: Values, news: Values, default: Callable[[Field], Any]) -> Iterator[Change]:
@@ -71,6 +79,8 @@ def normal(field: Field, value: Any, default: Callable[[Field], Any]) -> Any:
         return list(usual) if isinstance(usual, tuple) else usual
     if field.name == "repository" and isinstance(value, str):
         return str(Repository.parse(value))
+    if isinstance(field.shape, Listing) and field.shape.is_set and is_list(value) and not has_unknown(value):
+        return sorted(field.shape.freeze(value))
     return reveal(value)
 
 

@@ -1,11 +1,14 @@
 """Checks of single words of a build (`types.Text`): what the builder would pass over, or refuse only once it builds."""
 
 import re
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
+from image_assets.errors import Problem
 from image_assets.inputs.checks import parsed_by
 from image_assets.inputs.wording import listed, nearest
 from image_assets.reference import Reference
+from image_assets.values import plain
 
 #: What names a context that is no directory here (Docker's `--build-context`).
 _SCHEMES: Final = ("docker-image", "oci-layout", "http", "https", "git", "ssh")
@@ -26,6 +29,17 @@ def check_ssh(agent: str) -> str | None:
     if name != "default" and (name.lower() == "default" or _is_misspelt(name, "default")):
         return f"there would be an agent of the name `{name}`; did you mean default?"
     return None
+
+
+def repeated_ssh(agents: list[Any]) -> Iterator[Problem]:
+    """Yield the items of `buildSsh` whose id is given already: a step gets one agent of an id."""
+    seen: dict[str, int] = {}
+    for index, agent in enumerate(map(plain, agents)):
+        if isinstance(agent, str):
+            name = agent.partition("=")[0]
+            first = seen.setdefault(name, index)
+            if first != index:
+                yield Problem(f"[{index}]", f"has the id of item {first} again: a step gets one agent of an id")
 
 
 def check_secret_id(name: str) -> str | None:
@@ -60,6 +74,11 @@ def check_context(value: str) -> str | None:
     if not rest:
         return f'names nothing behind "{scheme}://"'
     return _check_reference(rest) if scheme == "docker-image" else None
+
+
+def spelled_network(name: str) -> str | None:
+    """Return the network as the builder is told of it: of the default one it is told nothing."""
+    return None if name == "default" else name
 
 
 def check_network(name: str) -> str | None:

@@ -1,7 +1,10 @@
 """Where an image goes, one row an input, and how its registry is reached."""
 
 import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from image_assets.errors import Problem
 from image_assets.inputs.checks import parsed_by
 from image_assets.inputs.field import Field, OnChange
 from image_assets.inputs.types import Flag, Listing, Mapped, Property, Record, Text
@@ -38,6 +41,11 @@ def _check_endpoint(value: str) -> str | None:
     return None if re.match(r"https?://[^/\s]", value) else "must be a URL, as in `http://localhost:4566`"
 
 
+def _id_without_role(aws: Mapping[str, Any]) -> Iterator[Problem]:
+    if "externalId" in aws and "assumeRoleArn" not in aws:
+        yield Problem("externalId", "is for assuming a role: give `assumeRoleArn`, too, or leave it out")
+
+
 AWS = Record(
     "AwsOptions",
     "How AWS is reached for ECR. Default: as the AWS CLI does.",
@@ -58,6 +66,7 @@ AWS = Record(
             "The URL of another endpoint for every AWS service, as emulators need. Default: AWS itself.",
         ),
     ),
+    _id_without_role,
 )
 
 ASSUME_ROLE = Record(
@@ -108,7 +117,7 @@ DESTINATION_FIELDS = (
     ),
     Field(
         "extraTags",
-        Listing(Text(check=check_tag_name)),
+        Listing(Text(check=check_tag_name), is_set=True),
         "More tags for the same image; a change moves them and builds nothing. Default: none.",
         change=OnChange.UPDATE,
     ),

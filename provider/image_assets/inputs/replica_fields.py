@@ -18,7 +18,7 @@ from image_assets.inputs.destination_fields import (
 from image_assets.inputs.field import Field, OnChange
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
 from image_assets.inputs.types import Flag, Listing, Property, Record, Text
-from image_assets.platforms import wrong_with
+from image_assets.platforms import normal, wrong_with
 from image_assets.reference import Reference, Repository
 from image_assets.values import UNKNOWN, is_list, is_map, plain, reveal
 
@@ -53,7 +53,7 @@ SOURCE_FIELDS = (
     ),
     Field(
         "platforms",
-        Listing(Text(PLATFORM, check=wrong_with)),
+        Listing(Text(PLATFORM, check=wrong_with, spell=normal), is_set=True),
         "The platforms to copy. Default: all, and the digest stays the same. Of one platform the copy is its image "
         "itself, of several an index of these.",
         change=OnChange.UPDATE,

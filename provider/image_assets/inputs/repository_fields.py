@@ -44,7 +44,7 @@ IMAGE_REPOSITORY_FIELDS = (
     Field("forceDelete", Flag(), "Whether the repository may be deleted with the images in it. Default: false."),
     Field(
         "mutableTags",
-        Listing(Text(check=_check_mutable_tag)),
+        Listing(Text(check=_check_mutable_tag), is_set=True),
         "Tags that may move from one image to another, at most five, such as `latest` or `release-*`. Default: none.",
     ),
     Field("tags", Mapped(Text(allow_empty=True)), "AWS tags of the repository, by key. Default: none."),

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import field
 from typing import Any
 
+from image_assets.addresses import address_of
 from image_assets.errors import InputError, Problem
 from image_assets.frozen import dataclass
 from image_assets.inputs.choices import BUILD_OUTPUT, CHECK_PUBLISHED, PLATFORM
@@ -82,7 +83,7 @@ SETTINGS = Record(
         ),
         Property(
             "insecureRegistries",
-            Listing(Text(check=check_insecure)),
+            Listing(Text(check=check_insecure), is_set=True),
             "Hosts (`host:port`) or networks (`10.0.0.0/8`) that are reached without TLS or with an unknown "
             "certificate: registries and their token servers. Default: loopback hosts, which always are.",
         ),
@@ -154,7 +155,7 @@ def repeated_logins(values: Mapping[str, Any]) -> Iterator[Problem]:
         address = login.get("address") if is_map(login) else None
         if not isinstance(address, str):
             continue
-        first = seen.setdefault(address, index)
+        first = seen.setdefault(address_of(address), index)
         if first != index:
             yield Problem(
                 f"registries[{index}].address", f"is that of registries[{first}] again: give one login for it"

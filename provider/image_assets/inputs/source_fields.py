@@ -14,14 +14,16 @@ from image_assets.inputs.build_checks import (
     check_secret_id,
     check_ssh,
     is_sbom,
+    repeated_ssh,
+    spelled_network,
 )
-from image_assets.inputs.build_flags import check_build_flag
+from image_assets.inputs.build_flags import broken_line, check_build_flag
 from image_assets.inputs.cache_options import CACHE_SOURCE, CACHE_TARGET
 from image_assets.inputs.choices import CACHE, FOLLOW_MODE, IGNORE_MODE, NETWORK_MODE, PLATFORM, SCOPE
 from image_assets.inputs.field import Counts, Field, OnChange, Parts
 from image_assets.inputs.options import ArchiveCommand
 from image_assets.inputs.types import Flag, Listing, Mapped, Number, Property, Record, Text, Word
-from image_assets.platforms import wrong_with
+from image_assets.platforms import normal, wrong_with
 from image_assets.values import UNKNOWN
 
 #: The value of `cache` that keeps layers beside the image, and what the tags of all such caches match.
@@ -240,7 +242,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "buildSsh",
-        Listing(Text(check=check_ssh)),
+        Listing(Text(check=check_ssh), check=repeated_ssh),
         "SSH agents for `RUN --mount=type=ssh`, each `default` or `id=path`. Default: none.",
     ),
     Field(
@@ -253,7 +255,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "networkMode",
-        Text(NETWORK_MODE, check=check_network),
+        Text(NETWORK_MODE, check=check_network, spell=spelled_network),
         "The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`.",
         Counts.OPTION,
         "networkMode",
@@ -261,7 +263,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "platform",
-        Text(PLATFORM, check=wrong_with),
+        Text(PLATFORM, check=wrong_with, spell=normal),
         f"The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. "
         f"Default: `{DEFAULT_PLATFORM}` on every host.",
         Counts.OPTION,
@@ -271,7 +273,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "platforms",
-        Listing(Text(PLATFORM, check=wrong_with)),
+        Listing(Text(PLATFORM, check=wrong_with, spell=normal), is_set=True),
         "Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one "
         "that `platform` names.",
         Counts.OPTION,
@@ -341,11 +343,10 @@ BUILD_FIELDS = (
     Field("builder", BUILDER, f"{BUILDER.doc} Default: the provider's `builder`."),
     Field(
         "buildFlags",
-        Listing(Text(check=check_build_flag)),
+        Listing(Text(check=check_build_flag), check=broken_line),
         "More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide "
         "where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the "
-        "repository and the tag are inputs. So are `--file`, `--platform` and `--build-context`, whose inputs count by "
-        "what is there.",
+        "repository and the tag are inputs, as `--file`, `--platform`, `--build-context` and `--builder` are.",
         Counts.OPTION,
         "buildFlags",
         OnChange.FINGERPRINT,
@@ -369,7 +370,7 @@ INVALIDATION = Record(
         ),
         Property(
             "ignoredBuildArgs",
-            Listing(Text()),
+            Listing(Text(), is_set=True),
             "Names of build arguments that do not count for the fingerprint. Default: none.",
         ),
     ),

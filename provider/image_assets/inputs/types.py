@@ -41,11 +41,13 @@ class Text:
         choices: What an SDK offers; the only values allowed, unless it is open.
         allow_empty: Whether the empty string means something.
         check: Returns what is wrong with a value and what to write instead, or None.
+        spell: Returns the one spelling of values that mean the same, None for one that means the same as none given.
     """
 
     choices: Choices | None = None
     allow_empty: bool = False
     check: Callable[[str], str | None] | None = None
+    spell: Callable[[str], str | None] | None = None
 
     def problems(self, value: Any, path: str) -> Iterator[Problem]:
         """Yield what is wrong with a value."""
@@ -60,7 +62,7 @@ class Text:
 
     def freeze(self, value: Any) -> Any:
         """Return the parsed value."""
-        return value
+        return self.spell(value) if self.spell else value
 
     def schema(self) -> dict[str, Any]:
         """Return the property's type in Pulumi's package schema; every SDK takes a plain string for an enum, too."""
@@ -166,9 +168,18 @@ class Anything:
 
 @dataclass(frozen=True)
 class Listing:
-    """A list of items of one shape."""
+    """A list of items of one shape.
+
+    Attributes:
+        item: The shape of each.
+        is_set: Whether neither the order of the items nor a second one of the same means anything.
+        check: Yields what is wrong with the items beside each other, with paths within the list; called with the items
+            as they are given, some of which may be secret, unknown or wrong.
+    """
 
     item: "Shape"
+    is_set: bool = False
+    check: Callable[[list[Any]], Iterable[Problem]] | None = None
 
     def problems(self, value: Any, path: str) -> Iterator[Problem]:
         """Yield what is wrong with a value."""
@@ -177,11 +188,14 @@ class Listing:
             return
         for index, item in enumerate(value):
             yield from problems(self.item, item, f"{path}[{index}]")
+        for problem in self.check(value) if self.check else ():
+            yield replace(problem, path=within(path, problem.path))
 
     def freeze(self, value: Any) -> Any:
-        """Return the parsed value; items not known yet are left out."""
+        """Return the parsed value; items not known yet are left out, of a set those that are there already."""
         frozen = (freeze(self.item, item) for item in value)
-        return tuple(item for item in frozen if item is not UNKNOWN)
+        known = (item for item in frozen if item is not UNKNOWN)
+        return tuple(dict.fromkeys(known) if self.is_set else known)
 
     def schema(self) -> dict[str, Any]:
         """Return the property's type in Pulumi's package schema."""

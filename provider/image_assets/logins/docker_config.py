@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from image_assets.addresses import address_of, addresses
 from image_assets.errors import RegistryError
 from image_assets.frozen import dataclass
-from image_assets.logins.addresses import address_of, addresses
 from image_assets.oci.keychain import Credential
 
 CONFIG_FILE: Final = "config.json"

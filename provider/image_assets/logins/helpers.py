@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from image_assets.addresses import docker_key
 from image_assets.errors import RegistryError
-from image_assets.logins.addresses import docker_key
 from image_assets.oci.keychain import Credential
 from image_assets.programs.command import CommandFailedError, CommandMissingError, CommandTimeoutError
 

@@ -2,8 +2,8 @@
 
 import re
 
+from image_assets.addresses import host_of
 from image_assets.aws.names import arn_of
-from image_assets.logins.addresses import host_of
 from image_assets.reference import Repository
 
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d+){3}|\[::1\])(?P<port>:\d+)?")

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
 from typing import Final
 
+from image_assets.addresses import address_of, addresses
 from image_assets.frozen import dataclass
-from image_assets.logins.addresses import address_of, addresses
 from image_assets.logins.docker_config import DockerConfig, configs
 from image_assets.logins.helpers import HelperFailedError, RunHelper, ask_helper, program_of
 from image_assets.oci.keychain import Credential, Keychain

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any, Final
 
+from image_assets.addresses import HUB, address_of
 from image_assets.aws.ecr import Aws, EcrKeychain
 from image_assets.aws.settings import AwsSettings
 from image_assets.errors import CloudError
 from image_assets.frozen import dataclass
 from image_assets.inputs.settings import Settings
-from image_assets.logins.addresses import HUB, address_of
 from image_assets.logins.given import Auth, GivenLogins, Login
 from image_assets.logins.keychain import DockerConfigKeychain, StaticKeychain
 from image_assets.oci.keychain import Credential, Keychain

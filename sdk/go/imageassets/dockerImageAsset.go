@@ -189,7 +189,7 @@ type dockerImageAssetArgs struct {
 	BuildArgs map[string]string `pulumi:"buildArgs"`
 	// Further contexts by name, for `FROM` and `COPY --from`: a directory counts by its content, an image (`docker-image://...`) or a URL as text. Default: none. It counts for the fingerprint by what it makes of the image's content.
 	BuildContexts map[string]string `pulumi:"buildContexts"`
-	// More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. So are `--file`, `--platform` and `--build-context`, whose inputs count by what is there. It counts for the fingerprint: a change makes another tag.
+	// More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs, as `--file`, `--platform`, `--build-context` and `--builder` are. It counts for the fingerprint: a change makes another tag.
 	BuildFlags []string `pulumi:"buildFlags"`
 	// Whether previews build, too; they push nothing. Default: false. It does not count for the fingerprint.
 	BuildOnPreview *bool `pulumi:"buildOnPreview"`
@@ -271,7 +271,7 @@ type DockerImageAssetArgs struct {
 	BuildArgs pulumi.StringMapInput
 	// Further contexts by name, for `FROM` and `COPY --from`: a directory counts by its content, an image (`docker-image://...`) or a URL as text. Default: none. It counts for the fingerprint by what it makes of the image's content.
 	BuildContexts pulumi.StringMapInput
-	// More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. So are `--file`, `--platform` and `--build-context`, whose inputs count by what is there. It counts for the fingerprint: a change makes another tag.
+	// More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs, as `--file`, `--platform`, `--build-context` and `--builder` are. It counts for the fingerprint: a change makes another tag.
 	BuildFlags pulumi.StringArrayInput
 	// Whether previews build, too; they push nothing. Default: false. It does not count for the fingerprint.
 	BuildOnPreview pulumi.BoolPtrInput

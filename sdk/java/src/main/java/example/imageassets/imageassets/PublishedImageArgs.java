@@ -96,14 +96,14 @@ public final class PublishedImageArgs extends com.pulumi.resources.ResourceArgs 
     }
 
     /**
-     * More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. So are `--file`, `--platform` and `--build-context`, whose inputs count by what is there. It counts for the fingerprint: a change makes another tag.
+     * More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs, as `--file`, `--platform`, `--build-context` and `--builder` are. It counts for the fingerprint: a change makes another tag.
      * 
      */
     @Import(name="buildFlags")
     private @Nullable Output<List<String>> buildFlags;
 
     /**
-     * @return More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. So are `--file`, `--platform` and `--build-context`, whose inputs count by what is there. It counts for the fingerprint: a change makes another tag.
+     * @return More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs, as `--file`, `--platform`, `--build-context` and `--builder` are. It counts for the fingerprint: a change makes another tag.
      * 
      */
     public Optional<Output<List<String>>> buildFlags() {
@@ -799,7 +799,7 @@ public final class PublishedImageArgs extends com.pulumi.resources.ResourceArgs 
         }
 
         /**
-         * @param buildFlags More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. So are `--file`, `--platform` and `--build-context`, whose inputs count by what is there. It counts for the fingerprint: a change makes another tag.
+         * @param buildFlags More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs, as `--file`, `--platform`, `--build-context` and `--builder` are. It counts for the fingerprint: a change makes another tag.
          * 
          * @return builder
          * 
@@ -810,7 +810,7 @@ public final class PublishedImageArgs extends com.pulumi.resources.ResourceArgs 
         }
 
         /**
-         * @param buildFlags More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. So are `--file`, `--platform` and `--build-context`, whose inputs count by what is there. It counts for the fingerprint: a change makes another tag.
+         * @param buildFlags More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs, as `--file`, `--platform`, `--build-context` and `--builder` are. It counts for the fingerprint: a change makes another tag.
          * 
          * @return builder
          * 
@@ -820,7 +820,7 @@ public final class PublishedImageArgs extends com.pulumi.resources.ResourceArgs 
         }
 
         /**
-         * @param buildFlags More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs. So are `--file`, `--platform` and `--build-context`, whose inputs count by what is there. It counts for the fingerprint: a change makes another tag.
+         * @param buildFlags More flags for the build command, one word an item, passed on as they are. Default: none. Those that decide where the image goes or what it is called (`--push`, `--output`, `--load`, `--tag`, ...) are refused: the repository and the tag are inputs, as `--file`, `--platform`, `--build-context` and `--builder` are. It counts for the fingerprint: a change makes another tag.
          * 
          * @return builder
          * 
