@@ -1,10 +1,11 @@
 """What AWS says when it refuses, and what the user can do about it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from image_assets.errors import CloudError
+from image_assets.errors import AssetError, CloudError
 from image_assets.frozen import dataclass
 
 #: The methods of botocore that the provider calls by itself, and the IAM actions that they need (docs/aws.md).
@@ -138,3 +139,18 @@ def failure(error: Exception, call: Call, keys_of: str | None = None) -> CloudEr
         hint = f"; {_KEYS_UNKNOWN.format(stack=keys_of)}" if keys_of else ""
         return NoCredentialsError(f"{call.action} on {call.resource}: no AWS credentials ({error}); {_LOOKED_AT}{hint}")
     return CloudError(f"{call.action} on {call.resource}: AWS in {call.region} could not be asked: {error}")
+
+
+@contextmanager
+def advising() -> Iterator[None]:
+    """Add to an expected failure what can be done about it, whoever told it: our client, or a builder that pushes.
+
+    Raises:
+        AssetError: The failure itself.
+    """
+    try:
+        yield
+    except AssetError as error:
+        if advice := repository_advice(str(error)):
+            error.args = (f"{error}; {advice}",)
+        raise

@@ -14,7 +14,7 @@ from image_assets.values import UNKNOWN
 #: The tags that this resource wrote itself, the only ones it may ever delete, with the digests that it wrote. A list up
 #: to 0.1.0. Keys with two underscores are not shown.
 WRITTEN_TAGS = "__writtenTags"
-#: The key of the build that the digest came from (see `publishing.build_key`), where that is certain.
+#: The key of the build that the digest came from (see `publishing.copies`), where that is certain.
 BUILD_KEY = "__buildKey"
 
 

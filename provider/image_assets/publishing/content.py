@@ -21,13 +21,12 @@ from image_assets.own_folder import own_folder
 from image_assets.plan.git_source import check_out, commit_of
 from image_assets.plan.local_image import inspect
 from image_assets.plan.plan import dockerfile_of, executable, main_context, named_contexts, source_in_git
-from image_assets.publishing.archive_command import make_archive
 from image_assets.publishing.build import PushedByDigest, PushedParts, StoredImage, build, try_build
 from image_assets.publishing.build_spec import build_spec, builder_of, images_of, texts_of
 from image_assets.publishing.copies import Copies
 from image_assets.publishing.kept_cache import kept_cache
+from image_assets.publishing.made_archive import make_archive, save_image
 from image_assets.publishing.request import PublishRequest
-from image_assets.publishing.saved_image import save_image
 from image_assets.transfer import (
     BlobMemory,
     Expected,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
+from image_assets.aws.errors import advising
 from image_assets.context import describe_change
 from image_assets.errors import ChangedDuringBuildError
 from image_assets.frozen import dataclass
@@ -21,10 +22,8 @@ from image_assets.logins.registries import Registries
 from image_assets.oci import Descriptor, RegistryClient
 from image_assets.plan.fingerprints import Fingerprints
 from image_assets.plan.target import Target
-from image_assets.publishing.advice import advising
-from image_assets.publishing.build_key import build_key, leaves_out_nothing, may_be_stored
 from image_assets.publishing.content import ContentSender, open_archive
-from image_assets.publishing.copies import Copies
+from image_assets.publishing.copies import Copies, build_key, leaves_out_nothing, may_be_stored
 from image_assets.publishing.description import describe
 from image_assets.publishing.removal import remove_tags
 from image_assets.publishing.request import PublishRequest

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from image_assets import platforms
+from image_assets.aws.errors import advising
 from image_assets.errors import InputError, RegistryError
 from image_assets.frozen import dataclass
 from image_assets.logins.given import Login
 from image_assets.oci import Descriptor, RegistryClient
 from image_assets.plan.target import Target
-from image_assets.publishing.advice import advising
 from image_assets.publishing.description import Description, describe
 from image_assets.publishing.publisher import Published, Publisher
 from image_assets.reference import Reference

@@ -12,8 +12,7 @@ from image_assets.inputs.image import Inputs
 from image_assets.inputs.options import BuildOptions, CacheOption
 from image_assets.logins.given import Login
 from image_assets.plan.target import Target
-from image_assets.publishing.build_key import build_key, leaves_out_nothing, may_be_stored
-from image_assets.publishing.copies import Copies
+from image_assets.publishing.copies import Copies, build_key, leaves_out_nothing, may_be_stored
 from image_assets.publishing.request import PublishRequest
 from image_assets.reference import Reference, Repository
 

@@ -1,4 +1,4 @@
-"""Running the command that makes an archive."""
+"""Archives that are made when an image is published: by a command, or by an engine that has the image."""
 
 import os
 from pathlib import Path
@@ -10,6 +10,7 @@ from image_assets.programs.command import Command, CommandMissingError
 from image_assets.programs.runner import LocalRunner
 from image_assets.task import Task
 
+_SAVED: Final = "image.tar"
 _SHOWN_LINES: Final = 30
 _VARIABLE: Final = "IMAGE_ASSETS_RUN"
 # The text may be secret, and every user of the machine can read a program's arguments.
@@ -43,3 +44,21 @@ def make_archive(command: ArchiveCommand, task: Task) -> Path:
             f"name the archive that it writes, relative to {command.directory}"
         )
     return output
+
+
+def save_image(executable: str, identity: str, folder: Path, task: Task) -> Path:
+    """Let the engine write one of its images to a folder; return the archive.
+
+    Raises:
+        BuildError: It cannot.
+        CancelledByUserError: The user cancelled.
+    """
+    task.status("saving the image of the engine")
+    archive = folder / _SAVED
+    try:
+        finished = LocalRunner().run(Command((executable, "save", "-o", str(archive), identity)), task.cancelled)
+    except CommandMissingError as error:
+        raise BuildError(f"the image cannot be saved: {error}") from error
+    if finished.code:
+        raise BuildError(f"`{executable} save` of the image ended with {finished.code}: {finished.text}")
+    return archive
