@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from image_assets.docker.builders import Builder, Node
-from image_assets.docker.nodes import Slots, node_key, ranked, with_reported
+from image_assets.docker.builders import Builder, Node, node_key, with_reported
+from image_assets.docker.nodes import Slots, ranked
 from image_assets.errors import CancelledByUserError
 from image_assets.task import Task
 

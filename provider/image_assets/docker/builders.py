@@ -6,18 +6,21 @@ The files are those of github.com/docker/buildx `store`: `current`, `defaults/` 
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from image_assets.errors import BuildError
 from image_assets.frozen import dataclass
 from image_assets.logins.docker_config import config_directory, docker_config
-from image_assets.platforms import joined
+from image_assets.platforms import joined, normal
 
 _DEFAULT: Final = "default"
 _PLATFORM: Final = ("os", "architecture", "variant")
 _ENGINE: Final = "unix:///var/run/docker.sock"
+_LINE: Final = re.compile(r"^(Name|Platforms): +(\S.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,25 @@ class Builder:
     def pushes(self) -> bool:
         """Whether it can push what it built, so that the image needs no engine's store."""
         return self.driver != "docker"
+
+
+def node_key(builder: Builder, node: Node) -> str:
+    """Return what makes two nodes the same BuildKit: several builders may name one address."""
+    if builder.driver in ("remote", "docker"):
+        return f"{builder.driver} {node.endpoint}"
+    # A container or a deployment of the node's name, at an engine or a cluster.
+    return f"{builder.driver} {node.endpoint} {node.name}"
+
+
+def with_reported(builder: Builder, inspected: str) -> Builder:
+    """Note the platforms that `docker buildx inspect` tells of each node; a star marks what the user declared."""
+    name, reported = "", dict[str, tuple[str, ...]]()
+    for key, value in _LINE.findall(inspected):
+        if key == "Name":
+            name = value.strip()
+        else:
+            reported[name] = tuple(normal(one.strip().rstrip("*")) for one in value.split(","))
+    return replace(builder, nodes=tuple(replace(one, reported=reported.get(one.name, ())) for one in builder.nodes))
 
 
 def resolve_builder(name: str | None, environ: Mapping[str, str]) -> Builder:

@@ -7,6 +7,7 @@ a login for, ours wins over the user's: `DOCKER_AUTH_CONFIG` beats `credHelpers`
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import shlex
@@ -29,6 +30,9 @@ from image_assets.logins.docker_config import (
 from image_assets.logins.helpers import TOKEN_USER, program_of
 from image_assets.oci.keychain import Credential
 from image_assets.own_folder import own_folder
+from image_assets.programs.command import CommandMissingError
+from image_assets.programs.if_killed import IfKilled
+from image_assets.programs.own_program import SWEEP_FLAG, own_program
 
 _HELPER: Final = "image-assets-overlay"
 
@@ -41,6 +45,21 @@ class Overlay:
 
     directory: Path
     environment: Mapping[str, str] = field(repr=False)
+
+
+@functools.cache
+def guard(parent: str) -> None:
+    """Have the folders with logins swept, and the programs that were given them ended, if this process is killed.
+
+    Nobody else would know of them: the builder's programs go on by themselves, and the next plugin to sweep may come
+    much later or never.
+
+    Args:
+        parent: Where the folders are made.
+    """
+    # Without a shell the next plugin sweeps.
+    with contextlib.suppress(CommandMissingError):
+        IfKilled(own_program("image_assets.own_folder", SWEEP_FLAG, parent))
 
 
 @contextlib.contextmanager

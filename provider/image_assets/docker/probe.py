@@ -13,9 +13,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from image_assets.docker.builders import Builder, Node, current_context, resolve_builder, write_part
+from image_assets.docker.builders import (
+    Builder,
+    Node,
+    current_context,
+    node_key,
+    resolve_builder,
+    with_reported,
+    write_part,
+)
 from image_assets.docker.dialect import Feature
-from image_assets.docker.nodes import node_key, with_reported
 from image_assets.docker.program import Program, find_program
 from image_assets.errors import BuildError
 from image_assets.frozen import dataclass

@@ -11,16 +11,14 @@ from typing import Final, Self
 
 from image_assets.context import folder_outside
 from image_assets.context.habits import habits_of
-from image_assets.docker.argv import Arguments, Output, ToNowhere, build_argv
+from image_assets.docker.argv import OFF, Arguments, Output, ToNowhere, build_argv
 from image_assets.docker.builders import write_part
 from image_assets.docker.definition import ENVIRONMENT, UndefinableError, defined
 from image_assets.docker.dialect import BUILDX, Feature
 from image_assets.docker.failure import Failure, by_hand, kind_of
 from image_assets.docker.folders import HandedOver, folders_of, hand_over
-from image_assets.docker.frugal import frugal
-from image_assets.docker.guard import guard
 from image_assets.docker.log import BuildLog, BuildReport
-from image_assets.docker.overlay import Overlay, overlay
+from image_assets.docker.overlay import Overlay, guard, overlay
 from image_assets.docker.probe import Engine
 from image_assets.docker.program import Program
 from image_assets.docker.progress import BuildKitProgress, BuildProgress, PodmanProgress
@@ -33,6 +31,12 @@ from image_assets.secrets import MASK, Secrets
 from image_assets.task import Task
 
 _LONGEST_STATUS: Final = 160
+_COLLECTOR: Final = {"GOGC": "400"}
+"""One build lives shortly and needs some 20 MB: collecting its garbage takes a sixth of its processor time."""
+_NO_GIT: Final = {"BUILDX_GIT_INFO": "false"}
+"""Only provenance tells what repository a build came from; to ask git, which may look at all its files, takes long."""
+_ABOUT_GIT: Final = ("BUILDX_GIT_INFO", "BUILDX_GIT_LABELS")
+_PROVENANCE: Final = ("--provenance", "--attest")
 
 
 class BuildRun:
@@ -177,6 +181,18 @@ class BuildRun:
         """Return what has to stand before the command for it to work by hand."""
         needed = [pair for pair in self._engine.program.dialect.environment if pair[0] == "DOCKER_BUILDKIT"]
         return dict(needed) | dict.fromkeys(placed.environment, MASK)
+
+
+def frugal(spec: BuildSpec, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return variables that make buildx do no more than a build needs, where the user has not decided.
+
+    Args:
+        spec: The build.
+        environ: The user's environment: what it decides stays.
+    """
+    collector = {} if "GOGC" in environ else _COLLECTOR
+    wants_git = spec.provenance != OFF or any(flag.startswith(_PROVENANCE) for flag in spec.build_flags)
+    return {**collector, **({} if wants_git or any(name in environ for name in _ABOUT_GIT) else _NO_GIT)}
 
 
 def _ignore_file(spec: BuildSpec) -> Path:

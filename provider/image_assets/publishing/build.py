@@ -21,14 +21,13 @@ from image_assets.docker.definition import TARGET
 from image_assets.docker.dialect import Feature
 from image_assets.docker.failure import UnsettledPushError
 from image_assets.docker.log import BuildReport
-from image_assets.docker.nodes import Slots
+from image_assets.docker.nodes import Slots, is_fleet, on_a_node, side_by_side
 from image_assets.docker.probe import Engine, probe
 from image_assets.docker.run import BuildRun
 from image_assets.docker.spec import BuildSpec
 from image_assets.docker.store import ImageFacts, Store, new_holder
 from image_assets.errors import BuildError
 from image_assets.frozen import dataclass
-from image_assets.publishing.nodes import is_fleet, on_a_node, side_by_side
 from image_assets.publishing.part_caches import of_platform
 from image_assets.reference import HUB, Reference, Repository, is_digest
 from image_assets.task import Task

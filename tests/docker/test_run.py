@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from image_assets.docker.frugal import frugal
+from image_assets.docker.run import frugal
 from image_assets.docker.spec import BuildSpec
 
 PLAIN = BuildSpec(context=Path("/src"), dockerfile=Path("/src/Dockerfile"))
