@@ -16,7 +16,7 @@ Each file uses only those above it:
     tag_watch     a tag guarded while an engine pushes
     destination   one repository: whether a blob is there, is mounted, or is sent
     layers        a layer on its way: verified, compressed unless it is already
-    saved_stream  what an engine saves, read once; `saved_config` its config
+    saved_stream  what an engine saves, read once, and its config
     choice        which platforms of an image are copied
     send          an archive's image; `local` an engine's, `copy` one of a registry
     base_image    the layers of a base image that the registry serves need not be sent

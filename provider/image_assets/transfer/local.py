@@ -29,8 +29,7 @@ from image_assets.transfer.manifests import SentConfig, image_manifests
 from image_assets.transfer.model import LocalImage, Sent
 from image_assets.transfer.progress import Progress
 from image_assets.transfer.push_method import Load, PushMethod, faster_method, unknown_bytes
-from image_assets.transfer.saved_config import check_config, config_of, leads_to
-from image_assets.transfer.saved_stream import Documents, blob_digest, read_saved
+from image_assets.transfer.saved_stream import Documents, blob_digest, check_config, config_of, leads_to, read_saved
 from image_assets.transfer.streaming import Read, send_while_reading
 from image_assets.transfer.tag_watch import looked_at, put_back
 
