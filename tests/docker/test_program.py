@@ -42,6 +42,17 @@ def test_a_program_is_known_by_what_it_says_of_itself(name: str, script: str, di
     assert (program.path, program.dialect) == (str(tmp_path / name), dialect)
 
 
+@pytest.mark.parametrize(("name", "asked"), [("podman", ["--version"]), ("docker", ["--version", "buildx version"])])
+def test_a_program_of_another_name_than_dockers_is_not_asked_for_buildx(
+    name: str, asked: list[str], tmp_path: Path
+) -> None:
+    real = f"{name}-of-the-distribution"
+    install(tmp_path / "real", real, f'echo "$@" >> {tmp_path}/asked; echo podman version 4.3.1')
+    (tmp_path / name).symlink_to(tmp_path / "real" / real)
+    assert find_program(name, {"PATH": str(tmp_path)}).dialect is PODMAN
+    assert sorted((tmp_path / "asked").read_text().splitlines()) == asked
+
+
 def test_all_questions_are_asked_at_once_as_the_first_build_waits_for_them(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "meeting")
     meet = f'if test "$1" = --version; then echo here > {tmp_path}/meeting; else read -r line < {tmp_path}/meeting; fi'

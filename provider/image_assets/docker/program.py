@@ -108,15 +108,18 @@ def _choose(paths: tuple[str, ...], search: str, config: str | None, home: str |
 
 
 def _identify(path: str, environment: Mapping[str, str]) -> Program | None:
+    if any(word in Path(path).resolve().name.lower() for word in _OTHERS) and (
+        other := _other(path, _ask(path, "--version", environment))
+    ):
+        return other
     plugins = () if _is_script(path) else _plugins(environment)
     programs = (path, path, *plugins)
     words = ("--version", "buildx version", *("version" for _ in plugins))
     # The first build waits for the answers.
     with ThreadPoolExecutor(len(programs), "identify") as pool:
         version, found, *of_plugins = pool.map(partial(_ask, environment=environment), programs, words)
-    for word, dialect in _OTHERS.items():
-        if version and word in version.lower():
-            return Program(path, dialect)
+    if other := _other(path, version):
+        return other
     if found is not None:
         same = (plugin for plugin, own in zip(plugins, of_plugins, strict=True) if own == found)
         return Program(path, BUILDX, next(same, None))
@@ -126,6 +129,12 @@ def _identify(path: str, environment: Mapping[str, str]) -> Program | None:
     if major and int(major[1]) < _FIRST_WITHOUT_OWN_BUILDKIT:
         return Program(path, EMBEDDED)
     return None
+
+
+def _other(path: str, version: str | None) -> Program | None:
+    """Return the program that is not docker's, as it names itself; a script of docker's name may call one."""
+    dialects = (dialect for word, dialect in _OTHERS.items() if version and word in version.lower())
+    return next((Program(path, dialect) for dialect in dialects), None)
 
 
 def _is_script(path: str) -> bool:

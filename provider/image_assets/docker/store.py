@@ -17,11 +17,13 @@ from image_assets.docker.overlay import overlay
 from image_assets.docker.probe import Engine
 from image_assets.errors import BuildError, RegistryError
 from image_assets.frozen import dataclass
+from image_assets.logins.docker_config import may_hold_logins
 from image_assets.oci.keychain import Credential
 from image_assets.oci.media_types import INDEXES
 from image_assets.programs import processes
 from image_assets.programs.command import Command, CommandMissingError, CommandTimeoutError, Finished
 from image_assets.programs.runner import LocalRunner, run_unattended
+from image_assets.reference import Reference
 from image_assets.task import Task
 
 _HOLDER: Final = "image-assets.invalid/held"
@@ -123,14 +125,30 @@ class Store:
                 self.remove(reference)
 
     def _push(self, reference: str) -> None:
+        self.task.status("pushing")
+        said = self._push_by_api(reference)
+        if said is None:
+            said = self._push_by_program(reference)
+        if said:
+            raise RegistryError(f"pushing {reference} failed: {said}", method="PUT", url=reference)
+
+    def _push_by_api(self, reference: str) -> str | None:
+        """Return why the engine failed, nothing if it did not; None if the program has to be asked."""
+        login = self.credentials.get(Reference.parse(reference).repository.registry)
+        # Docker's own logins, and a token for the registry itself, are the program's to find and to use.
+        if self.api is None or (may_hold_logins(self.engine.environment) if login is None else login.registry_token):
+            return None
+        with contextlib.suppress(EngineApiError):
+            return self.api.push(reference, login, self.task.cancelled, self.task.live)
+        return None
+
+    def _push_by_program(self, reference: str) -> str:
         plain = self.engine.program.dialect.can(Feature.TLS_FLAG) and _is_loopback(reference)
         flags = ("--tls-verify=false",) if plain else ()
         with overlay(self.engine.environment, self.credentials, self.engine.program.dialect) as config:
             command = self._command(config.environment, "push", *flags, reference)
-            self.task.status("pushing")
             finished = LocalRunner().run(command, self.task.cancelled, self.task.live)
-        if finished.code != 0:
-            raise RegistryError(f"pushing {reference} failed: {_last_line(finished)}", method="PUT", url=reference)
+        return _last_line(finished) if finished.code != 0 else ""
 
     def remove(self, name: str) -> None:
         """Take a name from an image, and the image with it if that was its last; never fails."""

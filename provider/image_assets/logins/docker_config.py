@@ -77,6 +77,16 @@ def docker_config(environ: Mapping[str, str]) -> DockerConfig:
     return _file(path) or DockerConfig(str(path), {})
 
 
+def may_hold_logins(environ: Mapping[str, str]) -> bool:
+    """Say whether docker could find a login of its own, in its configuration or by a helper that this names.
+
+    Raises:
+        RegistryError: Its file cannot be read, or is not JSON.
+    """
+    content = docker_config(environ).content
+    return any((environ.get(VARIABLE), *map(content.get, ("auths", "credHelpers", "credsStore"))))
+
+
 def podman_configs(environ: Mapping[str, str]) -> Iterator[DockerConfig]:
     """Read where podman looks for logins, the first of which wins.
 

@@ -86,6 +86,11 @@ class Retries:
         return error.because(remark) if remark else error
 
 
+def pauses_after(fault: Fault) -> Iterator[float]:
+    """Yield the seconds before each repetition of what is no request of ours, such as a builder's push."""
+    yield from map(_spread, PAUSES.get(fault, ()))
+
+
 def pauses_to_settle(limits: Limits) -> Iterator[float]:
     """Yield the seconds between looks at what was written, until it should have become readable."""
     pause, waited = _FIRST_LOOK, 0.0

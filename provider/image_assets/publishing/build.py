@@ -28,6 +28,8 @@ from image_assets.docker.spec import BuildSpec
 from image_assets.docker.store import ImageFacts, Store, new_holder
 from image_assets.errors import BuildError
 from image_assets.frozen import dataclass
+from image_assets.oci.faults import Fault
+from image_assets.oci.retries import pauses_after
 from image_assets.publishing.part_caches import of_platform
 from image_assets.reference import HUB, Reference, Repository, is_digest
 from image_assets.task import Task
@@ -237,11 +239,14 @@ def _without_push(spec: BuildSpec) -> BuildSpec:
 
 
 def _build_and_push(spec: BuildSpec, name: str, engine: Engine, task: Task) -> PushedByDigest:
-    try:
-        return _push_once(spec, name, engine, task)
-    except UnsettledPushError:
-        # The steps are in the builder's cache.
-        return _push_once(spec, name, engine, task)
+    for pause in pauses_after(Fault.LOST):
+        try:
+            return _push_once(spec, name, engine, task)
+        except UnsettledPushError as error:
+            # The steps are in the builder's cache.
+            task.debug(f"pushing once more in {pause:.1f} s: {error}")
+            task.sleep(pause)
+    return _push_once(spec, name, engine, task)
 
 
 def _push_once(spec: BuildSpec, name: str, engine: Engine, task: Task) -> PushedByDigest:
