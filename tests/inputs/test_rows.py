@@ -12,11 +12,11 @@ import pytest
 from image_assets.docker import BuildSpec
 from image_assets.docker.argv import Arguments, ToStore, build_argv
 from image_assets.docker.dialect import BUILDX
+from image_assets.inputs.build_fields import BUILD_FIELDS, INVALIDATION
 from image_assets.inputs.field import Counts, Field
 from image_assets.inputs.image import COMPUTED, IMAGE_FIELDS, Inputs, attribute, parse
 from image_assets.inputs.options import BuildOptions
 from image_assets.inputs.settings import SETTINGS, Settings, snake
-from image_assets.inputs.source_fields import INVALIDATION, SOURCE_FIELDS
 from image_assets.inputs.types import Anything, Flag, Listing, Mapped, Number, Record, Shape, Text, Word, freeze
 from image_assets.plan.plan import counted_options
 
@@ -28,7 +28,7 @@ NO_FLAG = {
     "assetHash": "replaces the fingerprint",
 }
 BUILD_OPTIONS = [option.name for option in dataclasses.fields(BuildOptions)]
-COUNTED = [row for row in SOURCE_FIELDS if row.counts is Counts.OPTION]
+COUNTED = [row for row in BUILD_FIELDS if row.counts is Counts.OPTION]
 SAMPLES: dict[str, Any] = {
     "platform": "linux/s390x",
     "platforms": ["linux/s390x"],
@@ -73,7 +73,7 @@ def test_every_option_that_counts_reaches_the_build() -> None:
 
 @pytest.mark.parametrize("name", BUILD_OPTIONS)
 def test_every_option_of_the_build_has_its_place_in_the_command_line(name: str) -> None:
-    row = next(row for row in SOURCE_FIELDS if attribute(row.name) == name)
+    row = next(row for row in BUILD_FIELDS if attribute(row.name) == name)
     plain = BuildSpec(context=Path("/c"), dockerfile=Path("/c/Dockerfile"))
     given = dataclasses.replace(plain, **{name: freeze(row.shape, sample_of(row))})
     commands = [build_argv(("x",), BUILDX, spec, Arguments(), ToStore("t")) for spec in (plain, given)]

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from image_assets.inputs.source_fields import CACHE_TAGS
+from image_assets.inputs.build_fields import CACHE_TAGS
 
 #: Long enough for the slowest push to get its tag: manifests are pushed first, the tag is written last.
 UNTAGGED_DAYS = 7

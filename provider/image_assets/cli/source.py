@@ -10,10 +10,11 @@ import click
 
 from image_assets.cli.output import Decorator
 from image_assets.errors import InputError
+from image_assets.inputs.archive_fields import ARCHIVE_FIELDS
+from image_assets.inputs.build_fields import BUILD_FIELDS
 from image_assets.inputs.field import Counts, Field
 from image_assets.inputs.image import Inputs, is_archive, parse_stored, row_problems
 from image_assets.inputs.settings import Settings
-from image_assets.inputs.source_fields import ARCHIVE_FIELDS, SOURCE_FIELDS
 from image_assets.inputs.types import Listing, Mapped, Record, Text, Word
 from image_assets.plan.git_source import is_git
 from image_assets.plan.locations import location_problems
@@ -22,7 +23,7 @@ from image_assets.plan.plan import locate
 #: What the source itself stands for on the command line.
 _SOURCES: Final = ("directory", "tarballFile")
 _OPTIONS: Final = tuple(
-    row for row in (*SOURCE_FIELDS, *ARCHIVE_FIELDS) if row.counts is not Counts.NOT and row.name not in _SOURCES
+    row for row in (*BUILD_FIELDS, *ARCHIVE_FIELDS) if row.counts is not Counts.NOT and row.name not in _SOURCES
 )
 _PLAIN: Final = (Text, Word, Listing, Mapped)
 
@@ -74,7 +75,7 @@ def checked(values: Mapping[str, Any]) -> Inputs:
     Raises:
         InputError: With every problem.
     """
-    rows = ARCHIVE_FIELDS if is_archive(values) else SOURCE_FIELDS
+    rows = ARCHIVE_FIELDS if is_archive(values) else BUILD_FIELDS
     here = Path.cwd()
     found = (*row_problems(rows, values), *location_problems(values, Settings(), here))
     if found:

@@ -8,8 +8,8 @@ from image_assets.components.component import OWN_PACKAGE, Component
 from image_assets.components.grants import child_name, declared_grants, repository_arn, take_twins
 from image_assets.components.options import Request
 from image_assets.errors import AssetError
+from image_assets.inputs.build_fields import CACHE_TAGS, IN_REGISTRY
 from image_assets.inputs.replica import replica_tag
-from image_assets.inputs.source_fields import CACHE_TAGS, IN_REGISTRY
 from image_assets.protocol.monitor import Resource
 from image_assets.protocol.outputs import Output, all_of
 from image_assets.reference import TAG_DIGITS
@@ -55,37 +55,66 @@ async def make_asset(new: Component, given: Mapping[str, Output], *, is_sound: b
     token, stack_aws = CHILDREN[new.token]
     twins, force_delete = take_twins(inputs), inputs.pop("forceDelete", Output())
     destinations = inputs.pop("destinations", Output())
-    shared = inputs.get("repository", Output())
-    if is_sound and twins and shared.value is not None:
-        try:
-            await repository_arn(new, shared)
-        except AssetError as error:
-            await refusals.tell(new, given, error)
-            raise
+    if is_sound and twins:
+        await refuse_grants(new, given)
     asset = await new.registered()
     request = asset.child(token, asset.name)
     image = None if is_sound else await asset.make(request, inputs)
-    own = None
-    if shared.value is None:
-        # The tags that move with each image cannot be as immutable as those that name a content.
-        wanted = {"forceDelete": force_delete, "mutableTags": mutable_tags(new.token, inputs)}
-        own = await repository.make_repository(asset.within(repository.TOKEN, asset.name), wanted)
-        inputs["repository"] = own.outputs["repositoryUrl"]
-        inputs["ownRepository"] = force_delete.map(lambda force: {"forceDelete": force is True})
-        request.dependencies.extend(sorted(own.resources))
-    else:
-        inputs["repository"] = asset.deployment.behind(shared)
+    own = await own_repository(asset, inputs, force_delete)
+    inputs |= place_of(asset, inputs, own, force_delete)
     if image is None:
+        request.dependencies.extend(sorted(own.resources) if own else ())
         image = await asset.make(request, {**inputs, stack_aws: asset.deployment.aws_input})
-    outputs = {name: image.output(name) for name in IMAGE_OUTPUTS}
-    if own:
-        # An emulator's host does not tell the ARN, but whoever made the repository knows it.
-        outputs["repositoryArn"] = own.outputs["repositoryArn"]
+    outputs = outputs_of(image, own)
     if token == IMAGE:
         for_all = {"retainOnDelete": inputs.get("retainOnDelete", Output()), "stackAws": asset.deployment.aws_input}
         outputs["destinationUris"] = await make_copies(asset, image, destinations, for_all)
     asset, _ = await asyncio.gather(asset.finished(outputs), declared_grants(asset, outputs["repositoryUrl"], twins))
     return asset
+
+
+async def refuse_grants(new: Component, given: Mapping[str, Output]) -> None:
+    """Refuse grants on a given repository that takes none; one of the asset's own takes all.
+
+    Raises:
+        AssetError: It takes none.
+    """
+    shared = given.get("repository", Output())
+    if shared.value is None:
+        return
+    try:
+        await repository_arn(new, shared)
+    except AssetError as error:
+        await refusals.tell(new, given, error)
+        raise
+
+
+async def own_repository(asset: Component, inputs: Mapping[str, Output], force_delete: Output) -> Component | None:
+    """Make the repository of an asset that names none; return None for one that does."""
+    if inputs.get("repository", Output()).value is not None:
+        return None
+    # The tags that move with each image cannot be as immutable as those that name a content.
+    wanted = {"forceDelete": force_delete, "mutableTags": mutable_tags(asset.token, inputs)}
+    return await repository.make_repository(asset.within(repository.TOKEN, asset.name), wanted)
+
+
+def place_of(
+    asset: Component, inputs: Mapping[str, Output], own: Component | None, force_delete: Output
+) -> dict[str, Output]:
+    """Return the inputs of an image that say where it goes."""
+    if own is None:
+        return {"repository": asset.deployment.behind(inputs["repository"])}
+    return {
+        "repository": own.outputs["repositoryUrl"],
+        "ownRepository": force_delete.map(lambda force: {"forceDelete": force is True}),
+    }
+
+
+def outputs_of(image: Resource, own: Component | None) -> dict[str, Output]:
+    """Return what a component tells of its image."""
+    outputs = {name: image.output(name) for name in IMAGE_OUTPUTS}
+    # An emulator's host does not tell the ARN, but whoever made the repository knows it.
+    return {**outputs, "repositoryArn": own.outputs["repositoryArn"]} if own else outputs
 
 
 def mutable_tags(kind: str, inputs: Mapping[str, Output]) -> Output:

@@ -19,6 +19,7 @@ from image_assets.image.outputs import BUILD_KEY, forecast, published, written_t
 from image_assets.image.program import Program
 from image_assets.image.stored import tags_of
 from image_assets.image.tagged import TaggedImage, at_same_address, refuse, tell_overwritten
+from image_assets.inputs.build_fields import BUILD_FIELDS
 from image_assets.inputs.image import (
     ASSET_FIELDS,
     COMPUTED,
@@ -29,7 +30,6 @@ from image_assets.inputs.image import (
     parse_stored,
 )
 from image_assets.inputs.in_memory import by_name, secret_texts, without_secrets
-from image_assets.inputs.source_fields import SOURCE_FIELDS
 from image_assets.logins.given import Login
 from image_assets.plan.fingerprints import SourceFacts
 from image_assets.plan.locations import location_problems
@@ -234,7 +234,7 @@ class PublishedImage(TaggedImage):
         """Build in a preview if the program asks for it, and all that reaches the build is known."""
         if not inputs.build_on_preview:
             return
-        missing = inputs.unknown_in(*(row.name for row in SOURCE_FIELDS), "registryAuth", "aws")
+        missing = inputs.unknown_in(*(row.name for row in BUILD_FIELDS), "registryAuth", "aws")
         if missing:
             job.task.info(f"not built in this preview, as it is not known yet: {', '.join(missing)}")
         elif target is not None:
@@ -250,7 +250,7 @@ class PublishedImage(TaggedImage):
             outline=rows_of(values),
             login=self.login(job, inputs),
             build_secrets=self.kept_secrets.build_secrets(job.urn, inputs),
-            hidden=tuple(secret_texts(by_name(*SOURCE_FIELDS), values)),
+            hidden=tuple(secret_texts(by_name(*BUILD_FIELDS), values)),
         )
 
     def login(self, job: Job, inputs: Inputs) -> Login:

@@ -1,6 +1,8 @@
 """What a program may say: the tables of inputs and settings, their types, parsing, the schema.
 
+archive_fields      where an archive comes from, one row an input: a file, a command that makes it, or an engine
 build_checks        checks of single words of a build, that the builder would pass over or refuse too late
+build_fields        how an image is built from a directory, one row an input
 build_flags         flags of the build command that contradict what this provider does itself
 cache_options       where builds take layers from and leave them: the backends and what each is told
 checks              checks of single texts (`types.Text`): what is wrong with one, or None
@@ -19,7 +21,6 @@ replica_fields      copies of images: replicas and destinations, one row an inpu
 repository_fields   an ECR repository of the program's own, one row an input
 schema              the Pulumi package schema, made from the tables of inputs
 settings            the provider's configuration: what holds for every image of a program
-source_fields       where an image comes from, one row an input: a directory that is built, or an archive
 types               the types an input can have: how each is checked, frozen, and described in the schema
 wording             how a problem with an input is said: what is missing, and what was probably meant
 """

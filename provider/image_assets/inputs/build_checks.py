@@ -104,3 +104,9 @@ def _is_misspelt(word: str, known: str) -> bool:
     if lowered == known:
         return word != known
     return known not in lowered and bool(get_close_matches(lowered, [known], cutoff=_MISSPELT))
+
+
+def check_pattern(pattern: str) -> str | None:
+    """Return what is wrong with a pattern of paths."""
+    # The patterns reach the builder as lines of a file.
+    return "a pattern must not hold a line break; make a list with one pattern an item" if "\n" in pattern else None

@@ -8,6 +8,8 @@ from typing import Any
 
 from image_assets.errors import InputError, Problem
 from image_assets.frozen import dataclass
+from image_assets.inputs.archive_fields import ARCHIVE_FIELDS, ARCHIVE_SOURCES
+from image_assets.inputs.build_fields import BUILD_FIELDS, IN_REGISTRY
 from image_assets.inputs.destination_fields import (
     DESTINATION_FIELDS,
     HANDED_ON_FIELDS,
@@ -21,15 +23,14 @@ from image_assets.inputs.options import ArchiveCommand, BuildOptions
 from image_assets.inputs.property_path import at, join
 from image_assets.inputs.replica_fields import COPY_FIELDS, DESTINATIONS_FIELDS, destination_problems
 from image_assets.inputs.repository_fields import MOST_MUTABLE_TAGS
-from image_assets.inputs.source_fields import ARCHIVE_FIELDS, ARCHIVE_SOURCES, IN_REGISTRY, SOURCE_FIELDS
 from image_assets.inputs.types import freeze, problems
 from image_assets.inputs.wording import lacking, missing, unknown_names
 from image_assets.reference import Repository
 from image_assets.values import UNKNOWN, empty, plain, reveal
 
-DOCKER_ASSET_FIELDS = SOURCE_FIELDS + DESTINATION_FIELDS
+DOCKER_ASSET_FIELDS = BUILD_FIELDS + DESTINATION_FIELDS
 TARBALL_ASSET_FIELDS = ARCHIVE_FIELDS + DESTINATION_FIELDS
-IMAGE_FIELDS = SOURCE_FIELDS + ARCHIVE_FIELDS + DESTINATION_FIELDS + HANDED_ON_FIELDS + OWNER_FIELDS
+IMAGE_FIELDS = BUILD_FIELDS + ARCHIVE_FIELDS + DESTINATION_FIELDS + HANDED_ON_FIELDS + OWNER_FIELDS
 
 _OF_ASSETS = OWN_REPOSITORY_FIELDS + GRANTS_FIELDS + DESTINATIONS_FIELDS
 
@@ -150,7 +151,7 @@ def frozen_rows(rows: tuple[Field, ...], values: Mapping[str, Any]) -> tuple[dic
 
 def fields_of(values: Mapping[str, Any]) -> tuple[Field, ...]:
     """Return the rows that apply: an image comes from an archive if one is named, else from a directory."""
-    source = ARCHIVE_FIELDS if is_archive(values) else SOURCE_FIELDS
+    source = ARCHIVE_FIELDS if is_archive(values) else BUILD_FIELDS
     return source + DESTINATION_FIELDS + HANDED_ON_FIELDS + OWNER_FIELDS
 
 

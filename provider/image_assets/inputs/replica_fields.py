@@ -43,7 +43,7 @@ def _check_source(value: str) -> str | None:
     return None
 
 
-SOURCE_FIELDS = (
+BUILD_FIELDS = (
     Field(
         "source",
         Text(check=_check_source),
@@ -97,11 +97,11 @@ _PLACE_FIELDS = (
 )
 
 #: The inputs of the component.
-REPLICA_FIELDS = SOURCE_FIELDS + _PLACE_FIELDS + OWN_REPOSITORY_FIELDS + GRANTS_FIELDS
+REPLICA_FIELDS = BUILD_FIELDS + _PLACE_FIELDS + OWN_REPOSITORY_FIELDS + GRANTS_FIELDS
 
 #: The inputs of the resource that it makes.
 COPY_FIELDS = (
-    *SOURCE_FIELDS,
+    *BUILD_FIELDS,
     *_PLACE_FIELDS,
     Field("namesContent", Flag(), "Whether the tag names the content, so that it never moves."),
     Field("stackAws", STACK_AWS, "What the component hands on of the stack's `aws:` configuration."),

@@ -122,8 +122,13 @@ def package_schema() -> dict[str, Any]:
 
 
 def resources() -> dict[str, Any]:
-    """Return the resources."""
-    made = {
+    """Return the resources: those that programs declare, and those that these are made of."""
+    return exemplified({**components(), **children()})
+
+
+def components() -> dict[str, Any]:
+    """Return what programs declare."""
+    return {
         "DockerImageAsset": component(
             "An image built from a directory with a Dockerfile, under a tag that names its content.",
             ASSET_FIELDS["image-assets:index:DockerImageAsset"],
@@ -146,6 +151,12 @@ def resources() -> dict[str, Any]:
             IMAGE_REPOSITORY_FIELDS + GRANTS_FIELDS,
             REPOSITORY_PROPERTIES,
         ),
+    }
+
+
+def children() -> dict[str, Any]:
+    """Return the custom resources, which components make."""
+    return {
         "PublishedImage": resource(
             "An image in a registry: what an asset component makes. Not meant to be used by itself.",
             IMAGE_FIELDS,
@@ -166,7 +177,6 @@ def resources() -> dict[str, Any]:
             {"sid": "The statement's Sid in the policy document."},
         ),
     }
-    return exemplified(made)
 
 
 def exemplified(made: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

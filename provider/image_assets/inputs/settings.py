@@ -11,10 +11,10 @@ from typing import Any
 from image_assets.addresses import address_of
 from image_assets.errors import InputError, Problem
 from image_assets.frozen import dataclass
+from image_assets.inputs.build_fields import BUILDER, DEFAULT_PLATFORM
 from image_assets.inputs.choices import BUILD_OUTPUT, CHECK_PUBLISHED, PLATFORM
 from image_assets.inputs.destination_fields import AWS
 from image_assets.inputs.in_memory import by_name, secret_texts
-from image_assets.inputs.source_fields import BUILDER, DEFAULT_PLATFORM
 from image_assets.inputs.types import Flag, Listing, Number, Property, Record, Shape, Text, freeze, problems
 from image_assets.platforms import wrong_with
 from image_assets.reference import host_problem

@@ -7,8 +7,8 @@ from typing import Any
 
 from image_assets.context.habits import dockerfile_in, habits_of, like_dockerfiles
 from image_assets.errors import Problem
+from image_assets.inputs.build_fields import COMMIT
 from image_assets.inputs.settings import Settings
-from image_assets.inputs.source_fields import COMMIT
 from image_assets.plan.archive_command import missing_inputs
 from image_assets.plan.commit import commit_time
 from image_assets.plan.git_source import GitSource, git_source, is_git, wrong_with

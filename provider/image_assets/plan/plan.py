@@ -11,11 +11,11 @@ from image_assets.context.habits import dockerfile_in, habits_of
 from image_assets.context.spec import ContextSpec, FollowSymlinks, IgnoreMode, ScopeMode
 from image_assets.errors import InputError
 from image_assets.frozen import dataclass
+from image_assets.inputs.build_fields import BUILD_FIELDS, COMMIT, is_local
 from image_assets.inputs.field import Counts, Field
 from image_assets.inputs.image import IMAGE_FIELDS, Inputs, attribute, default_of, top_level
 from image_assets.inputs.property_path import join
 from image_assets.inputs.settings import Settings
-from image_assets.inputs.source_fields import COMMIT, SOURCE_FIELDS, is_local
 from image_assets.inputs.types import parts
 from image_assets.plan.archive_command import read_by
 from image_assets.plan.commit import commit_time
@@ -23,7 +23,7 @@ from image_assets.plan.git_source import GitSource, git_source
 from image_assets.reference import familiar
 
 #: The options that may count; some have parts that count as text beside those that count by their content.
-OPTION_FIELDS = tuple(row for row in SOURCE_FIELDS if row.counts is Counts.OPTION or row.parts)
+OPTION_FIELDS = tuple(row for row in BUILD_FIELDS if row.counts is Counts.OPTION or row.parts)
 #: What decides which stages and paths the Dockerfile uses, whether it counts by itself or not.
 STAGES = ("target", "buildArgs", "buildFlags", "platform", "platforms", "buildContexts")
 #: How messages call a Dockerfile that stands in the program.
@@ -118,7 +118,7 @@ def source_in_git(inputs: Inputs) -> GitSource | None:
 def git_options(source: GitSource, inputs: Inputs) -> Iterator[tuple[str, str]]:
     """Yield what counts of a place in a git repository: the commit, and as text what else picks files of it."""
     yield ("directory", f"{inputs.git_commit}:{source.path}")
-    for row in SOURCE_FIELDS:
+    for row in BUILD_FIELDS:
         value = getattr(inputs, attribute(row.name))
         is_picking = row.counts is Counts.CONTENT and row.name not in ("directory", "buildContexts", "invalidation")
         if is_picking and inputs.counts(row.switch) and value != default_of(row):

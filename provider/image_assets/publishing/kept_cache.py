@@ -16,9 +16,9 @@ from typing import Final
 
 from image_assets.docker.spec import KeptCache
 from image_assets.errors import RegistryError
+from image_assets.inputs.build_fields import CACHE_TAGS, IN_REGISTRY
 from image_assets.inputs.options import CacheOption
 from image_assets.inputs.settings import Settings
-from image_assets.inputs.source_fields import CACHE_TAGS, IN_REGISTRY
 from image_assets.oci import RegistryClient
 from image_assets.own_folder import own_folder, sweep_folders
 from image_assets.plan.plan import platforms_of

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from image_assets.frozen import dataclass
-from image_assets.inputs.source_fields import CACHE_TAGS
+from image_assets.inputs.build_fields import CACHE_TAGS
 from image_assets.retention.in_use import Named
 from image_assets.retention.model import Held, Stored, Verdict
 from image_assets.retention.order import referrers_by_subject

@@ -1,4 +1,4 @@
-"""Where an image comes from, one row an input: a directory that is built, or an archive."""
+"""How an image is built from a directory, one row an input."""
 
 import re
 import time
@@ -11,6 +11,7 @@ from image_assets.inputs.build_checks import (
     check_context_name,
     check_label,
     check_network,
+    check_pattern,
     check_secret_id,
     check_ssh,
     is_sbom,
@@ -21,7 +22,6 @@ from image_assets.inputs.build_flags import broken_line, check_build_flag
 from image_assets.inputs.cache_options import CACHE_SOURCE, CACHE_TARGET
 from image_assets.inputs.choices import CACHE, FOLLOW_MODE, IGNORE_MODE, NETWORK_MODE, PLATFORM, SCOPE
 from image_assets.inputs.field import Counts, Field, OnChange, Parts
-from image_assets.inputs.options import ArchiveCommand
 from image_assets.inputs.types import Flag, Listing, Mapped, Number, Property, Record, Text, Word
 from image_assets.platforms import normal, wrong_with
 from image_assets.values import UNKNOWN
@@ -36,11 +36,6 @@ DEFAULT_PLATFORM = "linux/amd64"
 
 def _check_arg_name(key: str) -> str | None:
     return None if key and "=" not in key and "\0" not in key else "a build argument's name must not be empty or hold ="
-
-
-def _check_pattern(pattern: str) -> str | None:
-    # The patterns reach the builder as lines of a file.
-    return "a pattern must not hold a line break; make a list with one pattern an item" if "\n" in pattern else None
 
 
 def _one_source(secret: Mapping[str, Any]) -> Iterator[Problem]:
@@ -76,40 +71,6 @@ BUILDER = Record(
 )
 
 
-def _check_local_image(name: str) -> str | None:
-    return "must be the name or ID of an image" if name.startswith("-") or not name.isprintable() else None
-
-
-def _check_input(path: str) -> str | None:
-    if path.removeprefix("!").startswith("/"):
-        return "must be relative to the program: an absolute path is another one on every machine"
-    return _check_pattern(path)
-
-
-def _no_inputs(command: Mapping[str, Any]) -> Iterator[Problem]:
-    if command.get("inputs") == []:
-        yield Problem("", "`inputs` is empty, so that nothing would count: list it")
-
-
-ARCHIVE_COMMAND = Record(
-    "ArchiveCommand",
-    "A command that makes an image archive: ko, bazel, nix, pack, jib, bake.",
-    (
-        Property("run", Text(), "The command, run by `sh` in the program's directory.", required=True),
-        Property("output", Text(), "The archive that it makes, relative to the program.", required=True),
-        Property(
-            "inputs",
-            Listing(Text(check=_check_input)),
-            "The files and directories that it reads, relative to the program; `*`, `**` and `!` as in a "
-            ".dockerignore file.",
-            required=True,
-        ),
-    ),
-    _no_inputs,
-    ArchiveCommand,
-)
-
-
 def is_local(value: str) -> bool:
     """Say whether a named context is a directory here (buildx: everything without a scheme is a path)."""
     return "://" not in value and not value.startswith(("target:", "git@"))
@@ -129,17 +90,12 @@ def _contexts(contexts: Mapping[str, str]) -> Parts:
     return ((name, "" if is_local(text) else text) for name, text in contexts.items())
 
 
-def _command(command: ArchiveCommand) -> Parts:
-    # The inputs count by their content, and where the archive lies is no matter.
-    return (("run", command.run),)
-
-
 def _in_the_plan(_value: Any) -> Parts:
     # The plan makes one option of `platform`, `platforms` and the default; `assetHash` replaces all others.
     return ()
 
 
-BUILD_FIELDS = (
+_ROWS = (
     Field(
         "directory",
         Text(),
@@ -171,7 +127,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "exclude",
-        Listing(Text(check=_check_pattern)),
+        Listing(Text(check=check_pattern)),
         "Patterns of what must not reach the builder, in the language that `ignoreMode` says; they come after those of "
         "the ignore file. Default: none.",
         Counts.CONTENT,
@@ -366,7 +322,7 @@ INVALIDATION = Record(
     (
         *(
             Property(switch, Flag(), f"Whether `{switch}` counts for the fingerprint. Default: true.")
-            for switch in dict.fromkeys(row.switch for row in BUILD_FIELDS if row.switch)
+            for switch in dict.fromkeys(row.switch for row in _ROWS if row.switch)
         ),
         Property(
             "ignoredBuildArgs",
@@ -376,45 +332,7 @@ INVALIDATION = Record(
     ),
 )
 
-SOURCE_FIELDS = (
-    *BUILD_FIELDS,
+BUILD_FIELDS = (
+    *_ROWS,
     Field("invalidation", INVALIDATION, INVALIDATION.doc, Counts.CONTENT, change=OnChange.FINGERPRINT),
-)
-
-#: The inputs of which one names the archive.
-ARCHIVE_SOURCES = ("tarballFile", "command", "localImage")
-
-ARCHIVE_FIELDS = (
-    Field(
-        "tarballFile",
-        Text(),
-        "The archive, relative to the program: `docker save` or OCI image layout, plain or compressed with gzip, zstd, "
-        "xz or bzip2, or the directory of an OCI image layout. The image in it counts, not the file's bytes.",
-        Counts.CONTENT,
-        change=OnChange.FINGERPRINT,
-    ),
-    Field(
-        "command",
-        ARCHIVE_COMMAND,
-        "A command that makes the archive, in place of `tarballFile`. It runs only when the registry lacks the tag; "
-        "its text counts, and what its inputs hold.",
-        Counts.OPTION,
-        change=OnChange.FINGERPRINT,
-        parts=_command,
-    ),
-    Field(
-        "localImage",
-        Text(check=_check_local_image),
-        "An image that the engine has already, by name or ID, in place of `tarballFile`: what another tool has built "
-        "or loaded. Its ID counts, so previews ask the engine for it (`docker image inspect`).",
-        Counts.CONTENT,
-        change=OnChange.FINGERPRINT,
-    ),
-    Field(
-        "image",
-        Text(),
-        "Which image of the archive, by name or digest. Default: the only one.",
-        Counts.CONTENT,
-        change=OnChange.FINGERPRINT,
-    ),
 )
