@@ -178,3 +178,44 @@ def test_a_tag_that_is_gone_or_that_nobody_tells_of_promises_nothing(
     path, tag = tag_of(state)
     del registry.store.tags[path][tag]
     assert stack.preview(state)["imageDigest"] is UNKNOWN
+
+
+def by_digest(folder: Path, registry: FakeRegistry, **more: Any) -> tuple[Stack, State]:
+    """Return a replica under a tag that is made of its digest."""
+    source = fill(registry.host)
+    given = {"source": f"{registry.host}/a/b@{source.digest}", "repository": f"{registry.host}/copy", **more}
+    stack = Stack(folder, CopiedImage, given)
+    return stack, stack.up()
+
+
+def test_a_tag_made_of_the_digest_stays_where_somebody_put_another_image(
+    tmp_path: Path, registry: FakeRegistry
+) -> None:
+    """Neither a replica that is made anew takes it, nor one that has been there all the time; twice each."""
+    stack, state = by_digest(tmp_path, registry)
+    other = overwrite(registry, state, "them").digest
+    stack.given["extraTags"] = ["more"]
+    for before in (None, None, state, state):
+        with pytest.raises(RegistryError, match="was not overwritten"):
+            stack.up(before)
+    path, tag = tag_of(state)
+    assert registry.store.tags[path] == {tag: other}
+    del registry.store.tags[path][tag]
+    assert stack.up(state).outputs["imageDigest"] == state.outputs["imageDigest"]
+
+
+def test_a_copy_follows_its_own_image_under_a_tag_that_names_the_content(
+    tmp_path: Path, registry: FakeRegistry
+) -> None:
+    """A destination of an asset whose image was lost, and built again to another digest."""
+    stack, state = by_digest(tmp_path, registry, tag="1", namesContent=True)
+    again = fill(registry.host, note="again").digest
+    stack.given["source"] = f"{registry.host}/a/b@{again}"
+    assert stack.preview(state)["imageDigest"] == again
+    state = stack.up(state)
+    assert registry.store.tags["copy"] == {"1": again}
+    other = overwrite(registry, state, "them").digest
+    stack.given["source"] = f"{registry.host}/a/b@{fill(registry.host, note='more').digest}"
+    with pytest.raises(RegistryError, match="was not overwritten"):
+        stack.up(state)
+    assert registry.store.tags["copy"] == {"1": other}

@@ -383,7 +383,9 @@ class World:
 
     def chosen(self, at: int) -> Tag | None:
         """Return one of the tags that the stack has."""
-        found = sorted({self.tag_of(image) for image in (*self.images(), *self.copies())})
+        # In an order that is the same when the program is played again: a copy's tag is another one each time.
+        stored = sorted((*self.images(), *self.copies()), key=lambda image: (image.type, image.name))
+        found = list(dict.fromkeys(map(self.tag_of, stored)))
         present = [tag for tag in found if tag.registry != ECR and self.digest(tag)]
         return present[at % len(present)] if present else None
 

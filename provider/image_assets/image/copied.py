@@ -15,6 +15,7 @@ from image_assets.image.copy_facts import (
     copied_digest,
     forecast,
     may_move,
+    names_content,
     same_source,
     source_urn,
     stored_seen,
@@ -169,7 +170,8 @@ class CopiedImage(TaggedImage):
         if not old.outputs:
             return found
         if not found and self.is_overwritten(old, news):
-            job.task.info("somebody else has moved the tag; it will be moved back")
+            stays = names_content(parse_replica(news))
+            job.task.info(f"somebody else has moved the tag; it will be {'left alone' if stays else 'moved back'}")
             found = (Change(SOURCE_DIGEST),)
         if not found and self.program.settings.check_published == "always" and self.is_gone(job, old):
             job.task.info("the copy is no longer in the registry and will be made again")
@@ -192,7 +194,8 @@ class CopiedImage(TaggedImage):
         target = target_of(inputs, values)
         if target is None:
             raise InputError.single("repository", "is still unknown when the image must be copied")
-        done = self.replicator.copy(self.request(job, inputs, target, plain(values[SOURCE_DIGEST])))
+        ours = written_tags(at_same_address(before, target)).get(target.tag)
+        done = self.replicator.copy(self.request(job, inputs, target, plain(values[SOURCE_DIGEST]), ours))
         written = self.now_written(job, target, inputs.extra_tags, before, done)
         return published(forecast(inputs, values, before), done.digest, written)
 
@@ -212,7 +215,7 @@ class CopiedImage(TaggedImage):
         held = self.held(job, target, self.login(job, inputs))
         return published(outputs, held, written_tags(before)) if held and held == before.get("imageDigest") else outputs
 
-    def request(self, job: Job, inputs: ReplicaInputs, target: Target, digest: str) -> Any:
+    def request(self, job: Job, inputs: ReplicaInputs, target: Target, digest: str, ours: str | None) -> Any:
         """Gather what copying one image needs."""
         from image_assets.publishing.replicator import CopyRequest  # noqa: PLC0415 - see `Program.publisher`
 
@@ -223,7 +226,8 @@ class CopiedImage(TaggedImage):
             login=self.login(job, inputs),
             extra_tags=inputs.extra_tags,
             referrers=inputs.referrers,
-            names_content=inputs.names_content,
+            names_content=names_content(inputs),
+            ours=ours,
             task=job.task,
         )
 

@@ -46,12 +46,21 @@ def copied_digest(values: Values) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def names_content(inputs: ReplicaInputs) -> bool:
+    """Say whether a copy's tag is made of its digest; of some platforms of an image, the digest is another one."""
+    return inputs.names_content or not (given_tag(inputs) or inputs.platforms)
+
+
+def given_tag(inputs: ReplicaInputs) -> str | None:
+    """Return the tag that the program gives, or the source's; None for one that is made of the digest."""
+    return inputs.tag or (replica_tag(None, inputs.source) if inputs.source else None)
+
+
 def copy_tag(inputs: ReplicaInputs, values: Values) -> Any:
     """Return the copy's tag: the given one, the source's, or the first digits of the source's digest."""
     if "tag" in inputs.unknown or (inputs.tag is None and "source" in inputs.unknown):
         return UNKNOWN
-    named = inputs.tag or (replica_tag(None, inputs.source) if inputs.source else None)
-    if named:
+    if named := given_tag(inputs):
         return named
     digest = plain(values.get(SOURCE_DIGEST)) or (inputs.reference.digest if inputs.reference else UNKNOWN)
     digest = inputs.reference.digest if digest is UNKNOWN and inputs.reference else digest

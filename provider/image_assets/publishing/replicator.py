@@ -84,7 +84,8 @@ class CopyRequest:
         login: How its registry is reached.
         extra_tags: More tags for it.
         referrers: Whether what refers to the image comes along.
-        names_content: Whether the tag names the content, so that it never moves.
+        names_content: Whether the tag names the content: then it stays where somebody else has put another image.
+        ours: The digest that this resource has written to the tag, if any.
         task: Where to report.
     """
 
@@ -95,6 +96,7 @@ class CopyRequest:
     extra_tags: tuple[str, ...]
     referrers: bool
     names_content: bool
+    ours: str | None
     task: Task
 
 
@@ -145,9 +147,10 @@ class Replicator:
         """
         target, task, path = request.target, request.task, request.target.repository.full_path
         client = self.registries.client(target.repository, task, request.login)
-        write = write_tag if request.names_content else move_tag
         with self.publisher.one_at_a_time(str(target)):
             before = find_tag(client, path, target.tag)
+            may_move = not request.names_content or (before is not None and before.digest == request.ours)
+            write = move_tag if may_move else write_tag
             with self.sent(request, client) as (sent, expected):
                 now = write(client, path, target.tag, sent, task, expected)
         written = () if before is not None and before.digest == now.digest else (target.tag,)

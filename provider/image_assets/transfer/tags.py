@@ -213,6 +213,6 @@ def refuse_other_image(found: Descriptor, name: str, expected: Expected) -> None
     if not expected(found):
         raise RegistryError(
             f"{name} exists and holds {found.digest}, which is not this image; it was not overwritten. "
-            "Choose another tagPrefix, or delete that tag",
+            "Choose another tagPrefix (a replica: another tag), or delete that tag",
             method="HEAD",
         )
