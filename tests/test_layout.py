@@ -71,6 +71,19 @@ def test_a_room_tells_what_its_modules_are_for(room: str) -> None:
     assert {file.stem for file in (PACKAGE / room).glob("*.py")} - {"__init__"} - words == set()
 
 
+@pytest.mark.parametrize("room", TOLD)
+def test_a_room_tells_of_no_module_that_is_elsewhere(room: str) -> None:
+    text = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text())) or ""
+    rows = re.findall(r"^ *(\w+(?: · \w+)*)  +\S", text, re.MULTILINE)
+    named = {name for row in rows for name in row.split(" · ")}
+    assert named - {path.stem for path in (PACKAGE / room).iterdir()} == set()
+
+
+def test_the_package_tells_what_its_rooms_are_for() -> None:
+    words = set(re.findall(r"\w+", ast.get_docstring(ast.parse((PACKAGE / "__init__.py").read_text())) or ""))
+    assert {unit(file) for file in FILES} - {"__init__"} - words == set()
+
+
 def unit(file: Path) -> str:
     """Return the room that a file is in; a module at the root is a room by itself."""
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")

@@ -17,8 +17,9 @@ The way of one image, room by room; a room imports only from rooms that stand be
     plugin               the process and its RPCs
     cli                  the command line for people who ask why
 
-At the root is what all of them say: `reference` (names of images), `values` (unknown, secret), `secrets` (masking),
-`custom_resource` (what a resource is), `task` (reporting and cancelling), `once` (asking once), `errors`.
+At the root is what all of them say: `reference`, `platforms`, `addresses` (names of images, platforms, registries),
+`values` (unknown, secret), `secrets` (masking), `custom_resource` (what a resource is), `task` (reporting, cancelling),
+`once` (asking once), `own_folder` (temporary folders with logins), `frozen` (dataclasses), `errors`.
 """
 
 __version__ = "0.1.0"

@@ -1,6 +1,5 @@
 """One question, "the login for this registry" (and the path in it), with all its sources. START READING IN `logins`.
 
-addresses       how registries are written in lists of logins
 docker_config   the files of docker and podman, read here only; `helpers`: the programs that they name
 keychain        what the settings give and what docker has stored, each as a keychain
 given           what the program's resources were given (`registryAuth`), in memory only

@@ -1,4 +1,4 @@
-"""Publishing an image: content first, by digest, then the tag.
+"""Blobs and manifests on their way to a registry: content first, by digest, then the tag.
 
 `send` takes an archive's image and `send_local` one from a docker engine; both leave out the tag. `write_tag` writes
 it and checks it; `add_tags` lets more tags name the same image. `BlobMemory` remembers what need not be done again.
