@@ -48,7 +48,7 @@ CONTENTS = st.sampled_from(["one", "two", "three", BROKEN])
 PARTS = st.sampled_from(
     ["file", "place", "prefix", "extra", "retain", "login", "grant", "late", "build", "destinations", "replica"]
 )
-TOLD_STEPS = 10
+TOLD_STEPS = 50
 SHORTEN = (Phase.generate, Phase.shrink)
 OFTEN = st.sampled_from([True, True, False])
 LATE_TOO = st.sampled_from(["none", "none", "plain", "late"])
@@ -102,7 +102,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def count(self) -> None:
-        """Tell from time to time how far a long run is (`pytest -s`)."""
+        """Tell from time to time how far a long run is."""
         type(self).steps += 1
         if self.steps % TOLD_STEPS == 0:
             print(f"{self.steps} steps", flush=True)
@@ -348,8 +348,9 @@ def test_random_programs(stand_in: NewWorld) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_ten_thousand_steps(stand_in: NewWorld, capsys: pytest.CaptureFixture[str]) -> None:
-    played = play((stand_in,), 200, 50, fixed=False)
+    # How many steps were played is told also where nothing else is.
     with capsys.disabled():
+        played = play((stand_in,), 200, 50, fixed=False)
         print(f"{played} steps were played")
     # Hypothesis ends a few programs early.
     assert played > 9_000
