@@ -2,10 +2,10 @@
 
 python -m tests.bench.peer [--files 10000] [--assets 50] [--many 500] [--large 10] [--runs 3]
 
-Programs in Python, one remote BuildKit and one registry for both, and trees of its own for each side. The sides take
-turns, the order swapped each time. The ratio of a preview is that of what it takes over an empty program. Beside the
-seconds stands the processor time of the plugin and of what it started, which tells more on a machine that is busy with
-something else, and the plugin's peak of memory.
+Programs in Python with each side's own SDK, one remote BuildKit and one registry for both, and trees of its own for
+each side. The sides take turns, the order swapped each time. The ratio of a preview is that of what it takes over an
+empty program. Beside the seconds stands the processor time of the plugin and of what it started, which tells more on a
+machine that is busy with something else, and the plugin's peak of memory.
 """
 
 import argparse
@@ -74,19 +74,10 @@ OURS = Side(
 PEER = Side(
     "docker-build",
     golang.PEER.executable,
-    f"""\
-import pulumi
-
-class Image(pulumi.CustomResource):
-    def __init__(self, name, path, repository):
-        inputs = dict(
-            context=dict(location=path), push=True, tags=[repository + ":latest"], platforms=["linux/amd64"],
-            builder=dict(name={_BUILDER!r}), buildOnPreview=False, ref=None, digest=None,
-        )
-        super().__init__("docker-build:index:Image", name, inputs, pulumi.ResourceOptions(version="0.0.22"))
-
-""",
-    "Image({name!r}, {path!r}, {repository!r})\n",
+    "import pulumi_docker_build as build\n",
+    "build.Image({name!r}, context=build.BuildContextArgs(location={path!r}), push=True, build_on_preview=False, "
+    "tags=[{repository!r} + ':latest'], platforms=[build.Platform.LINUX_AMD64], "
+    f"builder=build.BuilderConfigArgs(name={_BUILDER!r}))\n",
 )
 SIDES = (OURS, PEER)
 

@@ -29,7 +29,7 @@ def begun(images: PublishedImage, values: Values = GIVEN) -> PublishedImage:
     """Let a construction begin to read, and wait until that is done."""
     assert images.begin(URN, COMPONENT, values, Task())
     for reading in images.reading.values():
-        reading.result(timeout=30)
+        reading.facts.result(timeout=30)
     return images
 
 

@@ -31,7 +31,7 @@ from image_assets.inputs.image import (
 )
 from image_assets.inputs.in_memory import by_name, secret_texts, without_secrets
 from image_assets.logins.given import Login
-from image_assets.plan.fingerprints import SourceFacts
+from image_assets.plan.fingerprints import Begun, SourceFacts
 from image_assets.plan.locations import location_problems
 from image_assets.plan.plan import locate
 from image_assets.plan.rows import rows_of
@@ -50,7 +50,7 @@ class PublishedImage(TaggedImage):
         #: The images that the registry was found to have lost.
         self.gone: set[str] = set()
         #: What `begin` has begun to read, by the image's URN.
-        self.reading: dict[str, Future[SourceFacts]] = {}
+        self.reading: dict[str, Begun] = {}
 
     def inputs_of(self, values: Values) -> Inputs:
         """Return checked inputs, their paths absolute."""
@@ -97,7 +97,7 @@ class PublishedImage(TaggedImage):
             if begun:
                 self.reading[urn] = begun
             if begun and self.program.settings.check_published == "always":
-                begun.add_done_callback(partial(self.begin_lookup, inputs, task))
+                begun.facts.add_done_callback(partial(self.begin_lookup, inputs, task))
         return not found
 
     def begin_lookup(self, inputs: Inputs, task: Task, taken: "Future[SourceFacts]") -> None:
@@ -112,7 +112,8 @@ class PublishedImage(TaggedImage):
         if "fingerprint" in news:
             return self.check_ignored(job, olds, news)
         inputs = self.accept(job, news)
-        taken = self.program.fingerprints.of(inputs, job.task, parse_stored(olds))
+        begun = self.reading.pop(job.urn, None)
+        taken = self.program.fingerprints.of(inputs, job.task, parse_stored(olds), begun)
         return self.to_store(job, olds, news, taken, inputs)
 
     def check_at_once(self, job: Job, olds: Values, news: Values) -> Values | None:
@@ -120,12 +121,15 @@ class PublishedImage(TaggedImage):
 
         The engine asks for one resource after the other, and the plugin's threads hand each question on three times.
         """
-        reading = self.reading.pop(job.urn, None)
-        if reading is None or not reading.done() or "fingerprint" in news:
+        begun = self.reading.get(job.urn)
+        if begun is None or not begun.facts.done() or "fingerprint" in news:
             return None
         inputs = self.accept(job, news)
-        taken = self.program.fingerprints.taken(inputs)
-        return self.to_store(job, olds, news, taken, inputs) if taken else None
+        taken = self.program.fingerprints.taken(inputs, begun)
+        if taken is None:
+            return None
+        del self.reading[job.urn]
+        return self.to_store(job, olds, news, taken, inputs)
 
     def accept(self, job: Job, news: Values) -> Inputs:
         """Refuse bad inputs; note what others of the program must know of good ones, and return them."""

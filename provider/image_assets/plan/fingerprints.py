@@ -1,7 +1,6 @@
 """Fingerprints on demand: begun early, each used for one decision only."""
 
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -105,8 +104,21 @@ class SourceFacts:
             task.info(remark)
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A fingerprint that is being taken.
+
+    Attributes:
+        plan: What it is of; who comes with another one must not use it.
+        facts: What reading the source tells.
+    """
+
+    plan: Plan
+    facts: Future[SourceFacts]
+
+
 class Fingerprints:
-    """Takes fingerprints; those begun ahead are handed out once.
+    """Takes fingerprints, each for one decision only.
 
     Check runs inside the engine's single loop, one resource after the other, while Constructs run side by side: what a
     Construct begins, the Check that follows only waits for.
@@ -117,11 +129,9 @@ class Fingerprints:
         self.bases = bases
         self.cache = digest_cache(settings)
         self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "fingerprint")
-        self.begun: dict[str, Future[SourceFacts]] = {}
         self.commits = Commits()
-        self.lock = threading.Lock()
 
-    def begin(self, inputs: Inputs, task: Task) -> "Future[SourceFacts] | None":
+    def begin(self, inputs: Inputs, task: Task) -> Begun | None:
         """Start taking the fingerprint of checked inputs, for which a Check will ask soon; None if it is unknown."""
         if not self.is_known(inputs):
             return None
@@ -133,9 +143,7 @@ class Fingerprints:
         if triggers_count(inputs, self.settings):
             # Check knows what the bases were, and need not ask what triggers they have.
             return None
-        with self.lock:
-            begun = self.begun[repr(plan)] = self.pool.submit(self.take, inputs, task)
-        return begun
+        return Begun(plan, self.pool.submit(self.take, inputs, task))
 
     def is_known(self, inputs: Inputs) -> bool:
         """Say whether everything that counts is known."""
@@ -166,44 +174,38 @@ class Fingerprints:
             task.warn(f"{source.url} is taken as it last was, {last.git_commit[:_SHORT]}: {error}")
             return last.git_commit
 
-    def of(self, inputs: Inputs, task: Task, last: Inputs | None = None) -> SourceFacts | None:
+    def of(
+        self, inputs: Inputs, task: Task, last: Inputs | None = None, begun: Begun | None = None
+    ) -> SourceFacts | None:
         """Return the fingerprint of inputs, None while something that counts is unknown.
 
         Args:
             inputs: The inputs.
             task: Can cancel.
             last: The inputs as they were last stored, with what was then known of base images.
+            begun: What was begun for this decision.
 
         Raises:
             AssetError: Something that counts cannot be read.
         """
         if not self.is_known(inputs):
             return None
-        plan = make_plan(inputs, self.settings)
-        with self.lock:
-            begun = self.begun.pop(repr(plan), None)
-        if begun is not None:
-            while not begun.done():
+        if begun is not None and begun.plan == make_plan(inputs, self.settings):
+            while not begun.facts.done():
                 task.check()
-                wait((begun,), _TICK)
-            if begun.exception() is None:
-                return begun.result()
+                wait((begun.facts,), _TICK)
+            if begun.facts.exception() is None:
+                return begun.facts.result()
         # What could not be read ahead of time may be repaired by now.
         return self.take(inputs, task, last)
 
-    def taken(self, inputs: Inputs) -> SourceFacts | None:
-        """Return a fingerprint that was begun and is there; None if there is none, or it has something to tell."""
-        if not self.is_known(inputs):
+    def taken(self, inputs: Inputs, begun: Begun) -> SourceFacts | None:
+        """Return a fingerprint that was begun, if it is there, is that of the inputs, and has nothing to tell."""
+        if not begun.facts.done() or begun.facts.exception() is not None or not self.is_known(inputs):
             return None
-        key = repr(make_plan(inputs, self.settings))
-        with self.lock:
-            begun = self.begun.get(key)
-            if begun is None or not begun.done() or begun.exception() is not None:
-                return None
-            read = begun.result().fingerprint
-            if read.notices or read.remarks:
-                return None
-            return self.begun.pop(key).result()
+        taken = begun.facts.result()
+        is_silent = not taken.fingerprint.notices and not taken.fingerprint.remarks
+        return taken if is_silent and begun.plan == make_plan(inputs, self.settings) else None
 
     def again(self, inputs: Inputs, task: Task) -> SourceFacts:
         """Take the fingerprint anew, whatever was read before; the base images stay what they were."""
