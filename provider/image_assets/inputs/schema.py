@@ -44,6 +44,11 @@ REPLICA_PROPERTIES: Mapping[str, str] = {
     "assetHash": "The 64 hexadecimal digits of the source's digest.",
 }
 
+ASSETS: Mapping[str, str] = {
+    "DockerImageAsset": "An image built from a directory with a Dockerfile, under a tag that names its content.",
+    "TarballImageAsset": "An image from an archive, published without docker under a tag that names its content.",
+}
+
 #: Outputs that are lists.
 LISTS = frozenset({"platforms", "destinationUris"})
 
@@ -129,18 +134,10 @@ def resources() -> dict[str, Any]:
 def components() -> dict[str, Any]:
     """Return what programs declare."""
     return {
-        "DockerImageAsset": component(
-            "An image built from a directory with a Dockerfile, under a tag that names its content.",
-            ASSET_FIELDS["image-assets:index:DockerImageAsset"],
-            ASSET_PROPERTIES,
-            describe=asset_properties,
-        ),
-        "TarballImageAsset": component(
-            "An image from an archive, published without docker under a tag that names its content.",
-            ASSET_FIELDS["image-assets:index:TarballImageAsset"],
-            ASSET_PROPERTIES,
-            describe=asset_properties,
-        ),
+        **{
+            name: component(doc, ASSET_FIELDS[token(name)], ASSET_PROPERTIES, describe=asset_properties)
+            for name, doc in ASSETS.items()
+        },
         "ImageReplica": component(
             "A copy of an image that is somewhere already; its digest is kept.",
             REPLICA_FIELDS,
@@ -226,7 +223,7 @@ def output(name: str, doc: str) -> dict[str, Any]:
 def functions() -> dict[str, Any]:
     """Return the functions, and the methods of the components."""
     made = {name: function(described) for name, described in FUNCTIONS.items()}
-    for owner in ("DockerImageAsset", "TarballImageAsset", "ImageReplica", "ImageRepository"):
+    for owner in (*ASSETS, "ImageReplica", "ImageRepository"):
         for name, (doc, fields) in GRANT_METHODS.items():
             made[f"{owner}/{name}"] = method(token(owner), doc, fields)
     return exemplified(made)
