@@ -87,7 +87,7 @@ class Answers(Generic[_T]):
         return self._found[question]
 
 
-class Begun:
+class BegunCalls:
     """Calls that run in threads of their own, each begun once; what came of it is kept, failures too.
 
     Args:

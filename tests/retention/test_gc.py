@@ -13,7 +13,7 @@ import pytest
 from image_assets.errors import RegistryError
 from image_assets.oci import Limits, NoKeychain, RegistryClient
 from image_assets.retention.model import Deletions
-from image_assets.retention.oci import Repository
+from image_assets.retention.oci import OciRepository
 from image_assets.retention.order import in_order
 from image_assets.retention.rules import Rules, decide
 from image_assets.task import Task
@@ -256,7 +256,7 @@ def test_a_failure_that_lasts_stops_with_what_was_done_taken_down(strict: NewStr
         there.seeds.image(f"v{number}", created=days_ago(number))
     limits = Limits(retrying=0.2, pace=0.01)
     client = RegistryClient(there.registry.host, NoKeychain(), Task(), limits=limits, environ={})
-    repository = Repository(client, there.seeds.path, Task())
+    repository = OciRepository(client, there.seeds.path, Task())
     held = repository.look(())
     there.registry.fail("DELETE", "sha256:", answer(status), skip=1, times=9999)
     deletions = Deletions()

@@ -18,7 +18,7 @@ from image_assets.reference import Repository
 from image_assets.retention.ecr import EcrRepository
 from image_assets.retention.in_use import Named, Names
 from image_assets.retention.model import Deletions, Done, Held, Verdict
-from image_assets.retention.oci import Repository as OciRepository
+from image_assets.retention.oci import OciRepository
 from image_assets.retention.order import in_order, sizes
 from image_assets.retention.rules import Rules, decide
 

@@ -14,7 +14,7 @@ _IMAGE: Final = "image-assets:index:PublishedImage"
 
 
 @dataclass(frozen=True)
-class StoredImage:
+class ImageInState:
     """An image in a state.
 
     Attributes:
@@ -44,13 +44,13 @@ def resources_of(file: IO[str]) -> Sequence[Mapping[str, Any]]:
         raise click.ClickException(f"{file.name} is no exported state: write one by `pulumi stack export`") from error
 
 
-def images_of(resources: Sequence[Mapping[str, Any]]) -> Iterator[StoredImage]:
+def images_of(resources: Sequence[Mapping[str, Any]]) -> Iterator[ImageInState]:
     """Yield the images that a state holds."""
     providers = {f"{one['urn']}::{one.get('id')}": one for one in resources if one["type"].startswith("pulumi:prov")}
     for resource in resources:
         if resource["type"] == _IMAGE and not resource.get("delete"):
             provider = providers.get(resource.get("provider", ""), {})
-            yield StoredImage(
+            yield ImageInState(
                 name=resource["urn"].rpartition("::")[2],
                 urn=resource["urn"],
                 inputs=resource.get("inputs") or {},

@@ -7,7 +7,7 @@ import click
 
 from image_assets.cli.output import json_option, show_json
 from image_assets.cli.running import running
-from image_assets.cli.state import StoredImage, images_of, resources_of
+from image_assets.cli.state import ImageInState, images_of, resources_of
 from image_assets.context import describe_change
 from image_assets.errors import InputError
 from image_assets.inputs.image import parse_stored
@@ -47,7 +47,7 @@ def command(state: IO[str], name: str, program: str, *, as_json: bool) -> None:
         click.echo("  no file: an option that counts, or the provider's setting `defaultPlatform`, is another")
 
 
-def find(images: list[StoredImage], name: str) -> StoredImage:
+def find(images: list[ImageInState], name: str) -> ImageInState:
     """Return the image of that name, or of that URN.
 
     Raises:
@@ -62,7 +62,7 @@ def find(images: list[StoredImage], name: str) -> StoredImage:
     raise click.ClickException(f"the state has no image called {name}; it has: {known}")
 
 
-def compare(image: StoredImage, program: Path, task: Task) -> dict[str, Any]:
+def compare(image: ImageInState, program: Path, task: Task) -> dict[str, Any]:
     """Take the fingerprint again and compare.
 
     Raises:

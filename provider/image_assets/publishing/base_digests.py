@@ -14,7 +14,7 @@ from image_assets.errors import AssetError, CancelledByUserError, InputError, Pr
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.logins.given import GivenLogins, Login
-from image_assets.once import Begun
+from image_assets.once import BegunCalls
 from image_assets.plan.bases import ALL_PLATFORMS, PROPERTY, Base, Triggers, is_pinned
 from image_assets.plan.fingerprints import with_bases
 from image_assets.reference import Reference
@@ -38,7 +38,7 @@ class BaseDigests:
 
     def __init__(self, registries: Callable[[], "Registries"]) -> None:
         self._registries = registries
-        self._begun = Begun(_AT_ONCE, "base-images")
+        self._begun = BegunCalls(_AT_ONCE, "base-images")
 
     def begin(self, inputs: Inputs, bases: Sequence[Base], task: Task) -> None:
         """Begin to ask, and do not wait."""

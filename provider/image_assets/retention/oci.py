@@ -37,7 +37,7 @@ class _Found:
     subjects: set[str] = field(default_factory=set)
 
 
-class Repository:
+class OciRepository:
     """One repository of a registry.
 
     Args:
@@ -243,7 +243,7 @@ class Repository:
 class _Watch:
     """Takes note of tags that appear or move while others are deleted: what they hold stays."""
 
-    def __init__(self, repository: Repository, held: Held, going: set[str], deletions: Deletions) -> None:
+    def __init__(self, repository: OciRepository, held: Held, going: set[str], deletions: Deletions) -> None:
         self._repository = repository
         self._held = held
         self._going = going
