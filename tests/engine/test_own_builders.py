@@ -17,6 +17,7 @@ from tests.fakes import actions_cache
 from tests.fakes.actions_cache import ActionsCache
 from tests.support.builders import add_remote_builder, buildkitd, can_run_buildkitd
 from tests.support.contexts import make_context, write_files
+from tests.support.events import UNKNOWN
 from tests.support.project import Project, Run
 from tests.support.registry import Registry
 from tools.kit import registry as local_registry
@@ -215,6 +216,62 @@ def test_a_base_that_moves_makes_another_image_and_is_named(
             assert bases.manifest("base", "1")["layers"][0]["digest"] in layers
         first = second
     project.preview(expect_no_changes=True)
+
+
+OWN_BASES = """
+resources:
+  mirror:
+    type: image-assets:ImageReplica
+    properties: {{source: '{bases}/base:1', repository: '{repository}/mirror', checkSource: always}}
+  base:
+    type: image-assets:DockerImageAsset
+    properties: {{directory: base, repository: '{repository}/base', extraTags: [latest], builder: {{name: one}}}}
+  app:
+    type: image-assets:DockerImageAsset
+    properties:
+      directory: app
+      repository: {repository}/app
+      builder: {{name: one}}
+      pinBaseImages: true
+      buildArgs: {{BASE: "${{base.imageUri}}", MIRROR: "${{mirror.imageUri}}"}}
+      {more}
+outputs: {{app: "${{app.imageUri}}"}}
+"""
+
+
+def test_bases_of_the_same_program_are_what_it_makes_of_them(
+    project: Project, bases: Registry, registry: Registry, repository_name: str
+) -> None:
+    """R45, R17: what is not there yet stops no preview, and what is about to move is foretold."""
+    program = {"bases": bases.address, "repository": f"{registry.address}/{repository_name}"}
+    project.write(OWN_BASES.format(**program, more=""))
+    write_files(project.folder / "base", {"Dockerfile": "FROM scratch\nONBUILD COPY x /\nCOPY x /\n", "x": "1"})
+    app = {"Dockerfile": "ARG BASE\nARG MIRROR\nFROM $BASE AS a\nFROM $MIRROR\nCOPY --from=a x /\n", "x": "1"}
+    write_files(project.folder / "app", app)
+    push(project, f"{bases.address}/base:1", "old")
+
+    def foretold() -> Run:
+        preview = project.preview()
+        made = project.up()
+        assert preview.outputs["app"] in (made.outputs["app"], UNKNOWN)
+        assert {step.name for step in made.changes} == {step.name for step in preview.changes}
+        return preview
+
+    assert foretold().outputs["app"] != UNKNOWN
+    # A replica that moves makes another image of what is built on it, in the same preview.
+    push(project, f"{bases.address}/base:1", "new")
+    # Its own asset counts by its tag.
+    write_files(project.folder / "base", {"x": "2"})
+    moved = foretold()
+    assert f"base://{program['repository']}/mirror:1" in moved.text
+    assert moved.outputs["app"] != UNKNOWN
+    # A tag that will move is not known, and neither is what its ONBUILD takes.
+    write_files(project.folder / "app", {"Dockerfile": f"FROM {program['repository']}/base:latest\n"})
+    project.write(OWN_BASES.format(**program, more="scope: dockerfile"))
+    write_files(project.folder / "base", {"x": "3"})
+    assert foretold().outputs["app"] == UNKNOWN
+    write_files(project.folder / "app", {"y": "is not taken"})
+    project.up(expect_no_changes=True)
 
 
 def test_each_base_is_asked_for_once_with_the_logins_there_are(

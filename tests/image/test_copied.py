@@ -36,7 +36,7 @@ def ours() -> Iterator[FakeRegistry]:
 
 def copied(tmp_path: Path, *, in_preview: bool = True) -> CopiedImage:
     made = CopiedImage(Program(Settings(cache_directory=str(tmp_path / "cache")), tmp_path))
-    made.in_preview = in_preview
+    made.program.in_preview = in_preview
     return made
 
 

@@ -53,8 +53,6 @@ class CopiedImage(TaggedImage):
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
-        #: Whether the deployment is a preview: of all RPCs, `Check` alone does not say so.
-        self.in_preview = False
 
     @cached_property
     def replicator(self) -> "Replicator":
@@ -103,6 +101,11 @@ class CopiedImage(TaggedImage):
         checked = {**without_secrets(COPY_FIELDS, stored), **seen}
         if target := target_of(inputs, checked):
             self.program.ledger.need(job.urn, target.repository, (target.tag, *inputs.extra_tags))
+            self.program.own.note(
+                target.repository, (target.tag, *inputs.extra_tags), copied_digest(checked) or UNKNOWN
+            )
+            if inputs.names_content:
+                self.program.own.note_content(target.repository, target.tag)
         return checked
 
     def seen(self, job: Job, inputs: ReplicaInputs, olds: Values, news: Values) -> dict[str, Any]:
@@ -123,12 +126,12 @@ class CopiedImage(TaggedImage):
         try:
             return stored_seen(self.look(job, inputs))
         except MissingImageError as error:
-            if not (is_same or self.in_preview):
+            if not (is_same or self.program.in_preview):
                 raise InputError.single("source", str(error)) from error
             tell = job.task.warn if is_same else job.task.debug
             tell(f"{error}; its copy stays as it is" if is_same else str(error))
         except (RegistryError, CloudError) as error:
-            if not (is_same or self.in_preview):
+            if not (is_same or self.program.in_preview):
                 raise
             job.task.warn(f"{inputs.source} could not be looked up: {error}")
         return before if is_same else unseen()

@@ -2,7 +2,7 @@
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from image_assets.custom_resource import State, Values
 from image_assets.image.outputs import BUILD_KEY
@@ -15,6 +15,7 @@ from image_assets.publishing.base_digests import BaseDigests
 from image_assets.publishing.copies import Copies
 from image_assets.publishing.ledger import Ledger
 from image_assets.publishing.lookups import Lookups
+from image_assets.publishing.own_images import OwnImages
 from image_assets.reference import Repository
 from image_assets.task import Task
 from image_assets.values import plain
@@ -22,6 +23,9 @@ from image_assets.values import plain
 if TYPE_CHECKING:
     from image_assets.logins.registries import Registries
     from image_assets.publishing.publisher import Publisher
+
+#: The type of images whose tags name their content.
+IMAGE: Final = "image-assets:index:PublishedImage"
 
 
 class Program:
@@ -37,6 +41,8 @@ class Program:
         ledger: Which tags are in use.
         checked: The URNs of the images that this preview or update is about.
         repositories: The repositories that the program as it is now publishes to.
+        own: The images of the program, as other images of it may build on them.
+        in_preview: Whether it is a preview: of all RPCs, `Check` alone does not say so.
         given: The logins that the program gives.
         lookups: What registries were asked for ahead.
     """
@@ -44,7 +50,11 @@ class Program:
     def __init__(self, settings: Settings, base: Path) -> None:
         self.settings = settings
         self.base = base
-        self.fingerprints = Fingerprints(settings, BaseDigests(lambda: self.registries))
+        self.own = OwnImages()
+        self.in_preview = False
+        self.fingerprints = Fingerprints(
+            settings, BaseDigests(lambda: self.registries, self.own, lambda: self.in_preview)
+        )
         self.copies = Copies()
         self.ledger = Ledger()
         self.checked: set[str] = set()
@@ -95,7 +105,11 @@ class Program:
         if isinstance(uri, str) and uri:
             image, target = child_urn(urn, kind), parse_import(uri)
             # What was not checked is no target of an update, or of a destroy that runs the program.
-            self.note_tags(image, target.repository, (target.tag, *extra_tags(values)))
+            tags, digest = (target.tag, *extra_tags(values)), plain(outputs.get("imageDigest"))
+            self.note_tags(image, target.repository, tags)
+            self.own.note(target.repository, tags, digest)
+            if kind == IMAGE:
+                self.own.note_content(target.repository, target.tag)
 
     def note_tags(self, urn: str, repository: Repository, tags: tuple[str, ...]) -> None:
         """Remember the tags of a resource that the engine has registered."""

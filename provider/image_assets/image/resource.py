@@ -149,7 +149,11 @@ class PublishedImage(TaggedImage):
         if taken is None:
             return {**without_secrets(IMAGE_FIELDS, news), "fingerprint": UNKNOWN, "files": UNKNOWN}
         taken.report(job.task, olds)
-        self.need(job, inputs, taken.fingerprint.digest)
+        digest = taken.fingerprint.digest
+        self.need(job, inputs, digest)
+        if inputs.destination:
+            stays = plain(olds.get("fingerprint")) == digest
+            self.program.own.note(inputs.destination, inputs.extra_tags, None if stays else UNKNOWN)
         return {**without_secrets(IMAGE_FIELDS, news), **taken.as_inputs(olds)}
 
     def need(self, job: Job, inputs: Inputs, fingerprint: Any) -> None:
@@ -157,6 +161,7 @@ class PublishedImage(TaggedImage):
         target = known_target(inputs, plain(fingerprint))
         if target:
             self.program.ledger.need(job.urn, target.repository, (target.tag, *inputs.extra_tags))
+            self.program.own.note_content(target.repository, target.tag)
 
     def check_ignored(self, job: Job, olds: Values, news: Values) -> Values:
         """Return the inputs with the content that they had: only `ignoreChanges` can have put its fingerprint there."""

@@ -124,7 +124,9 @@ class TaggedImage(ABC):
             before: The outputs so far.
             done: What was written.
         """
-        self.program.ledger.leave_with(job.urn, target.repository, (target.tag, *extra_tags))
+        tags = (target.tag, *extra_tags)
+        self.program.ledger.leave_with(job.urn, target.repository, tags)
+        self.program.own.note(target.repository, tags, done.digest)
         return {**written_tags(at_same_address(before, target)), **dict.fromkeys(done.written, done.digest)}
 
     def import_image(self, job: Job, reference: str) -> State | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from image_assets.context.dockerfile_content import dockerfile_content
-from image_assets.errors import InputError
+from image_assets.errors import AssetError, InputError
 from image_assets.frozen import dataclass
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
@@ -28,6 +28,10 @@ _DECISIVE: Final = (
 #: Stands for every platform that an image has.
 ALL_PLATFORMS: Final = "all"
 _DECISIVE_FLAG = re.compile("--(target|build-arg|build-context|file|platform)(=|$)|-[A-Za-z]*f")
+
+
+class BaseNotThereYetError(AssetError):
+    """A base image is one that this program has still to publish; known in previews only."""
 
 
 #: ONBUILD triggers of base images: by image, by platform.

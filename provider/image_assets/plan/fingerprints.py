@@ -15,6 +15,7 @@ from image_assets.inputs.image import BASE_IMAGES, BASE_TRIGGERS, GIT_COMMIT, In
 from image_assets.inputs.settings import Settings
 from image_assets.plan.bases import (
     Base,
+    BaseNotThereYetError,
     Triggers,
     all_bases,
     bases_are_known,
@@ -177,7 +178,7 @@ class Fingerprints:
     def of(
         self, inputs: Inputs, task: Task, last: Inputs | None = None, begun: Begun | None = None
     ) -> SourceFacts | None:
-        """Return the fingerprint of inputs, None while something that counts is unknown.
+        """Return the fingerprint of inputs, None while something that counts is unknown, or not there yet.
 
         Args:
             inputs: The inputs.
@@ -197,7 +198,10 @@ class Fingerprints:
             if begun.facts.exception() is None:
                 return begun.facts.result()
         # What could not be read ahead of time may be repaired by now.
-        return self.take(inputs, task, last)
+        try:
+            return self.take(inputs, task, last)
+        except BaseNotThereYetError:
+            return None
 
     def taken(self, inputs: Inputs, begun: Begun) -> SourceFacts | None:
         """Return a fingerprint that was begun, if it is there, is that of the inputs, and has nothing to tell."""

@@ -155,7 +155,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return await self.composed(context, self._call(request), args, pb.CallResponse())
 
     async def _construct(self, request: pb.ConstructRequest, inputs: Mapping[str, Any]) -> pb.ConstructResponse:
-        self.copied.in_preview = request.dryRun
+        self.program.in_preview = request.dryRun
         deployment = self.deployment(request)
         failed = dispatch.failed_sources(request, self.instance)
         is_sound = bool(failed) or await self._begin(request, inputs, deployment)

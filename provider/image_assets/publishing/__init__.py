@@ -13,6 +13,7 @@ says what may be copied, `build_spec` and `build` go to the builder. `ledger` an
     ledger           which tags the resources of this program use, so that no resource takes away what another one needs
     lookups          questions to registries whether an image is there, begun early so that many are asked side by side
     made_archive     archives that are made when an image is published: by a command, or by an engine
+    own_images       the images of this program, as other images of it may build on them
     part_caches      caches that a program names, for builds of single platforms
     publisher        publishing one image: neither built nor sent if the registry has it, and the tag last
     removal          removing tags that a resource wrote itself, and never what anybody else may use

@@ -15,8 +15,9 @@ from image_assets.inputs.image import Inputs
 from image_assets.inputs.settings import Settings
 from image_assets.logins.given import GivenLogins, Login
 from image_assets.once import BegunCalls
-from image_assets.plan.bases import ALL_PLATFORMS, PROPERTY, Base, Triggers, is_pinned
+from image_assets.plan.bases import ALL_PLATFORMS, PROPERTY, Base, BaseNotThereYetError, Triggers, is_pinned
 from image_assets.plan.fingerprints import with_bases
+from image_assets.publishing.own_images import OwnImages
 from image_assets.reference import Reference
 from image_assets.task import Task
 
@@ -34,15 +35,24 @@ class BaseDigests:
 
     Args:
         registries: Makes, or gives, what talks to registries; called when there is something to ask.
+        own: The images of the program. Of one whose tag names its content that tag counts, and no digest.
+        in_preview: Says whether it is a preview, in which what the program publishes is not there yet.
     """
 
-    def __init__(self, registries: Callable[[], "Registries"]) -> None:
+    def __init__(
+        self,
+        registries: Callable[[], "Registries"],
+        own: OwnImages | None = None,
+        in_preview: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._registries = registries
+        self._own = own or OwnImages()
+        self._in_preview = in_preview
         self._begun = BegunCalls(_AT_ONCE, "base-images")
 
     def begin(self, inputs: Inputs, bases: Sequence[Base], task: Task) -> None:
         """Begin to ask, and do not wait."""
-        for base in bases:
+        for base in self._to_ask(bases):
             self._ask(inputs, base.reference, task)
 
     def resolve(self, inputs: Inputs, bases: Sequence[Base], task: Task, last: Mapping[str, str]) -> Mapping[str, str]:
@@ -57,9 +67,15 @@ class BaseDigests:
         Raises:
             InputError: With every image that its registry does not have, or that could not be asked for and was never
                 known.
+            BaseNotThereYetError: One is still to be published by this program.
         """
-        asked = {base.image: self._ask(inputs, base.reference, task) for base in bases}
-        found: dict[str, str] = {}
+        moving = [base.image for base in self._moving(bases) if self._own.is_moving(base.reference)]
+        if moving and self._in_preview():
+            raise BaseNotThereYetError(", ".join(moving))
+        asked = {base.image: self._ask(inputs, base.reference, task) for base in self._to_ask(bases)}
+        digests = {base.image: self._own.digest(base.reference) for base in self._moving(bases)}
+        found = {image: digest for image, digest in digests.items() if digest}
+        to_come = {base.image for base in bases if self._in_preview() and self._own.is_own(base.reference)}
         problems: list[Problem] = []
         for image, answer in _answers(asked, task):
             digest = last.get(image) if isinstance(answer, AssetError) else answer
@@ -71,6 +87,8 @@ class BaseDigests:
                     )
             elif isinstance(answer, AssetError):
                 problems.append(_not_looked_up(image, answer))
+            elif image in to_come:
+                raise BaseNotThereYetError(image)
             else:
                 problems.append(Problem(PROPERTY, f"there is no base image {image} in its registry"))
         if problems:
@@ -91,7 +109,9 @@ class BaseDigests:
 
         Raises:
             InputError: With every image that could not be asked for.
+            BaseNotThereYetError: One is still to be published by this program.
         """
+        self._await_own(inputs, bases, task)
         digests = {base.image: inputs.base_images.get(base.image) or base.reference.digest or "" for base in bases}
         known = {
             image: found
@@ -99,7 +119,9 @@ class BaseDigests:
             if last.base_images.get(image, digests.get(image)) == digests.get(image) and set(platforms) <= found.keys()
         }
         asked = {
-            base.image: self._ask_triggers(inputs, replace(base.reference, digest=digests[base.image]), platforms, task)
+            base.image: self._ask_triggers(
+                inputs, replace(base.reference, digest=digests[base.image] or None), platforms, task
+            )
             for base in bases
             if base.image not in known
         }
@@ -115,6 +137,26 @@ class BaseDigests:
         if problems:
             raise InputError(problems)
         return found
+
+    def _moving(self, bases: Sequence[Base]) -> list[Base]:
+        """Return the bases whose tags can move, so that their digests count."""
+        return [base for base in bases if not self._own.names_content(base.reference)]
+
+    def _to_ask(self, bases: Sequence[Base]) -> list[Base]:
+        """Return those of them whose digests only a registry knows."""
+        return [base for base in self._moving(bases) if not self._own.digest(base.reference)]
+
+    def _await_own(self, inputs: Inputs, bases: Sequence[Base], task: Task) -> None:
+        """Look in a preview whether the program's own images are there.
+
+        Raises:
+            BaseNotThereYetError: One is not.
+        """
+        own = [base for base in bases if self._in_preview() and self._own.is_own(base.reference)]
+        asked = {base.image: self._ask(inputs, base.reference, task) for base in own}
+        for image, answer in _answers(asked, task):
+            if answer is None:
+                raise BaseNotThereYetError(image)
 
     def _ask(self, inputs: Inputs, reference: Reference, task: Task) -> "Future[str | None]":
         """Begin to ask, unless somebody has."""
