@@ -74,7 +74,10 @@ def test_caches_are_written_as_each_program_reads_them() -> None:
     spec = replace(PLAIN, cache_from=(CACHE,), cache_to=(CACHE, CacheOption("local", {"dest": "/a,b"})))
     written = words(spec)
     assert "--cache-from type=registry,ref=r.example/cache,mode=max " in written
-    assert '--cache-to type=local,"dest=/a,b" ' in written
+    # A cache that cannot be written takes no image with it, unless the program wants it so.
+    assert '--cache-to type=local,"dest=/a,b",ignore-error=true ' in written
+    strict = CacheOption("local", {"dest": "/a", "ignore-error": "false"})
+    assert "--cache-to type=local,dest=/a,ignore-error=false " in words(replace(PLAIN, cache_to=(strict,)))
     assert "--cache-from r.example/cache " in words(replace(PLAIN, cache_from=(CACHE,)), PODMAN)
     inline = replace(PLAIN, cache_to=(CacheOption("inline"),))
     assert "--build-arg BUILDKIT_INLINE_CACHE=1 " in words(inline, EMBEDDED)

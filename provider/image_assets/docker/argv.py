@@ -5,6 +5,7 @@ apart from what `Dialect.features` says.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -90,6 +91,8 @@ def _quoted(text: str) -> str:
     return f'"{doubled}"'
 
 
+_IN_THE_IMAGE: Final = "inline"
+_IGNORE_ERROR: Final = "ignore-error"
 OFF: Final = "false"
 ON: Final = "true"
 """A switch among the options that take other words, too."""
@@ -178,7 +181,7 @@ _SWITCHES: Final[tuple[tuple[str, Callable[[BuildSpec], bool]], ...]] = (
 def _cache_flags(spec: BuildSpec, dialect: Dialect) -> Iterator[str]:
     for flag, options, known in (
         ("--cache-from", spec.cache_from, dialect.cache_from),
-        ("--cache-to", spec.cache_to, dialect.cache_to),
+        ("--cache-to", tuple(map(_forgiving, spec.cache_to)), dialect.cache_to),
     ):
         for option in options:
             yield from _cache_flag(flag, option) if known is not None else (flag, _backend(option))
@@ -186,10 +189,17 @@ def _cache_flags(spec: BuildSpec, dialect: Dialect) -> Iterator[str]:
 
 def _cache_flag(flag: str, option: CacheOption) -> tuple[str, str]:
     """Write a cache for a program that takes no `type=`."""
-    if option.type == "inline":
+    if option.type == _IN_THE_IMAGE:
         # Docker's "Inline cache", in the way that the engine's own BuildKit knows.
         return ("--build-arg", "BUILDKIT_INLINE_CACHE=1")
     return (flag, option.params.get("ref", ""))
+
+
+def _forgiving(option: CacheOption) -> CacheOption:
+    """Return a cache that takes no image with it if it cannot be written, unless the program says so itself."""
+    if option.type == _IN_THE_IMAGE or _IGNORE_ERROR in option.params:
+        return option
+    return replace(option, params={**option.params, _IGNORE_ERROR: ON})
 
 
 def _backend(option: CacheOption) -> str:

@@ -209,6 +209,19 @@ def _last_lines(text: str) -> str:
     return " ".join(line.strip() for line in text.splitlines()[-3:])
 
 
+def reported_platforms(engine: Engine, task: Task) -> tuple[str, ...]:
+    """Return the platforms that a builder's nodes build for, emulated ones too; nothing where they do not say.
+
+    Raises:
+        CancelledByUserError: The user cancelled.
+    """
+    try:
+        nodes = with_reported(_builder(engine), _ask_buildx(engine, task)).nodes
+    except BuildError:
+        return ()
+    return tuple(dict.fromkeys(platform for node in nodes for platform in node.reported))
+
+
 def _ask_own_engine(engine: Engine, task: Task) -> str:
     return _ask_engine(engine, engine.environment, task)
 

@@ -9,6 +9,7 @@ says what may be copied, `build_spec` and `build` go to the builder. `ledger` an
     content          bringing an image's content to a registry, all but the tag: copied, from an archive, or built
     copies           what may be copied instead of built: images by the key that makes two builds the same
     description      what a registry tells of an image without its layers being read
+    emulation        whether a builder can run what a Dockerfile runs, where it is for another platform
     kept_cache       `cache`: where the layers of a build are kept for the next one, in a word
     ledger           which tags the resources of this program use, so that no resource takes away what another one needs
     lookups          questions to registries whether an image is there, begun early so that many are asked side by side

@@ -30,6 +30,7 @@ from image_assets.errors import BuildError
 from image_assets.frozen import dataclass
 from image_assets.oci.faults import Fault
 from image_assets.oci.retries import pauses_after
+from image_assets.publishing.emulation import check_platforms
 from image_assets.publishing.part_caches import of_platform
 from image_assets.reference import HUB, Reference, Repository, is_digest
 from image_assets.task import Task
@@ -230,6 +231,7 @@ def _engine_for(spec: BuildSpec, task: Task, environ: Mapping[str, str]) -> Engi
     engine = probe(spec.executable, spec.builder, task, environ)
     check_attestations(spec, engine, task)
     check_timestamps(spec, engine)
+    check_platforms(spec, engine, task)
     return engine
 
 
