@@ -24,7 +24,6 @@ from image_assets.image.copy_facts import (
 )
 from image_assets.image.diff import plain_changes
 from image_assets.image.outputs import published, written_tags
-from image_assets.image.program import Program
 from image_assets.image.stored import tags_of
 from image_assets.image.tagged import TaggedImage, at_same_address, refuse
 from image_assets.inputs.in_memory import without_secrets
@@ -50,9 +49,6 @@ if TYPE_CHECKING:
 
 class CopiedImage(TaggedImage):
     """The resource type `image-assets:index:CopiedImage` (see `CustomResource` for what each method is)."""
-
-    def __init__(self, program: Program) -> None:
-        super().__init__(program)
 
     @cached_property
     def replicator(self) -> "Replicator":
