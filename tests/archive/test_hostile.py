@@ -79,6 +79,11 @@ def layout_of(*listed: object, blobs: tuple[bytes, ...] = ()) -> bytes:
     return tar_of(oci_files(listed, [MANIFEST, *BLOBS, *blobs]))  # type: ignore[arg-type]  # hostile on purpose
 
 
+def layout_with(manifest: bytes) -> bytes:
+    assert manifest != MANIFEST
+    return tar_of(oci_files([described(manifest, OCI_MANIFEST)], [manifest, *BLOBS]))
+
+
 def without(name: str) -> bytes:
     return tar_of({key: value for key, value in SAVED.items() if key != name})
 
@@ -212,6 +217,14 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "index and image at once": (index_and_image_at_once, "but is something else"),
     "descriptor lies about the kind": (lying_media_type, "but is something else"),
+    "another schema version": (
+        lambda: layout_with(MANIFEST.replace(b'"schemaVersion":2', b'"schemaVersion":1')),
+        "must have the schemaVersion 2",
+    ),
+    "no schema version": (
+        lambda: layout_with(MANIFEST.replace(b'"schemaVersion":2,', b"")),
+        "must have the schemaVersion 2",
+    ),
     "unknown media type": (lambda: layout_of(described(MANIFEST, "text/html")), "no image manifest"),
     "indexes that multiply": (lambda: multiplied_index(4000), "more than 1,000 manifests"),
     "large manifests": (large_manifests, "more than 16 MiB of manifests"),

@@ -24,6 +24,7 @@ from image_assets.oci.model import Descriptor, Manifest
 
 #: The document that makes an archive an OCI layout.
 INDEX = "index.json"
+_SCHEMA_VERSION = 2
 _VERSION_FILE, _VERSION, _KNOWN_VERSION = "oci-layout", "imageLayoutVersion", "1.0.0"
 #: Where tools write the reference: the spec's own annotation, and what containerd and BuildKit use.
 _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
@@ -184,6 +185,9 @@ class _Reader:
 
 def _media_type(descriptor: Descriptor, document: Document, name: str) -> str:
     """Return what the document is, if nothing contradicts it."""
+    version = document.get("schemaVersion")
+    if version != _SCHEMA_VERSION or isinstance(version, bool):
+        raise refuse(f'must have the schemaVersion {_SCHEMA_VERSION} (OCI image spec, "Image Manifest")', name)
     said = documents.text(document, "mediaType", name)
     media_type = descriptor.media_type or said
     if media_type not in INDEXES | MANIFESTS:

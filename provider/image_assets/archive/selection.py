@@ -38,6 +38,8 @@ def choose(candidates: Sequence[Candidate[T_co]], image: str | None) -> T_co:
         InputError: No image, or several different ones, are called that; for property `image`.
     """
     found = [one for one in candidates if image is None or _is_called(one, image)]
+    if not candidates:
+        raise InputError.single(_PROPERTY, "the archive lists no image")
     if not found:
         called = "" if image is None else f" {quoted(image)}"
         raise InputError.single(_PROPERTY, f"the archive holds no image{called}; it holds {_listing(candidates)}")
