@@ -457,7 +457,7 @@ export interface DockerImageAssetArgs {
      */
     networkMode?: pulumi.Input<string | enums.NetworkMode | undefined>;
     /**
-     * Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
+     * Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. The image of a `# syntax=` line is none of them: name it by its digest. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
      */
     pinBaseImages?: pulumi.Input<boolean | undefined>;
     /**

@@ -53,8 +53,10 @@ def test_the_builder_that_is_asked_for_is_found(environ: dict[str, str]) -> None
 def test_the_builder_in_use_is_the_one_that_buildx_uses(words: tuple[str, ...], environ: dict[str, str]) -> None:
     create(environ, "far")
     buildx(environ, "use", *words, "far")
-    assert resolve_builder(None, environ).name == in_use(environ)
-    assert resolve_builder(None, environ).name == "far"
+    # An empty variable is none.
+    for variables in (environ, environ | {"DOCKER_HOST": ""}):
+        assert resolve_builder(None, variables).name == in_use(variables)
+        assert resolve_builder(None, variables).name == "far"
 
 
 @pytest.mark.parametrize("words", [(), ("--global",), ("--default",)])

@@ -69,6 +69,10 @@ EXCEPTIONS = {
 }
 
 
+NEEDS = {("kubernetes", "death"): "buildx 0.36 or later"}
+"""What a builder can do with some programs only."""
+
+
 def rendered() -> str:
     """Write the table in Markdown."""
     return "\n".join(_lines()) + "\n"
@@ -83,14 +87,14 @@ def _lines() -> Iterator[str]:
 
 def is_meant_for(builder: str, ability: str) -> bool:
     """Say whether the question makes sense: a builder of one node has no other."""
-    return ability != "death" or builder == "fleet"
+    return ability != "death" or builder in {"fleet", "kubernetes"}
 
 
 def _cell(builder: str, ability: str) -> str:
     if not is_meant_for(builder, ability):
         return "-"
     exception = EXCEPTIONS.get((builder, ability))
-    return exception.shown if exception else "yes"
+    return exception.shown if exception else NEEDS.get((builder, ability), "yes")
 
 
 def written(document: Path) -> str:

@@ -12,6 +12,7 @@ from image_assets.publishing.build import Built, build
 from image_assets.reference import Repository
 from image_assets.task import Task
 from tests.support.builders import (
+    PODS_BUILDX,
     Flavour,
     add_buildx,
     add_container_builder,
@@ -107,7 +108,7 @@ def _container(request: pytest.FixtureRequest, environ: dict[str, str], config: 
 
 def _kubernetes(request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
     environ["KUBECONFIG"] = str(request.getfixturevalue("cluster"))
-    if not add_buildx(config):
+    if not add_buildx(config, PODS_BUILDX):
         pytest.skip("no buildx")
     add_kubernetes_builder(environ, "pods")
     return Flavour("kubernetes", "docker", "pods", environ, config)

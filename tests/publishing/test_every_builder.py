@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import signal
+import socket
 import subprocess
 import tarfile
 import threading
@@ -29,7 +30,7 @@ from image_assets.task import Task
 from image_assets.transfer import Sent, index_of, stored_manifest, write_tag
 from tests.publishing.abilities import ABILITIES, BUILDERS, DOCUMENT, EXCEPTIONS, No, is_meant_for, rendered, written
 from tests.publishing.conftest import BASE, NewFlavour, built, spec_for
-from tests.support.builders import FLEET, Flavour, add_fleet, node, wait_until
+from tests.support.builders import FLEET, Flavour, add_fleet, add_kubernetes_builder, node, wait_until
 from tests.support.registry import Registry
 
 _ALWAYS = {
@@ -79,6 +80,10 @@ class Scene:
             image.push(f"{self.destination}:{tag}")
             image.discard()
         return tag
+
+    def published_by(self, task: Task) -> str:
+        """Build, publish, and return the tag; the task hears how it goes."""
+        return self.publish(self.build(task))
 
     def published(self, **more: object) -> str:
         """Build, publish, and return the tag."""
@@ -216,6 +221,9 @@ def check_private(scene: Scene) -> None:
 
 
 def check_death(scene: Scene) -> None:
+    if scene.flavour.name == "kubernetes":
+        check_death_of_a_pod(scene)
+        return
     with node(scene.folder / "first", name="first") as first, node(scene.folder / "second", name="second") as second:
         scene.flavour.docker("buildx", "rm", "fleet")
         add_fleet(scene.flavour.environ, "fleet", {"linux/amd64": first, "linux/amd64/v2": second})
@@ -237,6 +245,51 @@ def kill_in_step(pid: int, mark: str) -> None:
     wait_until(lambda: runs(mark), "no step")
     os.kill(pid, signal.SIGKILL)
     subprocess.run(("pkill", "-KILL", "-x", "-f", mark), check=False)
+
+
+def check_death_of_a_pod(scene: Scene) -> None:
+    """The step calls a door, which kills the pod of the first that calls and lets the second go on."""
+    add_kubernetes_builder(scene.flavour.environ, "twins", pods=2)
+    warned: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as door, ThreadPoolExecutor(1) as pool:
+        call = f"busybox nc 127.0.0.1 {door.getsockname()[1]}"
+        scene.write(f"RUN {call}")
+        pods = pool.submit(killed_when_it_calls, door, call)
+        twins = replace(scene, flavour=replace(scene.flavour, builder="twins"))
+        try:
+            tag = twins.publish(twins.build(Task(warn=warned.append)))
+        finally:
+            door.shutdown(socket.SHUT_RDWR)
+            scene.flavour.docker("buildx", "rm", "--force", "twins")
+    assert len(set(pods.result())) == 2
+    assert scene.registry.tags(scene.destination.path) == [tag]
+    assert [text.partition(";")[0] for text in warned] == [
+        "node `twins0` of builder `twins` (driver `kubernetes`) went away"
+    ]
+
+
+def killed_when_it_calls(door: socket.socket, call: str) -> list[int]:
+    """Kill the BuildKit of the first step that calls; return those of both that call, the first first."""
+    found = []
+    for is_first in (True, False):
+        connection, _ = door.accept()
+        found.append(buildkit_of(call))
+        if is_first:
+            os.kill(found[0], signal.SIGKILL)
+            connection.recv(1)
+        connection.close()
+    return found
+
+
+def buildkit_of(words: str) -> int:
+    """Return the process of the BuildKit that runs a step."""
+    listed = subprocess.run(("ps", "-eo", "pid,ppid,args"), capture_output=True, text=True, check=True).stdout
+    rows = [line.split(maxsplit=2) for line in listed.splitlines()]
+    parents = {pid: (parent, args) for pid, parent, args in rows}
+    pid = next(pid for pid, (_, args) in parents.items() if args == words)
+    while "buildkitd" not in parents[pid][1]:
+        pid = parents[pid][0]
+    return int(pid)
 
 
 CHECKS: dict[str, Callable[[Scene], None]] = {

@@ -14,6 +14,8 @@ from pathlib import Path
 from tests.fakes.certificates import Certificates
 from tests.support.paths import TOOLS_BIN
 
+PODS_BUILDX = "docker-buildx-of-pods"
+"""A buildx that tells of a pod that dies."""
 NODE_IMAGE = "image-assets.invalid/buildkit:1"
 """What stands for `moby/buildkit`, which no test can pull."""
 FLEET = {"linux/amd64": "node-amd64", "linux/arm64": "node-arm64"}
@@ -79,9 +81,9 @@ def _version(path: str) -> str:
     return subprocess.run((path, "--version"), capture_output=True, text=True, check=False).stdout
 
 
-def add_buildx(config: Path) -> bool:
-    """Put the buildx plugin into a configuration directory; say whether there is one."""
-    program = shutil.which("docker-buildx", path=f"{TOOLS_BIN}{os.pathsep}{os.environ['PATH']}")
+def add_buildx(config: Path, name: str = "docker-buildx") -> bool:
+    """Put a buildx plugin into a configuration directory; say whether there is one."""
+    program = shutil.which(name, path=f"{TOOLS_BIN}{os.pathsep}{os.environ['PATH']}")
     if program:
         (config / "cli-plugins").mkdir(parents=True, exist_ok=True)
         (config / "cli-plugins" / "docker-buildx").symlink_to(program)
@@ -231,9 +233,10 @@ def add_container_builder(environ: Mapping[str, str], name: str, address: str) -
     add_builder(environ, name, "--driver", "docker-container", "--node", f"{name}0", *options, address)
 
 
-def add_kubernetes_builder(environ: Mapping[str, str], name: str) -> None:
-    """Make a buildx builder that is a pod of the cluster which `KUBECONFIG` names; all of one name are one pod."""
-    add_builder(environ, name, "--driver", "kubernetes", "--node", f"{name}0", "--driver-opt", f"image={NODE_IMAGE}")
+def add_kubernetes_builder(environ: Mapping[str, str], name: str, pods: int = 1) -> None:
+    """Make a buildx builder that is pods of the cluster which `KUBECONFIG` names; all of one name are the same."""
+    options = ("--driver-opt", f"image={NODE_IMAGE},replicas={pods}")
+    add_builder(environ, name, "--driver", "kubernetes", "--node", f"{name}0", *options)
 
 
 def add_fleet(environ: Mapping[str, str], name: str, nodes: Mapping[str, BuildKit]) -> None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.fakes.images import MadeImage, docker_save, member_of, tar_of_members
-from tests.support.builders import NODE_IMAGE, daemon, free_port, wait_until
+from tests.support.builders import NODE_IMAGE, PODS_BUILDX, daemon, free_port, wait_until
 from tests.support.contexts import busybox
 from tests.support.engines import (
     NODE_COMMAND,
@@ -88,7 +88,7 @@ _KUBELET: Final = {
 def missing() -> list[str]:
     """Return what a cluster lacks on this machine."""
     programs = [*filter(lambda name: shutil.which(name) is None, _INSTALLED)]
-    programs += [name for name in _BUILT if not (TOOLS_BIN / name).exists()]
+    programs += [name for name in (*_BUILT, PODS_BUILDX) if not (TOOLS_BIN / name).exists()]
     return programs if os.geteuid() == 0 else [*programs, "root"]
 
 

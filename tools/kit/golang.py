@@ -57,6 +57,8 @@ NERDCTL = Program("nerdctl", "nerdctl", "github.com/containerd/nerdctl/cmd/nerdc
 # The generators of SDKs and of examples: those that come with Pulumi, and those that want an older one.
 CODEGEN = Program("codegen", "generators/current", ".", shared=("kit",))
 CODEGEN_OLDER = Program("codegen-older", "generators/older", ".", shared=("kit",))
+# In older ones a build whose pod dies never ends.
+PODS_BUILDX = Program("docker-buildx-of-pods", "kubernetes-buildx", "github.com/docker/buildx/cmd/buildx")
 _KUBERNETES = "-s -w -X k8s.io/component-base/version.gitVersion=v1.33.13"
 CLUSTER = tuple(
     Program(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", _KUBERNETES)

@@ -123,7 +123,7 @@ def _store(environ: Mapping[str, str]) -> Path:
 
 def _current_name(environ: Mapping[str, str], context: str) -> str | None:
     """Return the name that `docker buildx use` left for this context, if its builder still exists."""
-    key = environ.get("DOCKER_HOST", _ENGINE) if context == _DEFAULT else context
+    key = (environ.get("DOCKER_HOST") or _ENGINE) if context == _DEFAULT else context
     current = _read_json(_store(environ) / "current")
     if current.get("Name") and (current.get("Global") or current.get("Key") == key):
         name = str(current["Name"])

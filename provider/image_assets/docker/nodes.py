@@ -22,6 +22,10 @@ from image_assets.task import Task
 _LOOK: Final = 0.1
 """Seconds between two looks at the user's wish to cancel, and at who failed of several builds."""
 
+_OF_PODS: Final = "kubernetes"
+_UNTIL_NOTICED: Final = 3.0
+"""Seconds until a cluster knows that a pod is gone: till then buildx may choose it again, later it waits for one."""
+
 T = TypeVar("T")
 
 
@@ -93,19 +97,23 @@ def on_a_node(engine: Engine, platforms: Sequence[str], slots: Slots, task: Task
         with slots.one_of([engine.program.path], str, task):
             return build(engine)
     ranks = ranked(builder.nodes, platforms[0]) if is_fleet(engine) and len(platforms) == 1 else ()
-    if not ranks:
-        with slots.one_of(builder.nodes, _key(builder), task):
-            return build(engine)
-    with slots.one_of(ranks[0], _key(builder), task) as node:
+    choices = ranks[0] if ranks else builder.nodes
+
+    def build_on(node: Node) -> T:
+        return build(replace(engine, node=node) if ranks else engine)
+
+    with slots.one_of(choices, _key(builder), task) as node:
         try:
-            return build(replace(engine, node=node))
+            return build_on(node)
         except NodeLostError as error:
             others = _others(engine, ranks, node, task)
             if not others:
                 raise
             task.warn(f"node `{node.name}` of {engine.title} went away; building on another: {_first_line(error)}")
+    if node in others:
+        task.sleep(_UNTIL_NOTICED)
     with slots.one_of(others, _key(builder), task) as node:
-        return build(replace(engine, node=node))
+        return build_on(node)
 
 
 def _key(builder: Builder) -> Callable[[Node], str]:
@@ -113,11 +121,11 @@ def _key(builder: Builder) -> Callable[[Node], str]:
 
 
 def _others(engine: Engine, ranks: Sequence[Sequence[Node]], lost: Node, task: Task) -> list[Node]:
-    """Return the best other nodes that can be reached."""
+    """Return the best other nodes that can be reached; one that is a deployment of pods has another pod itself."""
     for rank in ranks:
         if others := [node for node in rank if node != lost and not is_lost(engine, node, task)]:
             return others
-    return []
+    return [lost] if engine.builder and engine.builder.driver == _OF_PODS else []
 
 
 def _first_line(error: Exception) -> str:

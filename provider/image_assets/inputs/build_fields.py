@@ -162,8 +162,8 @@ _ROWS = (
         "pinBaseImages",
         Flag(),
         "Whether the images that this one is built on count by their digests: the preview asks their registries, a "
-        "base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the "
-        "provider's `pinBaseImages`, else false.",
+        "base that moved makes another tag, and the build uses exactly what the preview has seen. The image of a "
+        "`# syntax=` line is none of them: name it by its digest. Default: the provider's `pinBaseImages`, else false.",
         Counts.CONTENT,
         change=OnChange.FINGERPRINT,
     ),

@@ -233,7 +233,7 @@ type dockerImageAssetArgs struct {
 	Labels map[string]string `pulumi:"labels"`
 	// The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
 	NetworkMode *string `pulumi:"networkMode"`
-	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
+	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. The image of a `# syntax=` line is none of them: name it by its digest. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
 	PinBaseImages *bool `pulumi:"pinBaseImages"`
 	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.
 	Platform *string `pulumi:"platform"`
@@ -315,7 +315,7 @@ type DockerImageAssetArgs struct {
 	Labels pulumi.StringMapInput
 	// The network of RUN steps: `default`, `host` or `none`, or one that the builder knows. Default: `default`. It counts for the fingerprint: a change makes another tag.
 	NetworkMode pulumi.StringPtrInput
-	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
+	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. The image of a `# syntax=` line is none of them: name it by its digest. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
 	PinBaseImages pulumi.BoolPtrInput
 	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.
 	Platform pulumi.StringPtrInput

@@ -167,7 +167,7 @@ type publishedImageArgs struct {
 	NetworkMode *string `pulumi:"networkMode"`
 	// The repository that the asset made for itself. It does not count for the fingerprint.
 	OwnRepository *OwnRepository `pulumi:"ownRepository"`
-	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
+	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. The image of a `# syntax=` line is none of them: name it by its digest. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
 	PinBaseImages *bool `pulumi:"pinBaseImages"`
 	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.
 	Platform *string `pulumi:"platform"`
@@ -253,7 +253,7 @@ type PublishedImageArgs struct {
 	NetworkMode pulumi.StringPtrInput
 	// The repository that the asset made for itself. It does not count for the fingerprint.
 	OwnRepository OwnRepositoryPtrInput
-	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
+	// Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. The image of a `# syntax=` line is none of them: name it by its digest. Default: the provider's `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image's content.
 	PinBaseImages pulumi.BoolPtrInput
 	// The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. Default: `linux/amd64` on every host. It counts for the fingerprint: a change makes another tag.
 	Platform pulumi.StringPtrInput

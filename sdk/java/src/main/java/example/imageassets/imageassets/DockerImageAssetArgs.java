@@ -411,14 +411,14 @@ public final class DockerImageAssetArgs extends com.pulumi.resources.ResourceArg
     }
 
     /**
-     * Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider&#39;s `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image&#39;s content.
+     * Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. The image of a `# syntax=` line is none of them: name it by its digest. Default: the provider&#39;s `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image&#39;s content.
      * 
      */
     @Import(name="pinBaseImages")
     private @Nullable Output<Boolean> pinBaseImages;
 
     /**
-     * @return Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider&#39;s `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image&#39;s content.
+     * @return Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. The image of a `# syntax=` line is none of them: name it by its digest. Default: the provider&#39;s `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image&#39;s content.
      * 
      */
     public Optional<Output<Boolean>> pinBaseImages() {
@@ -1358,7 +1358,7 @@ public final class DockerImageAssetArgs extends com.pulumi.resources.ResourceArg
         }
 
         /**
-         * @param pinBaseImages Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider&#39;s `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image&#39;s content.
+         * @param pinBaseImages Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. The image of a `# syntax=` line is none of them: name it by its digest. Default: the provider&#39;s `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image&#39;s content.
          * 
          * @return builder
          * 
@@ -1369,7 +1369,7 @@ public final class DockerImageAssetArgs extends com.pulumi.resources.ResourceArg
         }
 
         /**
-         * @param pinBaseImages Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. Default: the provider&#39;s `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image&#39;s content.
+         * @param pinBaseImages Whether the images that this one is built on count by their digests: the preview asks their registries, a base that moved makes another tag, and the build uses exactly what the preview has seen. The image of a `# syntax=` line is none of them: name it by its digest. Default: the provider&#39;s `pinBaseImages`, else false. It counts for the fingerprint by what it makes of the image&#39;s content.
          * 
          * @return builder
          * 
