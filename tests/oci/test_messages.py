@@ -23,6 +23,11 @@ SPEC = b'{"errors": [{"code": "DENIED", "message": "not you", "detail": [{"Type"
 PAGE = b"<html><body>Sign in</body></html>"
 READS: dict[str, tuple[str, Fault, str]] = {
     "refused in the spec's words": ("/manifests/", answer(403, body=SPEC), "not you"),
+    "refused without a code": (
+        "/manifests/",
+        answer(403, body=b'{"errors": [null, {"code": null}]}'),
+        "UNKNOWN, HTTP 403",
+    ),
     "refused in others": ("/manifests/", answer(403, body=JSON), "quota of team x is used up"),
     "refused by a page": ("/manifests/", answer(403, body=PAGE, Content_Type="text/html"), "Forbidden"),
     "refused without a word": ("/manifests/", answer(403), "Forbidden"),

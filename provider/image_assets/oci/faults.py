@@ -161,7 +161,7 @@ def _spec_errors(content: bytes) -> list[Mapping[str, Any]]:
 
 
 def _code(error: Mapping[str, Any]) -> str:
-    return _clean(str(error.get("code", "UNKNOWN")))[:64]
+    return _clean(str(error.get("code") or "UNKNOWN"))[:64]
 
 
 def _spec_text(error: Mapping[str, Any]) -> str:
