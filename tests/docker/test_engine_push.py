@@ -4,7 +4,10 @@ import base64
 import contextlib
 import json
 import os
+import shutil
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -135,6 +138,48 @@ def test_an_engine_stops_a_push_when_the_user_cancels(
         assert repository_name not in registry.store.manifests
         assert store.inspect(f"{registry.host}/{repository_name}:one") is None
     assert not (tmp_path / "pushed").exists()
+
+
+def push_that_is_killed(folder: Path, image: str, reference: str, asked: threading.Event) -> None:
+    """Push in a process of its own, and kill that once the registry is asked."""
+    script = f"""
+from image_assets.docker.dialect import EMBEDDED
+from image_assets.docker.engine_api import EngineApi
+from image_assets.docker.probe import Engine
+from image_assets.docker.program import Program
+from image_assets.docker.store import Store
+from image_assets.task import Task
+import os
+store = Store(Engine(Program("docker", EMBEDDED), None, dict(os.environ)), {{}}, Task(), EngineApi({SOCKET!r}))
+store.push({image!r}, store.inspect({image!r}).image_id, {reference!r})
+"""
+    process = subprocess.Popen((sys.executable, "-c", script), cwd=folder, env=clean_environ(folder / "home"))
+    assert asked.wait(60)
+    process.kill()
+    process.wait()
+
+
+def test_a_plugin_that_is_killed_while_it_pushes_leaves_no_name(
+    docker_engine: None, tmp_path: Path, repository_name: str
+) -> None:
+    """The next plugin takes it away, and leaves the user's own names of that image alone."""
+    docker_program = tmp_path / "docker-of-this-test"
+    docker_program.symlink_to(shutil.which("docker") or "")
+    engine = Engine(Program(str(docker_program), EMBEDDED), None, clean_environ(tmp_path / "home"))
+    store = Store(engine, {}, Task(), EngineApi(SOCKET))
+    reader = SlowReader()
+    with FakeRegistry() as registry, image_of(tmp_path, repository_name, os.urandom(_MORE_THAN_BUFFERS)) as image:
+        reference = f"{registry.host}/{repository_name}:one"
+        registry.fail("PATCH", "/blobs/uploads/", Fault(before=lambda handler: reader.read(handler.connection)))
+        push_that_is_killed(tmp_path, image, reference, reader.cancelled)
+        assert reader.left.wait(30), "the engine goes on"
+        facts = store.inspect(image)
+        assert facts
+        assert reference in facts.names
+        store.sweep()
+        facts = store.inspect(image)
+        assert facts
+        assert facts.names == (image,)
 
 
 _OTHERS = {

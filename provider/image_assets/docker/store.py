@@ -1,12 +1,13 @@
 """A built image in the engine's own store: looking at it, saving it, pushing it, letting it go."""
 
 import contextlib
+import hashlib
 import json
 import os
 import re
 import shlex
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import field, replace
 from typing import Any, BinaryIO, Final
@@ -49,6 +50,7 @@ class ImageFacts:
         size: Bytes of the uncompressed layers.
         is_index: Whether the ID names an index.
         repo_digests: `repository@digest` of the manifests or indexes that it was pulled from or pushed as.
+        names: `repository:tag` each.
     """
 
     image_id: str
@@ -57,6 +59,7 @@ class ImageFacts:
     size: int
     is_index: bool = False
     repo_digests: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,15 +117,29 @@ class Store:
         if before and before.image_id == image_id:
             self._push(reference)
             return
-        self._tag(image, reference)
+        with self._noted(image, reference):
+            self._tag(image, reference)
+            try:
+                self._push(reference)
+            finally:
+                # The tag is removed even if another image gets it back: with it goes the digest that the push noted.
+                if before:
+                    self._leave(("image", "rm", reference), ("tag", before.image_id, reference))
+                else:
+                    self.remove(reference)
+
+    @contextlib.contextmanager
+    def _noted(self, image: str, reference: str) -> Iterator[None]:
+        """Tell whoever sweeps after a killed plugin that the reference is ours, where that starts no program."""
+        if self.api is None:
+            yield
+            return
+        holder = _holder_of(reference)
+        self._tag(image, holder)
         try:
-            self._push(reference)
+            yield
         finally:
-            # The tag is removed even if another image gets it back: with it goes the digest that the push noted.
-            if before:
-                self._leave(("image", "rm", reference), ("tag", before.image_id, reference))
-            else:
-                self.remove(reference)
+            self.remove(holder)
 
     def _push(self, reference: str) -> None:
         self.task.status("pushing")
@@ -180,7 +197,16 @@ class Store:
             return
         for name in listed.text.split():
             if name.startswith(f"{_HOLDER}:") and _is_abandoned(name.rpartition(":")[2]):
+                self._forget_pushed(name)
                 self.remove(name)
+
+    def _forget_pushed(self, holder: str) -> None:
+        """Take away the reference that a killed plugin was pushing, if the holder is that push's."""
+        with contextlib.suppress(BuildError):
+            facts = self.inspect(holder)
+            for name in facts.names if facts else ():
+                if holder.endswith(_mark(name)):
+                    self.remove(name)
 
     def _tag(self, image: str, reference: str) -> None:
         if self.api:
@@ -208,6 +234,18 @@ def new_holder() -> str:
     return f"{_HOLDER}:{processes.own_name()}-{os.urandom(8).hex()}"
 
 
+def _holder_of(reference: str) -> str:
+    """Return a name that holds an image while it is pushed under a reference, and tells which that is."""
+    return f"{_HOLDER}:{processes.own_name()}-{_mark(reference)}"
+
+
+def _mark(name: str) -> str:
+    """Return what stands for a reference in a holder's name; engines write those of Docker Hub in short."""
+    with contextlib.suppress(ValueError):
+        name = str(Reference.parse(name))
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
 def _is_abandoned(tag: str) -> bool:
     """Say whether a holder's process was killed; it lets go of all images before it ends."""
     found = _HOLDER_TAG.fullmatch(tag)
@@ -225,6 +263,7 @@ def _facts(image: Mapping[str, Any]) -> ImageFacts:
         diff_ids=tuple((image.get("RootFS") or {}).get("Layers") or ()),
         size=int(image.get("Size") or 0),
         repo_digests=tuple(image.get("RepoDigests") or ()),
+        names=tuple(image.get("RepoTags") or ()),
         is_index=(image.get("Descriptor") or {}).get("mediaType") in INDEXES,
     )
 
