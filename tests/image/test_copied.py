@@ -130,3 +130,15 @@ def test_a_copy_that_somebody_overwrote_is_made_again(tmp_path: Path, theirs: Fa
     assert client(ours.host).get_manifest("x", "2").descriptor.digest == source.digest
     copied(tmp_path).delete(job, State(state.id, checked, reveal(outputs)))
     assert client(ours.host).list_tags("x") == ["1"]
+
+
+def test_a_copy_that_is_there_is_looked_at_once(tmp_path: Path, theirs: FakeRegistry, ours: FakeRegistry) -> None:
+    """R13: a new state finds the copy by its tag, and asks for no blob."""
+    fill(theirs.host)
+    given: dict[str, Any] = {"source": f"{theirs.host}/a/b:1", "repository": f"{ours.host}/x"}
+    first, job = copied(tmp_path, in_preview=False), Job(URN)
+    outputs = first.create(job, first.check(job, {}, given)).outputs
+    ours.seen.clear()
+    anew = copied(tmp_path, in_preview=False)
+    assert anew.create(job, anew.check(job, {}, given)).outputs["imageDigest"] == outputs["imageDigest"]
+    assert [(seen.method, seen.path) for seen in ours.calls()] == [("HEAD", "/v2/x/manifests/1")]

@@ -149,6 +149,8 @@ class Replicator:
         client = self.registries.client(target.repository, task, request.login)
         with self.publisher.one_at_a_time(str(target)):
             before = find_tag(client, path, target.tag)
+            if before is not None and is_whole_copy(before, request):
+                return Published(before.digest, add_tags(client, path, before.digest, request.extra_tags, task))
             may_move = not request.names_content or (before is not None and before.digest == request.ours)
             write = move_tag if may_move else write_tag
             with self.sent(request, client) as (sent, expected):
@@ -177,6 +179,13 @@ class Replicator:
             digests = [manifest.descriptor.digest for manifest in tree(source, top)]
             copy_referrers(source, digests[::-1], client, path, task, self.memory)
         yield sent, same_as(top.descriptor.digest)
+
+
+def is_whole_copy(found: Descriptor, request: CopyRequest) -> bool:
+    """Say whether a tag holds just what is asked for: tags are written last, so that the rest is there, too."""
+    origin = request.origin
+    is_one_digest = not isinstance(origin.image, Path) and not origin.platforms
+    return is_one_digest and not request.referrers and found.digest == request.digest
 
 
 def same_as(digest: str) -> Expected:
