@@ -78,6 +78,12 @@ def test_writing(strict: FakeRegistry, new_client: NewClient, case: str) -> None
     assert remedy in told(lambda: new_client(strict, limits=IMPATIENT).upload_blob("app", known(b"x" * 99)))
 
 
+def test_sent_to_what_is_no_url_of_http(strict: FakeRegistry, new_client: NewClient) -> None:
+    strict.fail("*", "/manifests/", answer(307, Location="file:///etc/passwd"), times=99)
+    with pytest.raises(RegistryError, match=r"the registry sends there, and that is no URL of HTTP"):
+        new_client(strict, limits=IMPATIENT).get_manifest("app", "v1")
+
+
 def test_nobody_there() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

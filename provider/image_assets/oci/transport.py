@@ -50,7 +50,7 @@ _FAULTS: tuple[tuple[type[Exception], Fault, str], ...] = (
     (ConnectTimeoutError, Fault.TIMEOUT, "no connection in time"),
     (ReadTimeoutError, Fault.TIMEOUT, "no answer in time"),
     (ProxyError, Fault.RESET, "the proxy failed"),
-    (LocationValueError, Fault.FINAL, "not a usable URL"),
+    (LocationValueError, Fault.FINAL, "the registry sends there, and that is no URL of HTTP"),
     (HTTPError, Fault.RESET, "the connection broke"),
     (OSError, Fault.RESET, "the connection broke"),
 )
