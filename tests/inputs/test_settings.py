@@ -44,6 +44,19 @@ def test_each_bad_setting_says_where_and_what_to_write(args: dict[str, Any], pat
     assert part in caught.value.problems[0].reason
 
 
+@pytest.mark.parametrize("quote", ["{}", '"{}"'])
+def test_a_text_with_an_enum_may_come_as_json(quote: str) -> None:
+    """SDKs write it so for a provider that the program makes; the stack's configuration does not."""
+    words = {"defaultPlatform": "linux/arm64", "buildOutput": "quiet", "checkPublished": "always"}
+    given = parse_settings({name: quote.format(word) for name, word in words.items()})
+    assert (given.default_platform, given.build_output, given.check_published) == tuple(words.values())
+
+
+def test_a_text_that_is_no_json_is_told() -> None:
+    with pytest.raises(InputError, match="is not a platform"):
+        parse_settings({"defaultPlatform": '"linux/arm64'})
+
+
 @pytest.mark.parametrize("address", ["ghcr.io", "https://index.docker.io/v1/", "localhost:5000/team", "[::1]:5000"])
 def test_an_address_may_be_written_as_docker_writes_it(address: str) -> None:
     assert parse_settings({"registries": [{"address": address, **LOGIN}]}).registries[0]["address"] == address

@@ -186,11 +186,15 @@ _HOW_TO_SET: Mapping[type, str] = {
 def from_text(shape: Shape | None, value: Any, path: str, wrong: list[Problem]) -> Any:
     """Decode a member that is not text: Pulumi hands it on as JSON in a text (provider.proto, ConfigureRequest)."""
     bare = plain(value)
-    if isinstance(shape, Text) or not isinstance(bare, str):
+    # SDKs write as JSON what is no mere string in the schema, and so the texts that have enums.
+    is_json = isinstance(shape, Text) and shape.choices is not None and isinstance(bare, str) and bare[:1] == '"'
+    if (isinstance(shape, Text) and not is_json) or not isinstance(bare, str):
         return value
     try:
         found = json.loads(bare)
     except ValueError:
+        if is_json:
+            return value
         if shape is not None:
             wrong.append(Problem(path, _HOW_TO_SET.get(type(shape), _BY_PATH).format(path), is_shown=False))
         return None
