@@ -52,6 +52,15 @@ def test_a_text_with_an_enum_may_come_as_json(quote: str) -> None:
     assert (given.default_platform, given.build_output, given.check_published) == tuple(words.values())
 
 
+def test_members_may_be_called_as_in_python() -> None:
+    """Its SDK writes the keys of a dict as they are, and its types want them so."""
+    role = "arn:aws:iam::123456789012:role/x"
+    given = parse_settings({"aws": f'{{"assume_role_arn": "{role}", "externalId": "e"}}'})
+    assert dict(given.aws) == {"assumeRoleArn": role, "externalId": "e"}
+    with pytest.raises(InputError, match="assume_rol_arn"):
+        parse_settings({"aws": '{"assume_rol_arn": "x"}'})
+
+
 def test_a_text_that_is_no_json_is_told() -> None:
     with pytest.raises(InputError, match="is not a platform"):
         parse_settings({"defaultPlatform": '"linux/arm64'})

@@ -198,7 +198,18 @@ def from_text(shape: Shape | None, value: Any, path: str, wrong: list[Problem]) 
         if shape is not None:
             wrong.append(Problem(path, _HOW_TO_SET.get(type(shape), _BY_PATH).format(path), is_shown=False))
         return None
+    found = respelled(shape, found)
     return Secret(found) if isinstance(value, Secret) else found
+
+
+def respelled(shape: Shape | None, value: Any) -> Any:
+    """Return a decoded value with its members called as in the schema: Python's SDK leaves the keys of a dict alone."""
+    if isinstance(shape, Listing) and isinstance(value, list):
+        return [respelled(shape.item, item) for item in value]
+    if not isinstance(shape, Record) or not isinstance(value, dict):
+        return value
+    names = {snake(member.name): member.name for member in shape.members}
+    return {key if names.get(key, key) in value else names[key]: item for key, item in value.items()}
 
 
 def snake(name: str) -> str:
