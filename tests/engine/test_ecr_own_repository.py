@@ -151,7 +151,7 @@ def test_a_cache_of_layers_may_move_beside_four_tags(
         project.up()
         (found,) = repositories(aws, project).values()
         filters = [item["filter"] for item in found.get("imageTagMutabilityExclusionFilters") or ()]
-        assert filters == ([] if more else [*extra, "cache-*"])
+        assert filters == ([] if more else sorted([*extra, "cache-*"]))
     project.write(program({"api": {"type": kind, "properties": {**given, "extraTags": ["a", "b", "c", "d", "e"]}}}))
     assert "must be at most 4 in the repository that the asset makes, beside" in project.preview(check=False).text
 
