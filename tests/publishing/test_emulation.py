@@ -9,6 +9,7 @@ from image_assets.publishing.emulation import line_that_runs
 from image_assets.reference import Repository
 from image_assets.task import Task
 from tests.publishing.conftest import BASE, NewFlavour, built, spec_for
+from tests.support.builders import counting_docker
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,17 @@ def test_another_platform_is_refused_before_the_build(
     with pytest.raises(BuildError, match=r"^builder `.*cannot build for linux/s390x: line 5 .* of linux/") as caught:
         built(flavour, spec_for(flavour, context, platforms=("linux/s390x",)), destination, Task())
     assert "To repeat it" not in str(caught.value)
+
+
+def test_a_builder_is_asked_for_its_platforms_once(
+    new_flavour: NewFlavour, context: Path, destination: Repository, tmp_path: Path
+) -> None:
+    flavour, calls = counting_docker(new_flavour("buildx"), tmp_path)
+    (context / "Dockerfile").write_text(f"{BASE}\nRUN true\n")
+    for _ in range(2):
+        with pytest.raises(BuildError, match="cannot build for linux/s390x"):
+            built(flavour, spec_for(flavour, context, platforms=("linux/s390x",)), destination, Task())
+    assert calls.read_text().count("buildx inspect") == 1
 
 
 def test_what_only_copies_is_built_for_any_platform(

@@ -17,7 +17,7 @@ from image_assets.docker.probe import probe
 from image_assets.errors import BuildError
 from image_assets.task import Task
 from tests.publishing.conftest import NewFlavour
-from tests.support.builders import Flavour, free_port, slow_docker
+from tests.support.builders import Flavour, counting_docker, free_port, slow_docker
 
 
 @contextlib.contextmanager
@@ -147,14 +147,6 @@ def test_an_engine_behind_a_slow_ssh_is_there(new_flavour: NewFlavour, tmp_path:
     path = os.pathsep.join((str(tmp_path), flavour.environ["PATH"]))
     environ = {**flavour.environ, "PATH": path, "DOCKER_HOST": "ssh://somewhere"}
     probe(flavour.executable, flavour.builder, Task(), environ)
-
-
-def counting_docker(flavour: Flavour, folder: Path) -> tuple[Flavour, Path]:
-    """Give a docker that writes down what it is called with."""
-    script, calls = folder / "docker", folder / "calls"
-    script.write_text(f'#!/bin/sh\necho "$*" >> {calls}\nexec {flavour.executable} "$@"\n')
-    script.chmod(0o755)
-    return replace(flavour, executable=str(script)), calls
 
 
 def test_builds_that_begin_at_once_and_later_ask_once(flavour: Flavour, tmp_path: Path) -> None:

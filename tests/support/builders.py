@@ -246,6 +246,14 @@ def add_fleet(environ: Mapping[str, str], name: str, nodes: Mapping[str, BuildKi
         add_builder(environ, name, *more, "--driver", "remote", "--platform", platform, running.address)
 
 
+def counting_docker(flavour: Flavour, folder: Path) -> tuple[Flavour, Path]:
+    """Give a docker that writes down what it is called with."""
+    script, calls = folder / "docker", folder / "calls"
+    script.write_text(f'#!/bin/sh\necho "$*" >> {calls}\nexec {flavour.executable} "$@"\n')
+    script.chmod(0o755)
+    return replace(flavour, executable=str(script)), calls
+
+
 def slow_docker(flavour: Flavour, folder: Path, word: str, seconds: int) -> Flavour:
     """Give a docker that takes its time for one command."""
     script = folder / "docker"

@@ -42,6 +42,7 @@ _HTTP2_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """What a gRPC client says first (RFC 9113, section 3.4)."""
 _TIMED_OUT: Final = -1
 _ANSWERS: Final = Answers[str]()
+_PLATFORMS: Final = Answers[tuple[str, ...]]()
 _DIAL_TIMEOUT: Final = 3.0
 """Seconds for one builder to accept a connection."""
 
@@ -124,8 +125,12 @@ def probe(executable: str, builder: str | None, task: Task, environ: Mapping[str
 
 def _asked(engine: Engine, ask: Callable[[Engine, Task], str], task: Task) -> str:
     """Return what an engine answers, or has answered before."""
-    question = (engine.program, engine.builder, frozenset(engine.environment.items()))
-    return _ANSWERS.get(question, lambda: ask(engine, task), task)
+    return _ANSWERS.get(_identity(engine), lambda: ask(engine, task), task)
+
+
+def _identity(engine: Engine) -> tuple[Program, Builder | None, frozenset[tuple[str, str]]]:
+    """Return what makes two engines the same."""
+    return engine.program, engine.builder, frozenset(engine.environment.items())
 
 
 def node_keys(executable: str, builder: str | None, environ: Mapping[str, str]) -> list[str]:
@@ -216,10 +221,21 @@ def reported_platforms(engine: Engine, task: Task) -> tuple[str, ...]:
         CancelledByUserError: The user cancelled.
     """
     try:
-        nodes = with_reported(_builder(engine), _ask_buildx(engine, task)).nodes
+        return _PLATFORMS.get(_identity(engine), lambda: _ask_platforms(engine, task), task)
     except BuildError:
         return ()
-    return tuple(dict.fromkeys(platform for node in nodes for platform in node.reported))
+
+
+def _ask_platforms(engine: Engine, task: Task) -> tuple[str, ...]:
+    """Return the platforms that a builder's nodes report.
+
+    Raises:
+        BuildError: They report none, as before their first build; later they may.
+    """
+    nodes = with_reported(_builder(engine), _ask_buildx(engine, task)).nodes
+    if found := tuple(dict.fromkeys(platform for node in nodes for platform in node.reported)):
+        return found
+    raise BuildError(f"{engine.title} does not say for which platforms it builds")
 
 
 def _ask_own_engine(engine: Engine, task: Task) -> str:
