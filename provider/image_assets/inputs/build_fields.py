@@ -20,10 +20,9 @@ from image_assets.inputs.build_checks import (
 )
 from image_assets.inputs.build_flags import broken_line, check_build_flag
 from image_assets.inputs.cache_options import CACHE_SOURCE, CACHE_TARGET
-from image_assets.inputs.choices import CACHE, FOLLOW_MODE, IGNORE_MODE, NETWORK_MODE, PLATFORM, SCOPE
+from image_assets.inputs.choices import CACHE, FOLLOW_MODE, IGNORE_MODE, NETWORK_MODE, ONE_PLATFORM, PLATFORMS, SCOPE
 from image_assets.inputs.field import Counts, Field, OnChange, Parts
 from image_assets.inputs.types import Flag, Listing, Mapped, Number, Property, Record, Text, Word
-from image_assets.platforms import normal, wrong_with
 from image_assets.values import UNKNOWN
 
 #: The value of `cache` that keeps layers beside the image, and what the tags of all such caches match.
@@ -219,7 +218,7 @@ _ROWS = (
     ),
     Field(
         "platform",
-        Text(PLATFORM, check=wrong_with, spell=normal),
+        ONE_PLATFORM,
         f"The platform to build for, as `os/architecture`. Other spellings (`linux/aarch64`) are the same platform. "
         f"Default: `{DEFAULT_PLATFORM}` on every host.",
         Counts.OPTION,
@@ -229,7 +228,7 @@ _ROWS = (
     ),
     Field(
         "platforms",
-        Listing(Text(PLATFORM, check=wrong_with, spell=normal), is_set=True),
+        PLATFORMS,
         "Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one "
         "that `platform` names.",
         Counts.OPTION,

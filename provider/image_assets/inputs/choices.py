@@ -1,6 +1,7 @@
 """Values with a list: enums in every SDK, where the strings are taken too."""
 
-from image_assets.inputs.types import Choices
+from image_assets.inputs.types import Choices, Listing, Text
+from image_assets.platforms import normal, wrong_with
 
 PLATFORM = Choices(
     "Platform",
@@ -17,6 +18,10 @@ PLATFORM = Choices(
     },
     is_open=True,
 )
+#: One platform, in whatever spelling.
+ONE_PLATFORM = Text(PLATFORM, check=wrong_with, spell=normal)
+#: Several, in whatever order.
+PLATFORMS = Listing(ONE_PLATFORM, is_set=True)
 
 NETWORK_MODE = Choices(
     "NetworkMode",

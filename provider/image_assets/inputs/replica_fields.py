@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from image_assets.errors import Problem
-from image_assets.inputs.choices import CHECK_SOURCE, PLATFORM
+from image_assets.inputs.choices import CHECK_SOURCE, PLATFORMS
 from image_assets.inputs.destination_fields import (
     AWS,
     DESTINATION_FIELDS,
@@ -18,7 +18,6 @@ from image_assets.inputs.destination_fields import (
 from image_assets.inputs.field import Field, OnChange
 from image_assets.inputs.grant_fields import GRANTS_FIELDS
 from image_assets.inputs.types import Flag, Listing, Property, Record, Text
-from image_assets.platforms import normal, wrong_with
 from image_assets.reference import Reference, Repository
 from image_assets.values import UNKNOWN, is_list, is_map, plain, reveal
 
@@ -53,7 +52,7 @@ BUILD_FIELDS = (
     ),
     Field(
         "platforms",
-        Listing(Text(PLATFORM, check=wrong_with, spell=normal), is_set=True),
+        PLATFORMS,
         "The platforms to copy. Default: all, and the digest stays the same. Of one platform the copy is its image "
         "itself, of several an index of these.",
         change=OnChange.UPDATE,
