@@ -1,16 +1,15 @@
 """The images of a stack, as its exported state has them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any, Final
+from typing import IO, Any
 
 import click
 
 from image_assets.frozen import dataclass
+from image_assets.inputs.image import PUBLISHED_IMAGE
 from image_assets.inputs.settings import Settings, parse_settings
 from image_assets.protocol.exported_state import StateUnreadableError, parse_state, stored_value
 from image_assets.values import UNKNOWN
-
-_IMAGE: Final = "image-assets:index:PublishedImage"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def images_of(resources: Sequence[Mapping[str, Any]]) -> Iterator[ImageInState]:
     """Yield the images that a state holds."""
     providers = {f"{one['urn']}::{one.get('id')}": one for one in resources if one["type"].startswith("pulumi:prov")}
     for resource in resources:
-        if resource["type"] == _IMAGE and not resource.get("delete"):
+        if resource["type"] == PUBLISHED_IMAGE and not resource.get("delete"):
             provider = providers.get(resource.get("provider", ""), {})
             yield ImageInState(
                 name=resource["urn"].rpartition("::")[2],

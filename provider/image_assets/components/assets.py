@@ -9,20 +9,20 @@ from image_assets.components.grants import child_name, declared_grants, reposito
 from image_assets.components.options import Request
 from image_assets.errors import AssetError
 from image_assets.inputs.build_fields import CACHE_TAGS, IN_REGISTRY
+from image_assets.inputs.image import PUBLISHED_IMAGE
 from image_assets.inputs.replica import replica_tag
 from image_assets.protocol.monitor import Resource
 from image_assets.protocol.outputs import Output, all_of
 from image_assets.reference import TAG_DIGITS
 from image_assets.values import UNKNOWN, Secret, plain
 
-#: What an asset's image is, see `image.resource`, and what a copy is, see `image.copied`.
-IMAGE = f"{OWN_PACKAGE}PublishedImage"
+#: What a copy is, see `image.copied`.
 COPY = f"{OWN_PACKAGE}CopiedImage"
 REPLICA = f"{OWN_PACKAGE}ImageReplica"
 #: The child that has a component's image, by the component's type, and its input for the stack's `aws:` configuration.
 CHILDREN = {
-    f"{OWN_PACKAGE}DockerImageAsset": (IMAGE, "aws"),
-    f"{OWN_PACKAGE}TarballImageAsset": (IMAGE, "aws"),
+    f"{OWN_PACKAGE}DockerImageAsset": (PUBLISHED_IMAGE, "aws"),
+    f"{OWN_PACKAGE}TarballImageAsset": (PUBLISHED_IMAGE, "aws"),
     REPLICA: (COPY, "stackAws"),
 }
 
@@ -66,7 +66,7 @@ async def make_asset(new: Component, given: Mapping[str, Output], *, is_sound: b
         request.dependencies.extend(sorted(own.resources) if own else ())
         image = await asset.make(request, {**inputs, stack_aws: asset.deployment.aws_input})
     outputs = outputs_of(image, own)
-    if token == IMAGE:
+    if token == PUBLISHED_IMAGE:
         for_all = {"retainOnDelete": inputs.get("retainOnDelete", Output()), "stackAws": asset.deployment.aws_input}
         outputs["destinationUris"] = await make_copies(asset, image, destinations, for_all)
     asset, _ = await asyncio.gather(asset.finished(outputs), declared_grants(asset, outputs["repositoryUrl"], twins))

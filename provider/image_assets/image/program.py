@@ -2,11 +2,12 @@
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from image_assets.custom_resource import State, Values
 from image_assets.image.outputs import BUILD_KEY
 from image_assets.image.stored import extra_tags, parse_import, stored_target
+from image_assets.inputs.image import PUBLISHED_IMAGE
 from image_assets.inputs.settings import Settings
 from image_assets.logins.given import GivenLogins, Login
 from image_assets.plan.fingerprints import Fingerprints
@@ -23,9 +24,6 @@ from image_assets.values import plain
 if TYPE_CHECKING:
     from image_assets.logins.registries import Registries
     from image_assets.publishing.publisher import Publisher
-
-#: The type of images whose tags name their content.
-IMAGE: Final = "image-assets:index:PublishedImage"
 
 
 class Program:
@@ -108,7 +106,7 @@ class Program:
             tags, digest = (target.tag, *extra_tags(values)), plain(outputs.get("imageDigest"))
             self.note_tags(image, target.repository, tags)
             self.own.note(target.repository, tags, digest)
-            if kind == IMAGE:
+            if kind == PUBLISHED_IMAGE:
                 self.own.note_content(target.repository, target.tag)
 
     def note_tags(self, urn: str, repository: Repository, tags: tuple[str, ...]) -> None:

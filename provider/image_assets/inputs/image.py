@@ -34,6 +34,8 @@ IMAGE_FIELDS = BUILD_FIELDS + ARCHIVE_FIELDS + DESTINATION_FIELDS + HANDED_ON_FI
 
 _OF_ASSETS = OWN_REPOSITORY_FIELDS + GRANTS_FIELDS + DESTINATIONS_FIELDS
 
+#: The type of the resource that an image is; its tag names its content.
+PUBLISHED_IMAGE = "image-assets:index:PublishedImage"
 #: The inputs of the asset components, by type token.
 ASSET_FIELDS: Mapping[str, tuple[Field, ...]] = {
     "image-assets:index:DockerImageAsset": DOCKER_ASSET_FIELDS + _OF_ASSETS,

@@ -21,7 +21,7 @@ from image_assets.errors import InputError
 from image_assets.image.copied import CopiedImage
 from image_assets.image.program import Program
 from image_assets.image.resource import PublishedImage
-from image_assets.inputs.image import secret_inputs
+from image_assets.inputs.image import PUBLISHED_IMAGE, secret_inputs
 from image_assets.inputs.property_path import is_covered
 from image_assets.inputs.settings import Settings, parse_settings, secret_settings
 from image_assets.plugin.composing import Composing
@@ -61,7 +61,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self.images = PublishedImage(self.program)
         self.copied = CopiedImage(self.program)
         self.resources: dict[str, Callable[[], CustomResource]] = {
-            "image-assets:index:PublishedImage": lambda: self.images,
+            PUBLISHED_IMAGE: lambda: self.images,
             "image-assets:index:CopiedImage": lambda: self.copied,
             "image-assets:index:RepositoryPolicyStatement": cache(partial(policy_statements, settings)),
             **dict.fromkeys(dispatch.REFUSABLE, lambda: Refusals(self.instance.refused)),
