@@ -17,6 +17,7 @@ from image_assets.values import Secret
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "as it is": str,
+    "in a name without capitals": str.lower,
     "in a shell": shlex.quote,
     "in a shell command": lambda text: shlex.join(("docker", f"--build-arg=T={text}")),
     "in JSON": json.dumps,
@@ -41,7 +42,7 @@ def _csv(text: str) -> str:
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-@pytest.mark.parametrize("secret", ["hunter2", AWKWARD, "pa ss'word", "x" * 300])
+@pytest.mark.parametrize("secret", ["hunter2", "Hunter2", AWKWARD, "pa ss'word", "x" * 300])
 def test_a_secret_is_hidden_in_every_spelling(spelling: str, secret: str) -> None:
     shown = SPELLINGS[spelling](secret)
     masked = Secrets([secret]).mask(f"before {shown} after")

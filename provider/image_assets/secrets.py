@@ -96,8 +96,8 @@ def _forms(text: str) -> frozenset[str]:
 
 
 def _spellings(text: str) -> Iterator[str]:
-    """Yield a text as it is, and as JSON, URLs, shells, CSV and programming languages write it."""
-    yield text
+    """Yield a text as it is, without capitals, and as JSON, URLs, shells, CSV and programming languages write it."""
+    yield from (text, text.lower())
     for ascii_only in (True, False):
         escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
         yield escaped

@@ -1,5 +1,6 @@
 """Inputs are checked all at once, and parsed into frozen values."""
 
+import re
 from typing import Any
 
 import pytest
@@ -184,6 +185,13 @@ def test_no_part_of_a_secret_parameter_is_told() -> None:
     with pytest.raises(InputError) as caught:
         parse({**GOOD, "cacheTo": options})
     assert [(problem.path, problem.is_shown) for problem in caught.value.problems] == [("cacheTo[0].params.ref", False)]
+
+
+def test_what_was_meant_by_a_secret_is_not_told_either() -> None:
+    with pytest.raises(InputError) as caught:
+        parse({**GOOD, "repository": Secret("r.example/Hush Word")})
+    assert "capital letters" in str(caught.value)
+    assert not {"hush", "word"} & set(re.findall("[a-z]+", str(caught.value).lower()))
 
 
 def test_all_problems_come_together() -> None:

@@ -313,10 +313,19 @@ def problems(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
 
 
 def _of_secret(problem: Problem, value: Any) -> Problem:
-    """Take what a reason quotes of a secret out of it: it may be a part, which nobody would know for one."""
-    texts = "\n".join(texts_of(value)).lower()
-    reason = re.sub(r'"([^"]*)"', lambda found: f'"{MASK}"' if found[1].lower() in texts else found[0], problem.reason)
-    return replace(problem, reason=reason, is_shown=False)
+    """Take what a reason quotes of a secret out of it: a part, or what was meant, which nobody would know for one."""
+    texts = _letters("\n".join(texts_of(value)))
+
+    def shown(quoted: re.Match[str]) -> str:
+        is_told = bool(letters := _letters(quoted[1])) and letters in texts
+        return f'"{MASK}"' if is_told else quoted[0]
+
+    return replace(problem, reason=re.sub(r'"([^"]*)"', shown, problem.reason), is_shown=False)
+
+
+def _letters(text: str) -> str:
+    """Return what a corrected text has in common with the wrong one."""
+    return re.sub(r"[\W_]+", "", text.lower())
 
 
 def member_problems(member: Property, value: Any, path: str) -> Iterator[Problem]:
