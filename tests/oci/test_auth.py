@@ -311,6 +311,37 @@ def test_a_challenge_of_another_host_is_not_answered(start: Starter, new_client:
     assert not [seen for seen in other.seen if "authorization" in seen.headers]
 
 
+@pytest.mark.parametrize("sent_on", ["^/v2/$", "^/v2/"], ids=["version", "everything"])
+def test_the_token_server_of_another_host_never_gets_the_login(
+    start: Starter, new_client: NewClient, sent_on: str
+) -> None:
+    """A sign-in before the registry: what `/v2/` leads to may offer a way of its own to sign in."""
+    other = start(auth=Auth("bearer"))
+    registry = start(auth=Auth("bearer"))
+    registry.fail("*", sent_on, answer(302, Location=f"{other.origin}/v2/"), times=99)
+    client = new_client(registry)
+    if sent_on == "^/v2/$":
+        client.upload_blob("app", CONFIG)
+    else:
+        with pytest.raises(RegistryError, match=f"leads on to {other.host}, which is shown no login"):
+            client.upload_blob("app", CONFIG)
+    assert {seen.path for seen in other.seen} == {"/v2/"}
+    assert not [seen for seen in other.seen if "authorization" in seen.headers]
+
+
+@pytest.mark.parametrize(("status", "shown"), [(301, "GET 0"), (302, "GET 0"), (303, "GET 0"), (307, "PUT 1000")])
+def test_who_is_sent_to_log_in_takes_no_content_along(
+    start: Starter, new_client: NewClient, status: int, shown: str
+) -> None:
+    """RFC 9110, section 15.4: only 307 and 308 ask for the same request again."""
+    other, registry = start(), start()
+    registry.fail("PUT", "/uploads/", answer(status, Location=f"{other.origin}/login"), times=99)
+    other.fail("*", "^/login", answer(200, body=b"please log in"), times=99)
+    with pytest.raises(RegistryError, match="answered 200, but does not have the blob"):
+        new_client(registry).upload_blob("app", known(noise(1000)))
+    assert {f"{seen.method} {seen.headers.get('content-length', 0)}" for seen in other.seen} == {shown}
+
+
 def test_an_upload_that_goes_to_another_host_goes_without_a_credential(start: Starter, new_client: NewClient) -> None:
     """'Pushing blobs': Location may name any host."""
     other = start()

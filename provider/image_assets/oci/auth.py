@@ -98,8 +98,8 @@ class Authorizer:
         self._named: dict[Access, tuple[str, ...]] = {}
 
     def take_challenge(self, answer: Answer) -> Challenge | None:
-        """Take the registry's way of signing in from an answer, and return it if it is understood."""
-        if chosen := choose(parse_challenges(answer.challenges)):
+        """Take the registry's way of signing in from an answer of its own, and return it if it is understood."""
+        if chosen := challenge_of(answer):
             with self._lock:
                 self._challenge = chosen
         return chosen
@@ -138,7 +138,9 @@ class Authorizer:
             return self._bearer(challenge, access, newer, url)
         used = Signature(credential=credential, asked=True)
         explained = error.because(self.explain(used, error.status)) if error.status in ABOUT_IDENTITY else error
-        wrong_password = error.status == _UNAUTHORIZED and credential is not None
+        # A login that has got a token is none that is wrong.
+        doubted = credential is not None and not self._tokens.any_by(credential)
+        wrong_password = error.status == _UNAUTHORIZED and doubted
         if wrong_password or access in self._named:
             raise explained from error
         # Token servers refuse actions that they do not know or do not give: the request's own challenge names others.
@@ -201,6 +203,11 @@ class Authorizer:
         found = self._asking.run(repository, lambda: self._keychain.resolve(self._registry, repository), self._task)
         self._credentials[repository] = found
         return found
+
+
+def challenge_of(answer: Answer) -> Challenge | None:
+    """Return the way of signing in that an answer offers, if one is understood."""
+    return choose(parse_challenges(answer.challenges))
 
 
 def choose(challenges: Sequence[Challenge]) -> Challenge | None:

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from image_assets import reference
 from image_assets.oci import endpoint
-from image_assets.oci.auth import ABOUT_IDENTITY, Access, Authorizer, Signature
+from image_assets.oci.auth import ABOUT_IDENTITY, Access, Authorizer, Signature, challenge_of
 from image_assets.oci.exchange import Answer, Request
 from image_assets.oci.faults import ODD_ANSWER, TEMPORARY_STATUSES, ExchangeError, Fault, parse_refusal, refused
-from image_assets.oci.judging import check_support
+from image_assets.oci.judging import HINT, check_support
 from image_assets.oci.keychain import Keychain
 from image_assets.oci.limits import Limits
 from image_assets.oci.retries import Retries
@@ -20,6 +20,8 @@ from image_assets.once import SingleFlight
 from image_assets.task import Task
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_SAME_METHOD: Final = frozenset({307, 308})
+_SAFE: Final = frozenset({"GET", "HEAD"})
 _MOST_REDIRECTS: Final = 5
 _MOST_SIGNATURES: Final = 4
 _BAD_REQUEST: Final = 400
@@ -159,7 +161,7 @@ class Session:
             target = endpoint.resolve(request.url, location)
             if request.confidential and not endpoint.is_same_host(request.url, target):
                 raise _leading_away(request, target)
-            request = _redirected(request, target)
+            request = _redirected(request, target, answer.status)
         raise too_many_redirects(request)
 
     def _send(self, request: Request) -> Answer:
@@ -188,8 +190,18 @@ class Session:
             ExchangeError: It does not.
         """
         if self._candidate:
-            answer = self._ask_version(self._candidate)
-            check_support(answer, self._authorizer.take_challenge(answer))
+            self._check_support(self._candidate, self._ask_version(self._candidate))
+
+    def _check_support(self, candidate: endpoint.Candidate, answer: Answer) -> None:
+        """Make sure that `/v2/` answered as a registry does, and learn how it wants us to sign in.
+
+        Where it was sent on to another host, that one's way counts for nothing: its token server would get the login.
+
+        Raises:
+            ExchangeError: It is somebody else's answer.
+        """
+        is_own = endpoint.origin(answer.url) == endpoint.origin(_base(candidate, self._host))
+        check_support(answer, self._authorizer.take_challenge(answer) if is_own else challenge_of(answer))
 
     def _find_candidate(self) -> endpoint.Candidate:
         """Ask for `/v2/` by each scheme allowed, and keep the one that answers (spec, "Determining Support")."""
@@ -202,7 +214,7 @@ class Session:
                 errors.append(error)
                 continue
             if candidate is last or not self._wants_other_scheme(answer):
-                check_support(answer, self._authorizer.take_challenge(answer))
+                self._check_support(candidate, answer)
                 self._reached.by = candidate
                 return candidate
         # A failure that may pass says more than that plain HTTP was no TLS, or the other way round.
@@ -219,7 +231,7 @@ class Session:
             location = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not location or self._wants_other_scheme(answer):
                 return answer
-            request = _redirected(request, endpoint.resolve(request.url, location))
+            request = _redirected(request, endpoint.resolve(request.url, location), answer.status)
         raise too_many_redirects(request)
 
     def _wants_other_scheme(self, answer: Answer) -> bool:
@@ -239,8 +251,15 @@ class Session:
         if answer.status in request.expect:
             return answer
         error = _refused(request, answer)
-        remark = self._authorizer.explain(signature, answer.status) if answer.status in ABOUT_IDENTITY else ""
+        remark = self._about_identity(answer, signature) if answer.status in ABOUT_IDENTITY else ""
         raise error.because(remark) if remark else error
+
+    def _about_identity(self, answer: Answer, signature: Signature) -> str:
+        """Say whose login was refused, or that none was shown."""
+        if self._is_registry(answer.url):
+            return self._authorizer.explain(signature, answer.status)
+        host = urlsplit(answer.url).netloc.rpartition("@")[2]
+        return f"{self._registry} leads on to {host}, which is shown no login: {HINT}"
 
 
 def too_many_redirects(request: Request) -> ExchangeError:
@@ -275,11 +294,17 @@ def _signed(request: Request, signature: Signature) -> Request:
     return replace(request, headers={**request.headers, "Authorization": signature.header})
 
 
-def _redirected(request: Request, target: str) -> Request:
-    """Return the request for the place that a redirect names (RFC 9110, section 15.4)."""
-    same = endpoint.origin(request.url) == endpoint.origin(target)
-    headers = request.headers if same else _without_identity(request.headers)
-    return replace(request, url=target, headers=headers)
+def _redirected(request: Request, target: str, status: int) -> Request:
+    """Return the request for the place that a redirect names (RFC 9110, section 15.4).
+
+    Another host sees what is sent only if the status says so (307, 308): the rest is how one is sent to log in.
+    """
+    if endpoint.origin(request.url) == endpoint.origin(target):
+        return replace(request, url=target)
+    headers = _without_identity(request.headers)
+    if status in _SAME_METHOD or request.method in _SAFE:
+        return replace(request, url=target, headers=headers)
+    return replace(request, method="GET", url=target, headers=headers, body=None)
 
 
 def _leading_away(request: Request, target: str) -> ExchangeError:

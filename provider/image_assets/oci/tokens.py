@@ -93,6 +93,11 @@ class Tokens:
             if (kept := self._kept.get(wanted)) and kept.text == text:
                 del self._kept[wanted]
 
+    def any_by(self, credential: Credential) -> bool:
+        """Say whether a token is kept that was given for a credential, which then was no wrong one."""
+        with self._lock:
+            return any(request.credential == credential for request in self._kept)
+
     def _fetch(self, wanted: TokenRequest) -> _Token:
         asked_at = self._clock()
         request = token_request(wanted)
