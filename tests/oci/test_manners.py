@@ -10,7 +10,7 @@ import pytest
 from image_assets.errors import RegistryError
 from image_assets.oci import NoKeychain, digest_of
 from image_assets.oci.media_types import OCI_INDEX, OCI_MANIFEST
-from tests.fakes.registry import Auth, FakeRegistry, Rules, answer, header, reset_after, truncate, wait
+from tests.fakes.registry import Auth, FakeRegistry, Fault, Rules, answer, header, reset_after, truncate, wait
 from tests.oci.conftest import QUICK, NewClient, Starter
 from tests.oci.samples import CONFIG, Stream, known, manifest, noise, push_image
 
@@ -66,6 +66,7 @@ def test_what_is_no_registry_has_no_image_and_lacks_none(
 
 OTHERS = {
     "other JSON": (b'{"status": "ok"}', "application/json"),
+    "other JSON of a manifest's type": (b'{"status": "ok"}', OCI_MANIFEST),
     "a list": (b"[]", OCI_MANIFEST),
     "text": (b"OK", "text/plain"),
     "nothing": (b"", OCI_MANIFEST),
@@ -175,6 +176,7 @@ DELETING = {
     "Quay wants push": ({"push"}, {"delete": 400}),
     "IBM wants delete": ({"delete"}, {}),
     "GitLab wants all": ({"*"}, {"delete": 403}),
+    "push, and 401 for what is not known": ({"push"}, {"delete": 401}),
     "push, unsaid": ({"push"}, {}),
 }
 
@@ -198,6 +200,68 @@ def test_a_deletion_that_the_registry_does_not_know_is_no_success(strict: FakeRe
     strict.fail("DELETE", "/manifests/", answer(404, body=b"no such page"), times=9)
     assert not client.delete_manifest("app", "v1")
     assert client.delete_manifest("app", "never")
+
+
+LIES = {
+    "200": answer(200, body=b'{"status": "ok"}', Content_Type="application/json"),
+    "201": answer(201),
+    "204": answer(204),
+    "sent to log in": answer(302, Location="/login"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_a_deletion_that_deletes_nothing_is_no_success(strict: FakeRegistry, new_client: NewClient, lie: Fault) -> None:
+    client = new_client(strict)
+    push_image(client, "app", "v1")
+    strict.fail("DELETE", "/manifests/", lie, times=9)
+    strict.fail("*", "^/login", answer(200, body=b"please log in"), times=99)
+    assert not client.delete_manifest("app", "v1")
+
+
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_page_deletes_nothing(strict: FakeRegistry, new_client: NewClient, status: int) -> None:
+    client = new_client(strict)
+    push_image(client, "app", "v1")
+    page = answer(status, body=b"<!doctype html><title>Log in</title>", Content_Type="text/html")
+    strict.fail("DELETE", "/manifests/", page, times=9)
+    with pytest.raises(RegistryError, match="the answer is a web page, and nothing was deleted"):
+        client.delete_manifest("app", "v1")
+
+
+NO_LISTS = {
+    "page": PAGE,
+    "page, 404": answer(404, body=b"<html>no such page</html>", Content_Type="text/html"),
+    "other JSON": answer(200, body=b'{"error": "log in"}', Content_Type="application/json"),
+    "text for tags": answer(200, body=b'{"name": "app", "tags": "v1"}', Content_Type="application/json"),
+    "objects for tags": answer(200, body=b'{"name": "app", "tags": [{"name": "v1"}]}', Content_Type="application/json"),
+}
+
+
+@pytest.mark.parametrize("said", NO_LISTS.values(), ids=NO_LISTS)
+def test_what_is_no_list_of_tags_does_not_say_that_there_are_none(
+    strict: FakeRegistry, new_client: NewClient, said: Fault
+) -> None:
+    strict.fail("GET", "/tags/list", said, times=9)
+    with pytest.raises(RegistryError, match=r"the list of tags is not JSON|not a list of tags|whether there are any"):
+        new_client(strict).list_tags("app")
+
+
+@pytest.mark.parametrize("said", [b'{"name": "app", "tags": null}', b'{"name": "app"}', b'{"tags": []}'])
+def test_a_repository_without_tags_has_none(strict: FakeRegistry, new_client: NewClient, said: bytes) -> None:
+    strict.fail("GET", "/tags/list", answer(200, body=said))
+    assert new_client(strict).list_tags("app") == []
+
+
+def test_a_list_of_tags_that_breaks_off_is_none(start: Starter, new_client: NewClient) -> None:
+    registry = start(Rules(page=2))
+    client = new_client(registry)
+    for tag in ("v1", "v2", "v3"):
+        push_image(client, "app", tag)
+    assert client.list_tags("app") == ["v1", "v2", "v3"]
+    registry.fail("GET", "/tags/list", answer(404, "NAME_UNKNOWN"), skip=1)
+    with pytest.raises(RegistryError, match="the list of tags breaks off at its page 2"):
+        client.list_tags("app")
 
 
 RANGES = ["one more", "piece", "stuck"]

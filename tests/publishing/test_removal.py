@@ -48,3 +48,17 @@ def test_a_registry_that_deletes_nothing_is_a_warning(heard: Heard, refuses: obj
         assert heard.warn == [
             f"{registry.host}/team/app@{digest} is kept: the registry deletes neither tags nor manifests"
         ]
+
+
+@pytest.mark.parametrize("listed", [b'{"tags": null}', b'{"tags": ["v2"]}'], ids=["nothing", "others"])
+def test_what_a_list_of_tags_without_the_tag_itself_hides_stays(heard: Heard, listed: bytes) -> None:
+    """The manifest may go only if no other tag needs it, which such a list cannot tell."""
+    with FakeRegistry(Rules(deletes="digests")) as registry:
+        registry.fail("GET", "/tags/list", answer(200, body=listed), times=9)
+        digest = removed(registry, heard)
+        assert registry.store.tags["team/app"] == {"v1": digest}
+        (warning,) = heard.warn
+        assert warning == (
+            f"{registry.host}/team/app@{digest} is kept: the registry deletes no single tags, and its list of tags "
+            "cannot be relied on, as it lacks v1"
+        )

@@ -29,6 +29,7 @@ from image_assets.task import Task
 
 _MISSING: Final = 404
 _CREATED: Final = 201
+_ACCEPTED: Final = 202
 _FOUND: Final = frozenset({200, _MISSING})
 _STORED: Final = frozenset({200, _CREATED, 202, 204})
 _BLOB_CODES: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
@@ -182,6 +183,8 @@ class RegistryClient:
     def delete_manifest(self, repository_path: str, reference: str) -> bool:
         """Delete a tag, or a manifest with all its tags (spec, "Content Management").
 
+        Only 202 is the registry's word for it; after any other answer it is looked whether the manifest is gone.
+
         Returns:
             True if the registry no longer has it; False if it does not delete such a thing.
         """
@@ -195,19 +198,36 @@ class RegistryClient:
             if _CANNOT_DELETE_CODES.intersection(error.codes):
                 return False
             raise
-        if answer.status == _MISSING:
-            # It is gone already, or the registry knows no such deletion.
-            return self.head_manifest(repository_path, reference) is None
-        return answer.status not in _CANNOT_DELETE
+        if answer.status in _CANNOT_DELETE:
+            return False
+        is_page = judging.is_text_of_web_page(answer)
+        if answer.status == _ACCEPTED and not is_page:
+            return True
+        # With 404 it is gone already, or the registry knows no such deletion.
+        gone = self._is_gone(repository_path, reference, at_once=is_page or answer.status == _MISSING)
+        if is_page and not gone and answer.status != _MISSING:
+            raise judging.failed(answer, f"the answer is a web page, and nothing was deleted; {judging.HINT}")
+        return gone
+
+    def _is_gone(self, repository_path: str, reference: str, *, at_once: bool) -> bool:
+        """Say whether a reference names nothing (any more): now, or some time after it was deleted."""
+        for pause in () if at_once else pauses_to_settle(self._session.limits):
+            if self.head_manifest(repository_path, reference) is None:
+                return True
+            self._session.task.sleep(pause)
+        return self.head_manifest(repository_path, reference) is None
 
     def list_tags(self, repository_path: str) -> list[str]:
         """Return all tags; none if the repository does not exist (spec, "Listing Tags")."""
         url = f"{repository_path}/tags/list?n={_PAGE}"
         tags: list[str] = []
-        for _ in range(_MOST_PAGES):
+        for page in range(_MOST_PAGES):
             answer = self._get(url, Access.pull(repository_path))
+            if answer.status == _MISSING and page:
+                raise judging.failed(answer, f"the list of tags breaks off at its page {page + 1}; {ODD_ANSWER}")
             if answer.status == _MISSING:
-                return tags
+                self._check_missing(answer, "there are any tags")
+                return []
             tags += _tags(answer)
             following = _NEXT.search(answer.headers.get("link", ""))
             if not following:
@@ -327,14 +347,22 @@ class RegistryClient:
         answer = self._manifest("GET", repository_path, reference, _FOUND, access)
         if answer.status != _MISSING:
             return judging.manifest_of(answer, reference).descriptor
+        self._check_missing(answer, "the image is there")
+        return None
+
+    def _check_missing(self, answer: Answer, question: str) -> None:
+        """Make sure that a 404 is the registry's.
+
+        Raises:
+            RegistryError: It is somebody else's, so that it does not answer the question.
+        """
         if judging.is_web_page(answer):
             raise judging.failed(
-                answer, f"the answer is a web page (404), so it does not say whether the image is there; {ODD_ANSWER}"
+                answer, f"the answer is a web page (404), so it does not say whether {question}; {ODD_ANSWER}"
             )
         if not judging.speaks_spec(answer):
             # Somebody else's 404, or a registry of few words: it counts if a registry is still there.
             self._session.confirm()
-        return None
 
     def _get(self, url_or_path: str, access: Access) -> Answer:
         def build() -> Request:
@@ -384,5 +412,8 @@ def _tags(answer: Answer) -> list[str]:
         body: Any = json.loads(answer.content)
     except (ValueError, RecursionError) as error:
         raise judging.failed(answer, f"the list of tags is not JSON; {ODD_ANSWER}") from error
-    tags = body.get("tags") if isinstance(body, dict) else None
-    return [tag for tag in tags or () if isinstance(tag, str)]
+    # Of a repository without tags some say null, and some nothing but its name.
+    tags = (body.get("tags") or []) if isinstance(body, dict) and {"name", "tags"} & body.keys() else None
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise judging.failed(answer, f"the answer is not a list of tags; {judging.HINT}")
+    return tags

@@ -16,7 +16,8 @@ from image_assets.oci.model import Descriptor, Manifest, algorithm_of, digest_of
 
 _API_HEADER = "docker-distribution-api-version"
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
-_HINT = "check the host and the port, and whether a proxy or a sign-in page stands before the registry"
+#: What to look at where somebody else answers.
+HINT = "check the host and the port, and whether a proxy or a sign-in page stands before the registry"
 
 
 def failed(answer: Answer, reason: str) -> ExchangeError:
@@ -29,8 +30,14 @@ def is_web_page(answer: Answer) -> bool:
 
     Some registries' web frameworks call everything HTML.
     """
-    content = answer.content.lstrip(_BLANKS)
-    return content[:1] == b"<" if content else "html" in answer.headers.get("content-type", "").lower()
+    if answer.content.strip(_BLANKS):
+        return is_text_of_web_page(answer)
+    return "html" in answer.headers.get("content-type", "").lower()
+
+
+def is_text_of_web_page(answer: Answer) -> bool:
+    """Say whether the content of an answer is meant for a browser, whatever its media type says."""
+    return answer.content.lstrip(_BLANKS)[:1] == b"<"
 
 
 def check_support(answer: Answer, challenge: Challenge | None) -> None:
@@ -55,7 +62,7 @@ def check_support(answer: Answer, challenge: Challenge | None) -> None:
     if answer.status == 403 and (_API_HEADER in answer.headers or speaks_spec(answer)):
         return
     kind = "a web page" if is_web_page(answer) else parse_refusal(answer.status, answer.content).text
-    raise failed(answer, f"this is not a registry: the answer is {kind}; {_HINT}")
+    raise failed(answer, f"this is not a registry: the answer is {kind}; {HINT}")
 
 
 def speaks_spec(answer: Answer) -> bool:
@@ -91,7 +98,7 @@ def manifest_of(answer: Answer, reference: str) -> Manifest:
         ExchangeError: It is something else.
     """
     if is_web_page(answer):
-        raise failed(answer, f"the answer is a web page, not a manifest; {_HINT}")
+        raise failed(answer, f"the answer is a web page, not a manifest; {HINT}")
     digest = _checked_digest(answer, reference)
     document = _object(answer)
     media_type = _kind(document, answer)
@@ -120,9 +127,9 @@ def _object(answer: Answer) -> dict[str, Any]:
     try:
         document = json.loads(answer.content)
     except (ValueError, RecursionError) as error:
-        raise failed(answer, f"the answer is not JSON, so it is no manifest; {_HINT}") from error
+        raise failed(answer, f"the answer is not JSON, so it is no manifest; {HINT}") from error
     if not isinstance(document, dict):
-        raise failed(answer, f"the answer is no JSON object, so it is no manifest; {_HINT}")
+        raise failed(answer, f"the answer is no JSON object, so it is no manifest; {HINT}")
     return document
 
 
@@ -131,10 +138,12 @@ def _kind(document: dict[str, Any], answer: Answer) -> str | None:
 
     OCI image spec: `mediaType` may be left out, and registries that keep no types answer with a general one.
     """
+    if document.get("schemaVersion") != 2:
+        return None
     for stated in (document.get("mediaType"), _media_type(answer)):
         if stated in KNOWN:
             return str(stated)
-    if document.get("schemaVersion") != 2 or document.get("mediaType"):
+    if document.get("mediaType"):
         return None
     if isinstance(document.get("manifests"), list):
         return OCI_INDEX

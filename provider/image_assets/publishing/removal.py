@@ -21,7 +21,14 @@ def remove_tags(client: RegistryClient, repository: Repository, written: Mapping
     held = {tag: digest for tag, digest in written.items() if still_holds(client, repository, tag, digest, task)}
     refused = [tag for tag in held if not client.delete_manifest(path, tag)]
     for digest in dict.fromkeys(held[tag] for tag in refused):
-        others = (tag for tag in client.list_tags(path) if tag not in refused)
+        listed = client.list_tags(path)
+        if unlisted := [tag for tag in refused if held[tag] == digest and tag not in listed]:
+            task.warn(
+                f"{repository}@{digest} is kept: the registry deletes no single tags, and its list of tags cannot be "
+                f"relied on, as it lacks {', '.join(unlisted)}"
+            )
+            continue
+        others = (tag for tag in listed if tag not in refused)
         needing = next((tag for tag in others if digest in digests_under(client, path, tag)), None)
         if needing is None:
             if not client.delete_manifest(path, digest):
