@@ -295,7 +295,7 @@ export interface PublishedImageArgs {
      */
     platforms?: pulumi.Input<pulumi.Input<string | enums.Platform>[] | undefined>;
     /**
-     * Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
+     * Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `true` or `min`, which are the same, or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
      */
     provenance?: pulumi.Input<boolean | string | undefined>;
     /**

@@ -57,10 +57,9 @@ def test_defaults_stand_where_nothing_is_given() -> None:
         ("buildArgs", {"a\\b c": 1}, 'buildArgs["a\\b c"]', "must be a string, not a number"),
         ("cacheFrom", [None], "cacheFrom[0]", "must be an object, not null"),
         ("extraTags", [None], "extraTags[0]", "must be a string, not null"),
-        ("provenance", True, "provenance", 'must be false, min or max, not "true"'),
-        ("provenance", "most", "provenance", 'must be false, min or max, not "most"'),
-        ("provenance", 1.0, "provenance", 'must be false, min or max, not "1"'),
-        ("provenance", ["min"], "provenance", "must be false, min or max, not a list"),
+        ("provenance", "most", "provenance", 'must be false, true, min or max, not "most"'),
+        ("provenance", 1.0, "provenance", 'must be false, true, min or max, not "1"'),
+        ("provenance", ["min"], "provenance", "must be false, true, min or max, not a list"),
         ("sourceDateEpoch", "comit", "sourceDateEpoch", "must be commit, or seconds since 1970 that have passed"),
         ("sourceDateEpoch", True, "sourceDateEpoch", 'not "true"'),
         ("sourceDateEpoch", -1, "sourceDateEpoch", 'not "-1"'),
@@ -143,7 +142,9 @@ def test_contradicting_options_are_refused(first: dict[str, Any], second: dict[s
     assert list(problems_of({**GOOD, **first, **second})) == list(second)
 
 
-@pytest.mark.parametrize(("given", "parsed"), [(False, "false"), ("false", "false"), ("min", "min"), (None, "false")])
+@pytest.mark.parametrize(
+    ("given", "parsed"), [(False, "false"), (True, "min"), ("true", "min"), ("min", "min"), (None, "false")]
+)
 def test_a_word_may_be_a_boolean_of_json(given: Any, parsed: str) -> None:
     assert parse({**GOOD, "provenance": given}).provenance == parsed
     assert parse({**GOOD, "provenance": Secret(given)}).provenance == parsed

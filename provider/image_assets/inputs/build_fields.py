@@ -254,10 +254,10 @@ _ROWS = (
     ),
     Field(
         "provenance",
-        Word(Flag(), "false, min or max", ("false", "min", "max").__contains__),
-        "Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or "
-        "`max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as "
-        "one of the driver `docker-container`, or the containerd image store.",
+        Word(Flag(), "false, true, min or max", ("false", "min", "max").__contains__, {"true": "min"}),
+        "Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `true` or "
+        "`min`, which are the same, or `max`. The image becomes an index, which AWS Lambda does not take. It needs a "
+        "builder of its own, such as one of the driver `docker-container`, or the containerd image store.",
         Counts.OPTION,
         "provenance",
         OnChange.FINGERPRINT,

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,7 @@ from image_assets.frozen import dataclass
 from image_assets.inputs.property_path import join, within
 from image_assets.inputs.wording import describe, lacking, one_of, unknown_names
 from image_assets.secrets import MASK, texts_of
-from image_assets.values import EMPTY, UNKNOWN, Secret, plain
+from image_assets.values import EMPTY, UNKNOWN, Secret, empty, plain
 
 
 @dataclass(frozen=True)
@@ -123,29 +123,33 @@ class Word:
         beside: What else than a string is taken.
         expected: The values allowed, as a message lists them.
         check: Says whether a string is allowed.
+        meant: Other spellings, and what they mean.
     """
 
     beside: "Flag | Number"
     expected: str
     check: Callable[[str], bool]
+    meant: Mapping[str, str] = field(default_factory=empty)
 
     def problems(self, value: Any, path: str) -> Iterator[Problem]:
         """Yield what is wrong with a value."""
         if not isinstance(value, str | bool | int | float):
             yield Problem(path, f"must be {self.expected}, not {describe(value)}")
-        elif not self.check(self.freeze(value)):
-            given = self.freeze(value)
-            yield Problem(path, f'must be {self.expected}, not "{given}"')
+        elif not self.check(frozen := self.freeze(value)):
+            yield Problem(path, f'must be {self.expected}, not "{frozen}"')
 
     def freeze(self, value: Any) -> Any:
         """Return the parsed value: a string."""
-        if isinstance(value, str):
-            return value
-        return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
+        text = value if isinstance(value, str) else json.dumps(_whole(value))
+        return self.meant.get(text, text)
 
     def schema(self) -> dict[str, Any]:
         """Return the property's type in Pulumi's package schema."""
         return {"oneOf": [self.beside.schema(), {"type": "string"}]}
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 @dataclass(frozen=True)

@@ -239,7 +239,7 @@ type dockerImageAssetArgs struct {
 	Platform *string `pulumi:"platform"`
 	// Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one that `platform` names. It counts for the fingerprint: a change makes another tag.
 	Platforms []string `pulumi:"platforms"`
-	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
+	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `true` or `min`, which are the same, or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
 	Provenance interface{} `pulumi:"provenance"`
 	// Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else. It does not count for the fingerprint.
 	PullPrincipals []PullPrincipal `pulumi:"pullPrincipals"`
@@ -321,7 +321,7 @@ type DockerImageAssetArgs struct {
 	Platform pulumi.StringPtrInput
 	// Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one that `platform` names. It counts for the fingerprint: a change makes another tag.
 	Platforms pulumi.StringArrayInput
-	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
+	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `true` or `min`, which are the same, or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
 	Provenance pulumi.Input
 	// Who may pull from the repository, which must be one of Amazon ECR; the same as calling `grantPull` for each. Default: nobody else. It does not count for the fingerprint.
 	PullPrincipals PullPrincipalArrayInput

@@ -173,7 +173,7 @@ type publishedImageArgs struct {
 	Platform *string `pulumi:"platform"`
 	// Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one that `platform` names. It counts for the fingerprint: a change makes another tag.
 	Platforms []string `pulumi:"platforms"`
-	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
+	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `true` or `min`, which are the same, or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
 	Provenance interface{} `pulumi:"provenance"`
 	// A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
 	RegistryAuth *RegistryAuth `pulumi:"registryAuth"`
@@ -259,7 +259,7 @@ type PublishedImageArgs struct {
 	Platform pulumi.StringPtrInput
 	// Several platforms, as `os/architecture`, published as one index; their order is no matter. Default: the one that `platform` names. It counts for the fingerprint: a change makes another tag.
 	Platforms pulumi.StringArrayInput
-	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
+	// Whether the image tells how it was built (BuildKit's provenance attestation): `false` (default), `true` or `min`, which are the same, or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
 	Provenance pulumi.Input
 	// A login for the repository's registry. Default: the provider's own logins. It is never stored; refresh and destroy use the provider's `registries`. It does not count for the fingerprint.
 	RegistryAuth RegistryAuthPtrInput

@@ -456,14 +456,14 @@ public final class DockerImageAssetArgs extends com.pulumi.resources.ResourceArg
     }
 
     /**
-     * Whether the image tells how it was built (BuildKit&#39;s provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
+     * Whether the image tells how it was built (BuildKit&#39;s provenance attestation): `false` (default), `true` or `min`, which are the same, or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
      * 
      */
     @Import(name="provenance")
     private @Nullable Output<Either<Boolean,String>> provenance;
 
     /**
-     * @return Whether the image tells how it was built (BuildKit&#39;s provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
+     * @return Whether the image tells how it was built (BuildKit&#39;s provenance attestation): `false` (default), `true` or `min`, which are the same, or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
      * 
      */
     public Optional<Output<Either<Boolean,String>>> provenance() {
@@ -1451,7 +1451,7 @@ public final class DockerImageAssetArgs extends com.pulumi.resources.ResourceArg
         }
 
         /**
-         * @param provenance Whether the image tells how it was built (BuildKit&#39;s provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
+         * @param provenance Whether the image tells how it was built (BuildKit&#39;s provenance attestation): `false` (default), `true` or `min`, which are the same, or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
          * 
          * @return builder
          * 
@@ -1462,7 +1462,7 @@ public final class DockerImageAssetArgs extends com.pulumi.resources.ResourceArg
         }
 
         /**
-         * @param provenance Whether the image tells how it was built (BuildKit&#39;s provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
+         * @param provenance Whether the image tells how it was built (BuildKit&#39;s provenance attestation): `false` (default), `true` or `min`, which are the same, or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
          * 
          * @return builder
          * 
@@ -1472,7 +1472,7 @@ public final class DockerImageAssetArgs extends com.pulumi.resources.ResourceArg
         }
 
         /**
-         * @param provenance Whether the image tells how it was built (BuildKit&#39;s provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
+         * @param provenance Whether the image tells how it was built (BuildKit&#39;s provenance attestation): `false` (default), `true` or `min`, which are the same, or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
          * 
          * @return builder
          * 
@@ -1482,7 +1482,7 @@ public final class DockerImageAssetArgs extends com.pulumi.resources.ResourceArg
         }
 
         /**
-         * @param provenance Whether the image tells how it was built (BuildKit&#39;s provenance attestation): `false` (default), `min` or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
+         * @param provenance Whether the image tells how it was built (BuildKit&#39;s provenance attestation): `false` (default), `true` or `min`, which are the same, or `max`. The image becomes an index, which AWS Lambda does not take. It needs a builder of its own, such as one of the driver `docker-container`, or the containerd image store. It counts for the fingerprint: a change makes another tag.
          * 
          * @return builder
          * 
