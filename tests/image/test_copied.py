@@ -13,6 +13,7 @@ from image_assets.image.program import Program
 from image_assets.inputs.in_memory import IN_MEMORY
 from image_assets.inputs.replica import MOVED, SOURCE_DIGEST
 from image_assets.inputs.settings import Settings
+from image_assets.reference import Reference
 from image_assets.task import Task
 from image_assets.values import UNKNOWN, Secret, reveal
 from tests.fakes.registry import Auth, FakeRegistry
@@ -88,6 +89,26 @@ def test_in_an_update_a_source_that_is_not_there_is_refused(tmp_path: Path, thei
     with pytest.raises(InputError, match="there is no image"):
         copied(tmp_path, in_preview=False).check(Job(URN), {}, given)
     assert preview(tmp_path, **given)["imageDigest"] is UNKNOWN
+
+
+@pytest.mark.parametrize("is_own", [False, True])
+def test_a_preview_tells_that_a_source_is_not_there_unless_its_own_program_makes_it(
+    tmp_path: Path, theirs: FakeRegistry, *, is_own: bool
+) -> None:
+    made, lines = copied(tmp_path), list[str]()
+    source = Reference.parse(f"{theirs.host}/a/b:1")
+    if is_own:
+        made.program.own.note(source.repository, ("1",), UNKNOWN)
+    job = Job(URN, Task(warn=lines.append), preview=True)
+    made.check(job, {}, {"source": str(source), "repository": f"{theirs.host}/x"})
+    assert [str(source) in line for line in lines] == ([] if is_own else [True])
+
+
+@pytest.mark.parametrize("source", ["bad.tar", Secret("bad.tar")])
+def test_an_archive_that_is_none_is_told_of_the_property_that_names_it(tmp_path: Path, source: Any) -> None:
+    (tmp_path / "bad.tar").write_text("no tar")
+    with pytest.raises(InputError, match=r"^source: .*not a tar archive"):
+        preview(tmp_path, source=source, repository="localhost:1/x")
 
 
 def test_a_tag_is_asked_for_again_only_where_it_may_have_moved(

@@ -9,9 +9,11 @@ from image_assets.errors import InputError
 from image_assets.inputs.image import parse
 from image_assets.inputs.settings import Settings
 from image_assets.plan.bases import bases_are_known, bases_of, is_pinned
+from image_assets.plan.fingerprints import take
 from image_assets.plan.git_source import GitSource, git_source
 from image_assets.plan.locations import location_problems
 from image_assets.plan.plan import counted_options, fingerprint_is_known, locate, make_plan, platforms_of
+from image_assets.task import Task
 from image_assets.values import UNKNOWN
 from tests.support.contexts import write_files
 
@@ -150,6 +152,13 @@ def test_places_that_do_not_exist_are_named(tmp_path: Path) -> None:
         ("file", "there is no Dockerfile at "),
         ("tarballFile", ""),
     ]
+
+
+def test_an_archive_that_is_none_is_told_of_the_property_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "bad.tar").write_text("no tar")
+    inputs = parse({"tarballFile": str(tmp_path / "bad.tar"), "repository": "r.io/x"})
+    with pytest.raises(InputError, match=r"^tarballFile: .*not a tar archive"):
+        take(make_plan(locate(inputs, tmp_path), SETTINGS), Task(), None)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from image_assets.custom_resource import Change, Job, State, Values
-from image_assets.errors import AssetError, CloudError, InputError, MissingImageError, Problem, RegistryError
+from image_assets.errors import (
+    ArchiveError,
+    AssetError,
+    CloudError,
+    InputError,
+    MissingImageError,
+    Problem,
+    RegistryError,
+)
 from image_assets.image.copy_facts import (
     copied_digest,
     forecast,
@@ -124,8 +132,12 @@ class CopiedImage(TaggedImage):
         except MissingImageError as error:
             if not (is_same or self.program.in_preview):
                 raise InputError.single("source", str(error)) from error
-            tell = job.task.warn if is_same else job.task.debug
-            tell(f"{error}; its copy stays as it is" if is_same else str(error))
+            if is_same:
+                job.task.warn(f"{error}; its copy stays as it is")
+            elif not (inputs.reference and self.program.own.is_own(inputs.reference)):
+                job.task.warn(f"{error}; unless something else in this update makes it, it cannot be copied")
+        except ArchiveError as error:
+            raise InputError.single("source", str(error)) from error
         except (RegistryError, CloudError) as error:
             if not (is_same or self.program.in_preview):
                 raise

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from image_assets.context import DigestCache, Fingerprint, fingerprint
-from image_assets.errors import AssetError
+from image_assets.errors import ArchiveError, AssetError, InputError
 from image_assets.frozen import dataclass
 from image_assets.inputs.image import BASE_IMAGES, BASE_TRIGGERS, GIT_COMMIT, Inputs
 from image_assets.inputs.settings import Settings
@@ -260,7 +260,10 @@ def take(plan: Plan, task: Task, cache: DigestCache | None) -> SourceFacts:
         return SourceFacts(read, {name: _short(digest) for name, digest in plan.bases.items()})
     from image_assets.archive import open_archive  # noqa: PLC0415 - most programs have no archive
 
-    with open_archive(*plan.archive) as archive:
-        return SourceFacts(
-            fingerprint((("archive", archive.identity),), {}, task, None), archive.outline, archive.platforms
-        )
+    try:
+        with open_archive(*plan.archive) as archive:
+            return SourceFacts(
+                fingerprint((("archive", archive.identity),), {}, task, None), archive.outline, archive.platforms
+            )
+    except ArchiveError as error:
+        raise InputError.single("tarballFile", str(error)) from error
