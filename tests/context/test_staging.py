@@ -60,17 +60,18 @@ def test_the_image_holds_what_the_fingerprint_counts(buildkit: BuildKit, context
 
 
 @pytest.mark.parametrize("name", ["docker/api.Dockerfile", "../elsewhere/api.Dockerfile", "Dockerfile"])
-@pytest.mark.parametrize("exclude", [(), ("keep",)])
+@pytest.mark.parametrize(("exclude", "given"), [((), None), (("keep",), None), ((), b"FROM scratch\nCOPY . /\n\n")])
 def test_the_dockerfiles_own_ignore_file_wins_wherever_it_lies(
-    buildkit: BuildKit, context: Path, name: str, exclude: tuple[str, ...]
+    buildkit: BuildKit, context: Path, name: str, exclude: tuple[str, ...], given: bytes | None
 ) -> None:
+    """Also where the builder is given another content for it."""
     dockerfile = context / name
     dockerfile.parent.mkdir(exist_ok=True)
-    dockerfile.write_text(COPY_ALL)
+    dockerfile.write_text("FROM nothing" if given else COPY_ALL)
     dockerfile.with_name(dockerfile.name + ".dockerignore").write_text("src\npipe\n")
     spec = ContextSpec(context, dockerfile, exclude=exclude)
-    with staged(spec) as given:
-        received = buildkit.receive(given.directory, given.dockerfile)
+    with staged(spec, dockerfile=given) as made:
+        received = buildkit.receive(made.directory, made.dockerfile)
     assert received == counted(spec)
     assert "a.log" in received
     assert "src/" not in received

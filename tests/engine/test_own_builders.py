@@ -196,7 +196,7 @@ def test_a_base_that_moves_makes_another_image_and_is_named(
     write("one", more + "true")
     first = project.up()
     project.preview(expect_no_changes=True)
-    for name in ("base", "tool", "named"):
+    for name in ("base", "named"):
         old = bases.digest(name, "1")
         push(project, f"{bases.address}/{name}:1", f"{name}:1 new")
         new = bases.digest(name, "1")
@@ -304,22 +304,39 @@ def test_each_base_is_asked_for_once_with_the_logins_there_are(
         assert [request.method for request in asked] == ["HEAD"]
 
 
-def test_a_registry_of_bases_that_does_not_answer_leaves_them_as_they_were(
-    project: Project, write: Write, tmp_path: Path
+def test_dockers_own_engine_builds_on_what_a_base_is_now_or_was_last_where_its_registry_is_silent(  # noqa: PLR0917 - fixtures
+    project: Project,
+    write: Write,
+    docker_engine: None,
+    registry: Registry,
+    repository_name: str,
+    tmp_path: Path,
 ) -> None:
+    """R45: an engine before docker 23 knows no named contexts."""
     (tmp_path / "bases").mkdir()
     project.set_config("image-assets:pinBaseImages", "true")
+    app = project.folder.parent / "app"
     with local_registry.running(tmp_path / "bases") as local:
-        push(project, f"{local.address}/base:1", "old")
-        write_files(project.folder.parent / "app", {"Dockerfile": f"FROM {local.address}/base:1\nCOPY last /last\n"})
-        write("one")
-        project.up()
-        write_files(project.folder.parent / "app", {"Dockerfile": f"FROM {local.address}/none:1\n"})
+        image, bases = f"{local.address}/base:1", Registry(local)
+        dockerfile = f"ARG BASE={image}\nFROM $BASE AS a\n\nFROM a\nCOPY last /last\n"
+        write_files(app, {"Dockerfile": dockerfile})
+        write("default")
+        for text in ("old", "new"):
+            push(project, image, text)
+            preview = project.preview()
+            made = project.up()
+            tag = made.outputs["imageUri"].rpartition(":")[2]
+            built_on, base = registry.config(repository_name, tag), bases.config("base", "1")
+            assert built_on["rootfs"]["diff_ids"][:1] == base["rootfs"]["diff_ids"]
+            assert f"base://{image}" in preview.text
+            assert (bases.digest("base", "1") or "none")[7:19] in preview.text
+            project.up(expect_no_changes=True)
+        write_files(app, {"Dockerfile": f"FROM {local.address}/none:1\n"})
         assert f"there is no base image {local.address}/none:1" in project.preview(check=False).text
-        write_files(project.folder.parent / "app", {"Dockerfile": f"FROM {local.address}/base:1\nCOPY last /last\n"})
+        write_files(app, {"Dockerfile": dockerfile})
     kept = project.preview(expect_no_changes=True)
-    assert f"the base image {local.address}/base:1 is taken as it last was, sha256:" in kept.messages("warning")
-    write_files(project.folder.parent / "app", {"Dockerfile": f"FROM {local.address}/other:1\n"})
+    assert f"the base image {image} is taken as it last was, sha256:" in kept.messages("warning")
+    write_files(app, {"Dockerfile": f"FROM {local.address}/other:1\n"})
     refused = project.preview(check=False)
     assert refused.code
     assert f"the base image {local.address}/other:1 could not be looked up" in refused.text

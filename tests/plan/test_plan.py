@@ -1,5 +1,6 @@
 """From inputs to the options that count, and to places on this machine."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from image_assets.errors import InputError
 from image_assets.inputs.image import parse
 from image_assets.inputs.settings import Settings
-from image_assets.plan.bases import bases_are_known, bases_of, is_pinned
+from image_assets.plan.bases import Pins, bases_are_known, bases_of, is_pinned, pins_of
 from image_assets.plan.fingerprints import take
 from image_assets.plan.git_source import GitSource, git_source
 from image_assets.plan.locations import location_problems
@@ -323,3 +324,20 @@ def test_the_bases_are_those_that_named_contexts_leave(tmp_path: Path) -> None:
         assert len(found) == len(left) + ("tool" not in contexts)
     with pytest.raises(InputError, match="--target among the `buildFlags`"):
         bases_of(parse({**values, "buildFlags": ["--target", "x"]}), SETTINGS)
+
+
+def test_digests_stand_in_the_dockerfile_and_in_the_contexts_that_are_images(tmp_path: Path) -> None:
+    dockerfile = "FROM tool\nFROM x AS a\nONBUILD COPY --from=x / /\nFROM base\nFROM a\nCOPY --from=tool:latest / /\n"
+    (tmp_path / "Dockerfile").write_text(dockerfile)
+    contexts = {"base": "docker-image://y:1", "lib": "lib", "fixed": f"docker-image://z@sha256:{'1' * 64}"}
+    inputs = parse({"directory": str(tmp_path), "repository": "r.io/app", "buildContexts": contexts})
+    assert pins_of(inputs, SETTINGS) == Pins()
+    digest = f"sha256:{'0' * 64}"
+    pinned = replace(inputs, base_images=dict.fromkeys(("x", "y:1", "tool:latest"), digest))
+    assert pins_of(pinned, Settings(pin_base_images=True)) == Pins(
+        dockerfile.replace("FROM x", f"FROM docker.io/x:latest@{digest}")
+        .replace("=tool:latest", f"=docker.io/tool:latest@{digest}")
+        .encode(),
+        contexts={"x": f"docker-image://docker.io/x:latest@{digest}"},
+        given={"base": f"docker-image://docker.io/y:1@{digest}"},
+    )

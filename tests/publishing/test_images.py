@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from image_assets.context.with_digests import with_digests
 from image_assets.docker import CacheOption
 from image_assets.docker.spec import KeptCache
 from image_assets.errors import BuildError
@@ -22,6 +23,7 @@ from image_assets.publishing.build import Built, PushedByDigest, StoredImage, tr
 from image_assets.publishing.description import describe
 from image_assets.reference import Reference, Repository
 from image_assets.task import Task
+from tests.fakes.images import OCI_MANIFEST, MadeImage, oci_image, tar_of
 from tests.publishing.conftest import BASE, Heard, NewFlavour, built, spec_for
 from tests.support.builders import Flavour, add_remote_builder, node
 from tests.support.contexts import make_context
@@ -374,32 +376,42 @@ def test_a_push_leaves_nothing_in_the_engines_store(
     assert own.image_id not in flavour.docker("images", "--all", "--no-trunc", "--format", "{{.ID}}")
 
 
-@pytest.mark.parametrize("name", ["remote", "podman"])
-def test_what_is_pinned_is_built_on_though_the_tag_has_moved(  # noqa: PLR0917 - fixtures
-    name: str, new_flavour: NewFlavour, context: Path, destination: Repository, registry: Registry, tmp_path: Path
-) -> None:
-    flavour = new_flavour("remote")
-    bases = []
+@pytest.fixture
+def bases(destination: Repository, registry: Registry) -> tuple[str, ...]:
+    """The digests of two images, of which the second has the tag `base`."""
+    digests = []
     for text in ("old", "new"):
-        folder = make_context(tmp_path / text, {"one": text}, dockerfile="FROM scratch\nCOPY one /one\n")
-        image = built(flavour, spec_for(flavour, folder), destination, Task())
-        assert isinstance(image, PushedByDigest)
-        content = registry.ask("GET", f"/v2/{destination.path}/manifests/{image.digest}").body
-        registry.put_manifest(destination.path, "base", content, image.media_type)
-        bases.append(image.digest)
-    (context / "Dockerfile").write_text(
-        f"FROM {destination}:base AS a\nFROM scratch\nCOPY --from=a /one /one\n"
-        f"COPY --from={destination}:base /one /two\n"
-    )
-    pinned = {f"{destination}:base": f"docker-image://{destination}:base@{bases[0]}"}
+        config = {"config": {"Env": [f"A={text}"], "WorkingDir": f"/{text}", "Labels": {"b": text}, "Cmd": [text]}}
+        image = MadeImage((tar_of({"one": text.encode()}),), extra=config)
+        manifest, blobs = oci_image(image)
+        for blob in blobs:
+            registry.put_blob(destination.path, blob)
+        digests.append(registry.put_manifest(destination.path, "base", manifest, OCI_MANIFEST))
+    return tuple(digests)
+
+
+@pytest.mark.parametrize("name", ["embedded", "buildx", "remote", "podman"])
+def test_what_is_pinned_is_built_on_though_the_tag_has_moved(  # noqa: PLR0917 - fixtures
+    name: str,
+    new_flavour: NewFlavour,
+    bases: tuple[str, ...],
+    context: Path,
+    destination: Repository,
+    registry: Registry,
+    tmp_path: Path,
+) -> None:
+    """R45: also where no named contexts are known, as to docker's engine before version 23."""
+    flavour = new_flavour(name)
+    # Podman takes no registry for one without TLS by itself.
+    insecure = tmp_path / "registries.conf"
+    insecure.write_text(f'[[registry]]\nlocation = "{destination.registry}"\ninsecure = true\n')
+    flavour = replace(flavour, environ={**flavour.environ, "CONTAINERS_REGISTRIES_CONF": str(insecure)})
+    base = f"{destination}:base"
+    written = f"FROM {base} AS a\nFROM scratch\nCOPY --from=a /one /one\nCOPY --from={base} /one /two\n".encode()
     layers = []
-    for more in (pinned, {}):
-        program = new_flavour(name) if name != "remote" else flavour
-        # Podman takes no registry for one without TLS by itself.
-        insecure = tmp_path / "registries.conf"
-        insecure.write_text(f'[[registry]]\nlocation = "{destination.registry}"\ninsecure = true\n')
-        program = replace(program, environ={**program.environ, "CONTAINERS_REGISTRIES_CONF": str(insecure)})
-        image = built(program, spec_for(program, context, pinned=more), destination, Task())
+    for content in (with_digests(written, {base: f"{base}@{bases[0]}"}, {}, ("linux/amd64",)).content, written):
+        (context / "Dockerfile").write_bytes(content)
+        image = built(flavour, spec_for(flavour, context), destination, Task())
         if isinstance(image, StoredImage):
             layers.append(set(image.diff_ids))
             image.discard()
@@ -407,6 +419,22 @@ def test_what_is_pinned_is_built_on_though_the_tag_has_moved(  # noqa: PLR0917 -
             layers.append({layer["digest"] for layer in registry.manifest(destination.path, image.digest)["layers"]})
     assert len(layers[0]) == len(layers[1]) > 0
     assert not layers[0] & layers[1]
+
+
+def test_a_digest_in_the_dockerfile_makes_the_image_that_a_named_context_makes(
+    new_flavour: NewFlavour, bases: tuple[str, ...], context: Path, destination: Repository
+) -> None:
+    flavour, base = new_flavour("remote"), f"{destination}:base"
+    dockerfile = context / "Dockerfile"
+    dockerfile.write_text(f"ARG B={base}\nFROM $B\nCOPY busybox b\nCOPY --from={base} /one /two\nENV C=$A\n")
+    image = f"{base}@{bases[0]}"
+    digests = set()
+    for more in ({"pinned": {base: f"docker-image://{image}"}}, {}):
+        made = built(flavour, spec_for(flavour, context, source_date_epoch="1700000000", **more), destination, Task())
+        assert isinstance(made, PushedByDigest)
+        digests.add(made.digest)
+        dockerfile.write_bytes(with_digests(dockerfile.read_bytes(), {base: image}, {}, ("linux/amd64",)).content)
+    assert len(digests) == 1
 
 
 def test_a_program_that_cannot_be_told_what_to_build_on_is_refused(

@@ -100,11 +100,16 @@ class Registry:
     def put_config(self, repository: str, config: Mapping[str, Any]) -> dict[str, Any]:
         """Store an image's config and return its descriptor."""
         content = json.dumps(config).encode()
+        digest = self.put_blob(repository, content)
+        return {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": len(content)}
+
+    def put_blob(self, repository: str, content: bytes) -> str:
+        """Store a blob and return its digest."""
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         upload = urlsplit(self.ask("POST", f"/v2/{repository}/blobs/uploads/").headers["Location"])
         path = f"{upload.path}?{upload.query}&digest={digest}"
         assert self.ask("PUT", path, content, {"Content-Type": "application/octet-stream"}).status == 201
-        return {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": len(content)}
+        return digest
 
     def put_image(self, repository: str, tag: str, config: Mapping[str, Any]) -> dict[str, Any]:
         """Push an image without layers and return its descriptor."""

@@ -8,6 +8,7 @@ entry counts; `digests` remembers.
 
 habits · dockerfile_content   where each builder looks for the Dockerfile and the ignore file; the Dockerfile as a file
 bases · shell_words           the images that a Dockerfile builds on, with all variables put in
+with_digests                  a Dockerfile with the digests of those images put in
 content · links · place       reading one file; links that stand for what they lead to; paths of any depth
 contents · canonical          for people: what reaches the builder and why not, and the fingerprint's lines
 part · worker                 one process's part of a walk, and that process

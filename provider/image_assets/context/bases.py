@@ -16,10 +16,11 @@ _SCRATCH: Final = "scratch"
 
 
 @dataclass
-class _Stage:
+class Stage:
     """One `FROM` and what follows it.
 
     Attributes:
+        instruction: The `FROM`.
         base: The stage or image that it starts with.
         name: Its name in lower case, empty if it has none.
         needs: What else it takes from: stages by name or number, and images.
@@ -27,6 +28,7 @@ class _Stage:
         fault: Why its bases cannot be told.
     """
 
+    instruction: Instruction
     base: str
     name: str
     needs: list[str] = field(default_factory=list)
@@ -46,7 +48,7 @@ def base_images(content: bytes, target: str | None, build_args: Mapping[str, str
     Raises:
         UnjudgeableError: They cannot be told without building; names the line.
     """
-    stages = _stages(parse(content), {**_automatic(platform), **build_args}, build_args)
+    stages = stages_of(parse(content), build_args, platform)
     images: set[str] = set()
     pending, seen = [_target(stages, target)], set[int]()
     while pending:
@@ -58,9 +60,9 @@ def base_images(content: bytes, target: str | None, build_args: Mapping[str, str
         if stage.fault:
             raise UnjudgeableError(stage.fault)
         for number, name in enumerate((stage.base, *stage.needs)):
-            named = _named(stages[:index] if number == 0 else stages, name, by_number=number > 0)
-            pending += named
-            if not named and name.lower() != _SCRATCH:
+            found = named(stages[:index] if number == 0 else stages, name, by_number=number > 0)
+            pending += found
+            if not found and name.lower() != _SCRATCH:
                 images.add(name)
     return images
 
@@ -74,14 +76,14 @@ def names_platforms(content: bytes) -> bool:
     return any(name == "platform" for one in parse(content) if one.name == "FROM" for name, _ in one.flags)
 
 
-def _target(stages: Sequence[_Stage], target: str | None) -> int:
-    found = _named(stages, target, by_number=True) if target is not None else [*range(len(stages))][-1:]
+def _target(stages: Sequence[Stage], target: str | None) -> int:
+    found = named(stages, target, by_number=True) if target is not None else [*range(len(stages))][-1:]
     if not found:
         raise UnjudgeableError(f"it has no stage {target}" if stages else "it has no FROM")
     return found[-1]
 
 
-def _named(stages: Sequence[_Stage], name: str, *, by_number: bool) -> list[int]:
+def named(stages: Sequence[Stage], name: str, *, by_number: bool) -> list[int]:
     """Return the stage that a name or number means: of several the last."""
     if by_number and name.isdecimal():
         return [int(name)] if int(name) < len(stages) else []
@@ -99,32 +101,34 @@ def _automatic(platform: str) -> dict[str, str]:
     }
 
 
-def _stages(
-    instructions: Iterable[Instruction], values: Mapping[str, str], build_args: Mapping[str, str]
-) -> list[_Stage]:
+def stages_of(instructions: Iterable[Instruction], build_args: Mapping[str, str], platform: str) -> list[Stage]:
     """Read the stages.
 
     Args:
         instructions: The Dockerfile's.
-        values: What BuildKit sets by itself.
-        build_args: What wins over the defaults of `ARG`.
+        build_args: What wins over the defaults of `ARG`, and over what BuildKit sets by itself.
+        platform: The platform to build for.
+
+    Raises:
+        UnjudgeableError: They cannot be told; what is wrong in a stage is noted there.
     """
-    variables = {name: value for name, value in values.items() if name.startswith(("TARGET", "BUILD"))}
-    stages: list[_Stage] = []
+    given = {**_automatic(platform), **build_args}
+    variables = {name: value for name, value in given.items() if name.startswith(("TARGET", "BUILD"))}
+    stages: list[Stage] = []
     for instruction in instructions:
         try:
             if instruction.name == "FROM":
                 stage = _stage(instruction, variables)
                 stage.needs += (
-                    need for index in _named(stages, stage.base, by_number=False) for need in stages[index].triggered
+                    need for index in named(stages, stage.base, by_number=False) for need in stages[index].triggered
                 )
                 stages.append(stage)
             elif instruction.name == "ARG" and not stages:
                 variables |= _declared(instruction.rest, variables, build_args)
             elif stages and instruction.name == "ONBUILD":
-                stages[-1].triggered += _needs(instruction.triggered)
+                stages[-1].triggered += needs(instruction.triggered)
             elif stages:
-                stages[-1].needs += _needs(instruction)
+                stages[-1].needs += needs(instruction)
         except UnjudgeableError as error:
             fault = f"line {instruction.line} ({instruction.name}): {error}"
             if not stages:
@@ -144,15 +148,14 @@ def _declared(text: str, variables: Mapping[str, str], build_args: Mapping[str, 
     return found
 
 
-def _stage(instruction: Instruction, variables: Mapping[str, str]) -> _Stage:
-    word, *others = instruction.arguments or [""]
-    name = others[1].lower() if len(others) > 1 and others[0].lower() == "as" else ""
+def _stage(instruction: Instruction, variables: Mapping[str, str]) -> Stage:
+    word, name = instruction.stage
     try:
         base = _base(word, variables)
     except UnjudgeableError as fault:
         # It matters only if the stage is needed.
-        return _Stage("", name, fault=f"line {instruction.line} (FROM): {fault}")
-    return _Stage(base, name)
+        return Stage(instruction, "", name, fault=f"line {instruction.line} (FROM): {fault}")
+    return Stage(instruction, base, name)
 
 
 def _base(word: str, variables: Mapping[str, str]) -> str:
@@ -162,7 +165,7 @@ def _base(word: str, variables: Mapping[str, str]) -> str:
     return base
 
 
-def _needs(instruction: Instruction) -> list[str]:
+def needs(instruction: Instruction) -> list[str]:
     """Return the stages and images that a `COPY` or a mount takes from; no variable is followed there."""
     if instruction.name == "COPY":
         found = [value for name, value in instruction.flags if name == "from"]

@@ -47,14 +47,19 @@ class Staged:
 
 
 @contextlib.contextmanager
-def staged(spec: ContextSpec, task: Task | None = None) -> Iterator[Staged]:
+def staged(spec: ContextSpec, task: Task | None = None, *, dockerfile: bytes | None = None) -> Iterator[Staged]:
     """Prepare what the builder gets, and take it away afterwards.
+
+    Args:
+        spec: The context.
+        task: Can cancel.
+        dockerfile: What the builder is to take for the Dockerfile's content; None: as it is.
 
     Raises:
         InputError: Something of the context cannot be read, or there is no room for a tree of its own.
     """
     in_place = _is_used_in_place(spec) and not (spec.epoch is not None and _is_older(spec, spec.epoch, task or Task()))
-    if in_place and not spec.exclude and not _needs_copy(spec):
+    if in_place and not spec.exclude and dockerfile is None and not _needs_copy(spec):
         yield Staged(spec.root, spec.dockerfile or spec.root / "Dockerfile")
         return
     with contextlib.ExitStack() as stack:
@@ -62,8 +67,9 @@ def staged(spec: ContextSpec, task: Task | None = None) -> Iterator[Staged]:
         temporary = stack.enter_context(own_folder(folder))
         with unusable(spec.root):
             directory = spec.root if in_place else _tree(spec, temporary / "context", task or Task())
-            dockerfile = _dockerfile(spec, temporary, in_place=in_place)
-        yield Staged(directory, dockerfile)
+            content = dockerfile_content(spec) if dockerfile is None else dockerfile
+            copy = _dockerfile(spec, temporary, content, in_place=in_place)
+        yield Staged(directory, copy)
 
 
 def _needs_copy(spec: ContextSpec) -> bool:
@@ -99,12 +105,12 @@ def _is_older(spec: ContextSpec, epoch: int, task: Task) -> bool:
         return any(status.st_mtime < epoch for listing in listings for status in statuses(spec.root, listing))
 
 
-def _dockerfile(spec: ContextSpec, directory: Path, *, in_place: bool) -> Path:
-    """Copy the Dockerfile, and give it an ignore file of its own."""
+def _dockerfile(spec: ContextSpec, directory: Path, content: bytes, *, in_place: bool) -> Path:
+    """Write the Dockerfile, and give it an ignore file of its own."""
     if spec.dockerfile is None:
         return directory / "Dockerfile"
     dockerfile = directory / (spec.dockerfile.name if _PLAIN_NAME.fullmatch(spec.dockerfile.name) else "Dockerfile")
-    dockerfile.write_bytes(dockerfile_content(spec))
+    dockerfile.write_bytes(content)
     ignored = _with_exclude(spec) if in_place else _IGNORES_NOTHING
     ignore = dockerfile.with_name(dockerfile.name + ".dockerignore")
     ignore.write_bytes(ignored)

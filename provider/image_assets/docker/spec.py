@@ -51,7 +51,8 @@ class BuildSpec(BuildOptions):
         context: The absolute path of what the builder receives.
         dockerfile: The absolute path of the Dockerfile; an ignore file beside it (`<name>.dockerignore`) goes first.
         platforms: `os/arch[/variant]` each; the built image is checked against it.
-        pinned: Images by the names under which the Dockerfile has them, as `docker-image://...@DIGEST`.
+        pinned: Images whose digests cannot stand in the Dockerfile, by the names that it has for them, as
+            `docker-image://...@DIGEST`.
         secrets: Never in an argument list, a layer or a log.
         kept_cache: A cache beside those of `cache_from` and `cache_to`.
         executable: `docker`, or the name or path of a program with the same flags.

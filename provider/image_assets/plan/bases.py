@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from typing import Final
 
 from image_assets.context.dockerfile_content import dockerfile_content
@@ -51,6 +52,21 @@ class Base:
     name: str
     image: str
     reference: Reference
+
+
+@dataclass(frozen=True)
+class Pins:
+    """What makes a builder use certain digests.
+
+    Attributes:
+        dockerfile: The Dockerfile with them; None: as it is.
+        contexts: Named contexts for the names that are left in it.
+        given: The values of those `buildContexts` that are images.
+    """
+
+    dockerfile: bytes | None = None
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_pinned(inputs: Inputs, settings: Settings) -> bool:
@@ -121,8 +137,25 @@ def _names(inputs: Inputs, settings: Settings) -> Iterator[tuple[str, str]]:
             yield name, value.removeprefix(IMAGE)
 
 
-def pinned_contexts(inputs: Inputs, settings: Settings) -> dict[str, str]:
-    """Return the named contexts that make the builder use exactly the digests that count."""
+def pins_of(inputs: Inputs, settings: Settings) -> Pins:
+    """Return what makes the builder use exactly the digests that count.
+
+    Raises:
+        InputError: The Dockerfile cannot be read.
+    """
     digests = inputs.base_images
     bases = bases_of(inputs, settings) if digests else ()
-    return {base.name: f"{IMAGE}{base.reference}@{digests[base.image]}" for base in bases if base.image in digests}
+    images = {base.name: f"{base.reference}@{digests[base.image]}" for base in bases if base.image in digests}
+    if not images:
+        return Pins()
+    from image_assets.context.with_digests import with_digests  # noqa: PLC0415 - only where bases are pinned
+
+    content = dockerfile_content(main_context(inputs, settings))
+    in_file = {name: image for name, image in images.items() if name not in inputs.build_contexts}
+    pinned = with_digests(content, in_file, inputs.build_args, platforms_of(inputs, settings))
+    contexts = {name: IMAGE + image for name, image in images.items()}
+    return Pins(
+        pinned.content,
+        {name: contexts[name] for name in sorted(pinned.left)},
+        {name: contexts[name] for name in images.keys() - in_file.keys()},
+    )

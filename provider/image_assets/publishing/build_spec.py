@@ -15,19 +15,20 @@ from image_assets.inputs.options import BuildOptions
 from image_assets.inputs.settings import Settings
 from image_assets.logins.registries import Registries
 from image_assets.oci.keychain import Credential
-from image_assets.plan.bases import pinned_contexts
+from image_assets.plan.bases import Pins
 from image_assets.plan.plan import dockerfile_of, platforms_of
 from image_assets.publishing.request import PublishRequest
 from image_assets.reference import Reference
 
 
-def build_spec(request: PublishRequest, context: Staged, settings: Settings, registries: Registries) -> BuildSpec:
+def build_spec(
+    request: PublishRequest, context: Staged, pins: Pins, settings: Settings, registries: Registries
+) -> BuildSpec:
     """Return what the builder is asked for."""
     inputs = request.inputs
     builder = builder_of(inputs, settings)
-    pinned = pinned_contexts(inputs, settings)
     made_here = {
-        "build_contexts": {name: value for name, value in inputs.build_contexts.items() if name not in pinned},
+        "build_contexts": {**inputs.build_contexts, **pins.given},
         "platforms": platforms_of(inputs, settings),
         "labels": {**resource_labels(request.job), **inputs.labels},
     }
@@ -36,7 +37,7 @@ def build_spec(request: PublishRequest, context: Staged, settings: Settings, reg
         **{option.name: getattr(inputs, option.name) for option in dataclasses.fields(BuildOptions)} | made_here,
         context=context.directory,
         dockerfile=context.dockerfile,
-        pinned=pinned,
+        pinned=pins.contexts,
         secrets=tuple(secret_sources(request.build_secrets)),
         executable=builder["executable"],
         builder=builder.get("name"),

@@ -18,6 +18,7 @@ from image_assets.inputs.settings import Settings
 from image_assets.logins.registries import Registries
 from image_assets.oci import RegistryClient
 from image_assets.own_folder import own_folder
+from image_assets.plan.bases import Pins, pins_of
 from image_assets.plan.git_source import check_out, commit_of
 from image_assets.plan.local_image import inspect
 from image_assets.plan.plan import dockerfile_of, executable, main_context, named_contexts, source_in_git
@@ -148,22 +149,21 @@ class ContentSender:
     def spec(self, request: PublishRequest, client: RegistryClient) -> Iterator[BuildSpec]:
         """Prepare all that a build needs."""
         with (
-            self.context(request) as context,
+            self.context(request) as (context, pins),
             handed_contexts(request, self.settings) as named,
             kept_cache(request, client, self.settings) as cache,
         ):
-            yield replace(build_spec(named, context, self.settings, self.registries), kept_cache=cache)
+            yield replace(build_spec(named, context, pins, self.settings, self.registries), kept_cache=cache)
 
     @contextmanager
-    def context(self, request: PublishRequest) -> Iterator[Staged]:
+    def context(self, request: PublishRequest) -> Iterator[tuple[Staged, Pins]]:
         """Wait until some node has room for one more build, and prepare what the builder gets."""
         builder = builder_of(request.inputs, self.settings)
         keys = node_keys(builder["executable"], builder.get("name"), os.environ)
-        with (
-            self.preparing.one_of(keys, str, request.job.task),
-            staged(main_context(request.inputs, self.settings)) as context,
-        ):
-            yield context
+        with self.preparing.one_of(keys, str, request.job.task):
+            pins = pins_of(request.inputs, self.settings)
+            with staged(main_context(request.inputs, self.settings), dockerfile=pins.dockerfile) as context:
+                yield context, pins
 
     def shared_layers(self, request: PublishRequest, client: RegistryClient, built: StoredImage) -> dict[str, int]:
         """Return the layers that come from base images of the same registry, with their sizes."""

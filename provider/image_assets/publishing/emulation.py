@@ -84,8 +84,7 @@ def _stages(content: bytes) -> list[_Stage]:
     found: list[_Stage] = []
     for one in parse(content):
         if one.name == "FROM":
-            word, *others = [*one.arguments, ""]
-            name = others[1].lower() if len(others) > 2 and others[0].lower() == "as" else ""
+            word, name = one.stage
             found.append(_Stage(name, word.lower(), any(flag == "platform" for flag, _ in one.flags)))
         elif one.name == "RUN" and found and not found[-1].first_run:
             last = found[-1]

@@ -5,16 +5,17 @@ What is not surely understood is reported, never guessed. Rules: https://docs.do
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Final
 
-from image_assets.context.scope.lines import Lines
+from image_assets.context.scope.lines import Lines, LogicalLine
 from image_assets.context.scope.words import UnjudgeableError, heredocs, split_flags, split_words
 from image_assets.frozen import dataclass
 
 _WITH_HEREDOC: Final = frozenset(("COPY", "ADD", "RUN"))
 _ONBUILD: Final = "ONBUILD"
+_NOWHERE: Final = LogicalLine(0, "", ())
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class Instruction:
         name: In upper case.
         rest: What follows the name, continuation lines joined, without heredoc bodies.
         image: The base image whose `ONBUILD` it is; empty if it stands in the Dockerfile.
+        source: The line that ends in `rest`.
     """
 
     line: int
     name: str
     rest: str
     image: str = ""
+    source: LogicalLine = field(default=_NOWHERE, repr=False, compare=False)
 
     def __str__(self) -> str:
         """Say where it stands, for messages."""
@@ -63,6 +66,16 @@ class Instruction:
         """Return the words behind the flags, or the items of the JSON form."""
         return split_words(split_flags(self.rest)[1]) if self.items is None else self.items
 
+    @property
+    def stage(self) -> tuple[str, str]:
+        """Return what a `FROM` starts from as it is written, and the stage's name in lower case, empty if it has none.
+
+        Raises:
+            UnjudgeableError: See `split_flags`.
+        """
+        word, *others = self.arguments or [""]
+        return word, others[1].lower() if len(others) > 1 and others[0].lower() == "as" else ""
+
 
 def parse(content: bytes) -> Iterator[Instruction]:
     """Split a Dockerfile into instructions.
@@ -72,9 +85,9 @@ def parse(content: bytes) -> Iterator[Instruction]:
     """
     lines = Lines(content)
     while found := lines.next():
-        number, text = found
+        text = found.text
         name = next(iter(split_words(text)), "")
-        instruction = Instruction(number, name.upper(), text[len(name) :].strip())
+        instruction = Instruction(found.number, name.upper(), text[len(name) :].strip(), source=found)
         try:
             effective = instruction.triggered if instruction.name == _ONBUILD else instruction
             if effective.name in _WITH_HEREDOC and "<<" in text and effective.items is None:

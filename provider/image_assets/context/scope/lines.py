@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from image_assets.context.scope.words import Heredoc, UnjudgeableError
+from image_assets.frozen import dataclass
 
 _DIRECTIVE = re.compile("#[\t\n\f\r ]*([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
 _DIRECTIVES: Final = frozenset(("syntax", "escape", "check"))
@@ -14,6 +15,30 @@ _ESCAPES: Final = ("\\", "`")
 _USUAL_SYNTAX = re.compile(r"(docker\.io/)?docker/dockerfile(:[\w.-]+)?(@sha256:[0-9a-f]{64})?")
 # Characters that Python takes for blanks and Go does not.
 _CONTROL = re.compile("[\0\x1c-\x1f]")
+
+
+@dataclass(frozen=True)
+class LogicalLine:
+    """An instruction's text, continuation lines joined.
+
+    Attributes:
+        number: The line where it starts, from 1.
+        text: The text.
+        pieces: Where it stands: of each line its number, the column and the stretch of the text that begins there.
+    """
+
+    number: int
+    text: str
+    pieces: tuple[tuple[int, int, range], ...]
+
+    def place(self, start: int, length: int) -> tuple[int, int] | None:
+        """Return the line and the column of a stretch of the text; None if it is not in one line."""
+        found = (
+            (number, column + start - piece.start)
+            for number, column, piece in self.pieces
+            if piece.start <= start and start + length <= piece.stop
+        )
+        return next(found, None)
 
 
 class Lines:
@@ -56,25 +81,27 @@ class Lines:
             raise UnjudgeableError(f"{escape} is no escape character")
         return escape
 
-    def next(self) -> tuple[int, str] | None:
-        """Return the next instruction's line number, from 1, and its text, continuation lines joined; None at the end.
+    def next(self) -> LogicalLine | None:
+        """Return the next instruction's line; None at the end.
 
         Comments and blank lines have no meaning, not even between lines that continue each other.
         """
-        parts: list[str] = []
-        start = 0
+        text = ""
+        pieces: list[tuple[int, int, range]] = []
         while self._position < len(self._lines):
             line = self._lines[self._position]
             self._position += 1
             if line.lstrip()[:1] in ("", "#"):
                 continue
-            start = start or self._position
-            line = line if parts else line.lstrip()
             end = self._continued.search(line)
-            parts.append(line[: end.start()] if end else line)
+            # Blanks have no meaning before the text.
+            column = 0 if text else len(line) - len(line.lstrip())
+            added = line[column : end.start()] if end else line[column:]
+            pieces.append((self._position, column, range(len(text), len(text) + len(added))))
+            text += added
             if end is None:
                 break
-        return (start, "".join(parts).strip()) if parts else None
+        return LogicalLine(pieces[0][0], text.rstrip(), tuple(pieces)) if pieces else None
 
     def skip(self, heredoc: Heredoc) -> None:
         """Go to behind a heredoc that starts here.

@@ -159,10 +159,9 @@ class _Stages:
     def _from(self, instruction: Instruction) -> None:
         where = f"line {instruction.line} (FROM)"
         try:
-            base, *others = instruction.arguments or [""]
+            base, name = instruction.stage
         except UnjudgeableError as fault:
             raise UnjudgeableError(f"{where}: {fault}") from fault
-        name = others[1].lower() if len(others) > 1 and others[0].lower() == "as" else ""
         if name == _NO_IMAGE:
             # A mount without `from` starts from it.
             raise UnjudgeableError(f"{where}: a stage has the name {_NO_IMAGE}")
