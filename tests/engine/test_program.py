@@ -59,7 +59,7 @@ def test_no_secret_is_in_state_logs_or_plan(
     """R14, R18, R30, R36: and the build still gets the values."""
     more = {
         "registryAuth": {"username": USER, "password": {"fn::secret": PASSWORD}},
-        "buildSecrets": {"token": {"value": {"fn::secret": "s3cr3t-t0ken"}}},
+        "buildSecrets": {"token": {"value": {"fn::secret": "s3cr3t-t0ken"}}, "npm": {"env": "OWN_NPM_TOKEN"}},
     }
     repository = f"{registry_with_auth.address}/{repository_name}"
     project = new_project(
@@ -74,12 +74,15 @@ def test_no_secret_is_in_state_logs_or_plan(
     project.pulumi("stack", "ls")
     before = config.read_bytes()
     plan = project.private / "plan.json"
-    project.preview(f"--save-plan={plan}")
+    lacking = "buildSecrets.npm: the environment variable `OWN_NPM_TOKEN` is not set"
+    assert lacking in project.preview(f"--save-plan={plan}").messages("warning")
+    project.environ["OWN_NPM_TOKEN"] = "0wn-t0ken"
     made = project.up(f"--plan={plan}", "-v=11", "--logtostderr")
+    assert "OWN_NPM_TOKEN" not in made.messages("warning")
     assert made.outputs["uri"].startswith(repository)
     assert config.read_bytes() == before
     stored = json.dumps(project.state(show_secrets=True))
-    for secret in ("s3cr3t-t0ken", PASSWORD):
+    for secret in ("s3cr3t-t0ken", "0wn-t0ken", PASSWORD):
         assert secret not in stored
         assert secret not in made.stdout
         assert secret not in plan.read_text()

@@ -288,3 +288,67 @@ def test_what_is_not_known_is_not_built_in_a_preview(place: Place) -> None:
         "not built in this preview, as it is not known yet: buildSecrets.t.value",
         "not built in this preview, as it is not known yet: labels.a",
     ]
+
+
+LACKING = {"npm": {"env": "NO_SUCH_TOKEN"}, "pip": {"file": "no/pip.conf"}}
+
+
+@pytest.mark.parametrize(
+    ("secrets", "expected"),
+    [
+        (LACKING, ["NO_SUCH_TOKEN", "no/pip.conf"]),
+        (Secret({**LACKING, "npm": {"env": Secret("NO_SUCH_TOKEN")}}), ["NO_SUCH_TOKEN", "no/pip.conf"]),
+        ({**LACKING, "npm": {"env": UNKNOWN}, "t": {"value": UNKNOWN}}, ["no/pip.conf"]),
+        ({"a.b": {"file": "app"}, "t": {"value": ""}}, ["app"]),
+        ({"npm": UNKNOWN, "t": {"value": Secret("x")}}, []),
+        (UNKNOWN, []),
+        ({"npm": {"env": "PATH"}, "pip": {"file": "app/a.txt"}}, []),
+        ({}, []),
+    ],
+)
+def test_a_preview_of_a_build_warns_of_secrets_that_are_not_there(
+    place: Place, secrets: Any, expected: list[str]
+) -> None:
+    """A preview may rightly run on a machine that has none, so it does not fail."""
+    old = state_of(place, GOOD)
+    assert old is not None
+    heard: list[str] = []
+    job = Job(URN, Task(warn=heard.append), preview=True)
+    good = {**old.inputs, "buildSecrets": secrets}
+    del good["fingerprint"], good["files"]
+    for _ in range(2):
+        made = image(place)
+        made.create(job, made.check(job, {}, good))
+        made.update(job, old, made.check(job, old.inputs, {**good, "target": "one"}))
+        made.update(job, old, made.check(job, old.inputs, {**good, "target": UNKNOWN}))
+    assert len(heard) == (6 if expected else 0)
+    assert len(set(heard)) == len(heard[:1])
+    text = "".join(heard[:1])
+    assert [name for name in ("NO_SUCH_TOKEN", "no/pip.conf", "app") if f"{name}`" in text] == expected
+    assert text.endswith("if that is still so when `pulumi up` builds the image, it fails") == bool(expected)
+
+
+def test_no_preview_warns_of_secrets_where_nothing_is_built(place: Place) -> None:
+    given = {**GOOD, "buildSecrets": LACKING}
+    old = state_of(place, given)
+    assert old is not None
+    heard: list[str] = []
+    job = Job(URN, Task(warn=heard.append), preview=True)
+    made = image(place)
+    more = {**old.inputs, "extraTags": ["more"]}
+    del more["fingerprint"], more["files"]
+    checked = made.check(job, old.inputs, more)
+    assert made.diff(job, old, checked)
+    made.update(job, old, checked)
+    assert heard == []
+    # Unless the registry has lost the image.
+    lost = State(old.id, old.inputs, old.outputs)
+    made = PublishedImage(
+        Program(Settings(cache_directory=str(place.base / "cache"), check_published="always"), place.base)
+    )
+    path, tag = old.outputs["repositoryUrl"].partition("/")[2], old.outputs["imageTag"]
+    del place.registry.store.tags[path][tag]
+    checked = made.check(job, old.inputs, {name: more[name] for name in more if name != "extraTags"})
+    assert made.diff(job, lost, checked)
+    made.update(job, lost, checked)
+    assert [text.partition(":")[0] for text in heard] == ["buildSecrets.npm"]

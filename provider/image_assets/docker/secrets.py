@@ -67,15 +67,24 @@ def place_secrets(spec: BuildSpec, dialect: Dialect, environ: Mapping[str, str],
     )
 
 
+def missing(source: SecretSource, environ: Mapping[str, str]) -> str:
+    """Say what a secret's source lacks; empty if it is there."""
+    if source.env is not None and source.env not in environ:
+        return f"the environment variable `{source.env}` is not set"
+    if source.file is not None and not (os.path.isfile(source.file) and os.access(source.file, os.R_OK)):  # noqa: PTH113 - of what may not be seen, too
+        return f"`{source.file}` is not a file that can be read"
+    return ""
+
+
 def _place(
     source: SecretSource, name: str, environ: Mapping[str, str], environment: dict[str, str], directory: Path
 ) -> str:
     """Return the value of `--secret` for one secret."""
+    if reason := missing(source, environ):
+        raise BuildError(f"build secret `{source.id}`: {reason}")
     if source.env is not None:
-        _require(source.env in environ, source, f"the environment variable `{source.env}` is not set")
         return csv_field([("id", source.id), ("env", source.env)])
     if source.file is not None:
-        _require(source.file.is_file(), source, f"`{source.file}` is not a file")
         return csv_field([("id", source.id), ("src", _plain_path(source.file, directory / name))])
     value = source.value or ""
     if "\0" not in value and len(value.encode()) <= _LONGEST_VARIABLE:
@@ -89,11 +98,6 @@ def _shown(source: SecretSource, flag: str) -> str:
     if source.env is not None or "src=" not in flag:
         return flag
     return csv_field([("id", source.id), ("src", str(source.file or MASK))])
-
-
-def _require(fact: bool, source: SecretSource, otherwise: str) -> None:  # noqa: FBT001 - the condition is the point
-    if not fact:
-        raise BuildError(f"build secret `{source.id}`: {otherwise}")
 
 
 def _plain_path(file: Path, link: Path) -> str:

@@ -5,6 +5,7 @@ Every decision about an image is one of the six methods below. `check` takes the
 `delete` leaves the registry alone unless told otherwise. In a preview nothing is built and the registry gets nothing.
 """
 
+import os
 from concurrent.futures import Future
 from functools import partial
 from types import MappingProxyType
@@ -36,6 +37,7 @@ from image_assets.plan.locations import location_problems
 from image_assets.plan.plan import locate
 from image_assets.plan.rows import rows_of
 from image_assets.plan.target import Target, known_target
+from image_assets.publishing.build_spec import missing_secrets
 from image_assets.publishing.request import PublishRequest
 from image_assets.task import Task
 from image_assets.values import UNKNOWN, plain
@@ -208,6 +210,8 @@ class PublishedImage(TaggedImage):
         target = known_target(inputs, plain(values["fingerprint"]))
         if job.preview:
             self.build_ahead(job, inputs, target, values)
+            if target is None or not at_same_address(before, target) or job.urn in self.gone:
+                tell_missing_secrets(job, inputs)
             return self.with_kept_digest(job, inputs, target, outputs, before)
         if target is None:
             raise InputError.single("repository", "is still unknown when the image must be published")
@@ -274,6 +278,13 @@ class PublishedImage(TaggedImage):
         """Say whether the registry is to be asked for an image that has not changed, and its login is known."""
         asked = self.program.settings.check_published == "always"
         return asked and not parse_stored(news).unknown_in("registryAuth")
+
+
+def tell_missing_secrets(job: Job, inputs: Inputs) -> None:
+    """Warn in a preview of a build without its secrets; the machine that builds may be another one."""
+    lacking = "; ".join(missing_secrets(inputs.build_secrets, os.environ))
+    if inputs.is_built and lacking:
+        job.task.warn(f"{lacking}: if that is still so when `pulumi up` builds the image, it fails")
 
 
 def explain(found: tuple[Change, ...], olds: Values, news: Values) -> str:

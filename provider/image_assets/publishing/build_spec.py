@@ -10,8 +10,10 @@ from image_assets.aws.names import parse_host
 from image_assets.context import Staged
 from image_assets.custom_resource import Job
 from image_assets.docker import BuildSpec, SecretSource
+from image_assets.docker.secrets import missing
 from image_assets.inputs.image import Inputs
 from image_assets.inputs.options import BuildOptions
+from image_assets.inputs.property_path import join
 from image_assets.inputs.settings import Settings
 from image_assets.logins.registries import Registries
 from image_assets.oci.keychain import Credential
@@ -59,6 +61,13 @@ def secret_sources(secrets: Mapping[str, Mapping[str, str]]) -> Iterator[SecretS
     for name, source in secrets.items():
         file = Path(source["file"]) if "file" in source else None
         yield SecretSource(name, source.get("value"), source.get("env"), file)
+
+
+def missing_secrets(secrets: Mapping[str, Mapping[str, str]], environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the build secrets whose variable or file is not there, and what is missing."""
+    for source in secret_sources(secrets):
+        if reason := missing(source, environ):
+            yield f"{join('buildSecrets', source.id)}: {reason}"
 
 
 def resource_labels(job: Job) -> dict[str, str]:
