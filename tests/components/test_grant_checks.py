@@ -35,6 +35,10 @@ def test_two_grantees_in_one_grant_are_refused() -> None:
     assert told == {"service": "give exactly one of role, service, accountId, arn, not role and service"}
 
 
+def test_an_empty_name_is_no_output_of_a_resource() -> None:
+    assert _told("grantPull", name="", role="r")["name"].startswith("must not be empty: give the grant a name")
+
+
 def test_a_grant_to_nobody_is_refused() -> None:
     assert _told("grantPush", name="g")["name"].endswith("not none")
 

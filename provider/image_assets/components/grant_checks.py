@@ -68,9 +68,10 @@ def grant_problems(method: str, args: Any, path: str) -> Iterator[Problem]:
 
 
 def _name_problems(name: Any, path: str) -> Iterator[Problem]:
-    if name is None:
-        yield Problem(path, "is missing: give the grant a name, unique in its resource")
-    elif not isinstance(name, str) or not name:
+    if name is None or name == "":
+        lack = "is missing" if name is None else "must not be empty"
+        yield Problem(path, f"{lack}: give the grant a name, unique in its resource")
+    elif not isinstance(name, str):
         yield Problem(path, "must be a string that is known when the program runs, not an output of a resource")
 
 
