@@ -450,3 +450,36 @@ def test_a_download_that_moves_on_is_not_given_up(strict: FakeRegistry, new_clie
     strict.store.blobs["app"] = {digest_of(content): content}
     strict.fail("GET", "/blobs/", truncate(9_000_000), times=7)
     assert b"".join(new_client(strict).get_blob("app", digest_of(content))) == content
+
+
+ANSWERED = {"200": answer(200), "204": answer(204), "page": PAGE}
+
+
+@pytest.mark.parametrize("said", ANSWERED.values(), ids=ANSWERED)
+def test_a_tag_that_keeps_what_it_held_was_not_written(
+    strict: FakeRegistry, new_client: NewClient, said: Fault
+) -> None:
+    client = new_client(strict)
+    push_image(client, "app", "v1")
+    before = strict.store.tags["app"]["v1"]
+    strict.fail("PUT", "/manifests/", said, times=9)
+    with pytest.raises(RegistryError, match="not store the manifest"):
+        client.put_manifest("app", "v1", manifest(noise(1000, ""), note="another"), OCI_MANIFEST)
+    assert strict.store.tags["app"] == {"v1": before}
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
+def test_a_page_takes_no_blob(strict: FakeRegistry, new_client: NewClient, method: str) -> None:
+    strict.fail(method, "/uploads/", PAGE, times=9)
+    started = time.monotonic()
+    with pytest.raises(RegistryError, match=f"{method} http.*the answer is a web page, .*sign-in page"):
+        new_client(strict, limits=replace(QUICK, settle=60.0, pace=1.0)).upload_blob("app", Stream(BLOB))
+    assert time.monotonic() - started < 30
+
+
+def test_an_answer_of_another_length_is_not_the_blob(strict: FakeRegistry, new_client: NewClient) -> None:
+    ok = answer(200, body=b'{"status": "ok"}', Content_Type="application/json")
+    strict.fail("HEAD", "/blobs/", ok, times=99)
+    strict.fail("PUT", "/uploads/", ok, times=9)
+    with pytest.raises(RegistryError, match="answered 200, but does not have the blob"):
+        new_client(strict).upload_blob("app", known(BLOB))

@@ -168,7 +168,10 @@ class RegistryClient:
             digest = digest_of(content, algorithm_of(stored))
             if stored != digest:
                 raise judging.failed(answer, f"the registry stored {stored} where {digest} was sent; {ODD_ANSWER}")
-        elif answer.status != _CREATED and self.await_manifest(repository_path, reference) is None:
+        elif answer.status != _CREATED and not self._stands(
+            lambda: self._holds(repository_path, reference, content), at_once=judging.is_text_of_web_page(answer)
+        ):
+            judging.refuse_page(answer, "and the registry did not store the manifest")
             raise judging.failed(
                 answer, f"the registry answered {answer.status}, but did not store the manifest; {ODD_ANSWER}"
             )
@@ -204,18 +207,24 @@ class RegistryClient:
         if answer.status == _ACCEPTED and not is_page:
             return True
         # With 404 it is gone already, or the registry knows no such deletion.
-        gone = self._is_gone(repository_path, reference, at_once=is_page or answer.status == _MISSING)
+        at_once = is_page or answer.status == _MISSING
+        gone = self._stands(lambda: self.head_manifest(repository_path, reference) is None, at_once=at_once)
         if is_page and not gone and answer.status != _MISSING:
             raise judging.failed(answer, f"the answer is a web page, and nothing was deleted; {judging.HINT}")
         return gone
 
-    def _is_gone(self, repository_path: str, reference: str, *, at_once: bool) -> bool:
-        """Say whether a reference names nothing (any more): now, or some time after it was deleted."""
+    def _holds(self, repository_path: str, reference: str, content: bytes) -> bool:
+        """Say whether a reference names this content now, whatever it named before."""
+        found = self.head_manifest(repository_path, reference, to_push=True)
+        return found is not None and found.digest == digest_of(content, algorithm_of(found.digest))
+
+    def _stands(self, looks_so: Callable[[], bool], *, at_once: bool = False) -> bool:
+        """Say whether something is so: now, or some time after the registry was told (see `await_manifest`)."""
         for pause in () if at_once else pauses_to_settle(self._session.limits):
-            if self.head_manifest(repository_path, reference) is None:
+            if looks_so():
                 return True
             self._session.task.sleep(pause)
-        return self.head_manifest(repository_path, reference) is None
+        return looks_so()
 
     def list_tags(self, repository_path: str) -> list[str]:
         """Return all tags; none if the repository does not exist (spec, "Listing Tags")."""

@@ -40,6 +40,18 @@ def is_text_of_web_page(answer: Answer) -> bool:
     return answer.content.lstrip(_BLANKS)[:1] == b"<"
 
 
+def refuse_page(answer: Answer, consequence: str) -> None:
+    """Make sure that who was sent something did not answer with a page, as sign-in pages do.
+
+    With 201 and 202, web servers before a registry may say in HTML what they did.
+
+    Raises:
+        ExchangeError: It is a page, with what follows from that.
+    """
+    if answer.status == 200 and is_text_of_web_page(answer):
+        raise failed(answer, f"the answer is a web page, {consequence}; {HINT}")
+
+
 def check_support(answer: Answer, challenge: Challenge | None) -> None:
     """Make sure that `/v2/` answered as a registry does (spec, "Determining Support").
 

@@ -19,6 +19,7 @@ from image_assets.oci.auth import Access
 from image_assets.oci.blob_lookup import blob_length
 from image_assets.oci.exchange import Answer, Body, Request
 from image_assets.oci.faults import ODD_ANSWER, ExchangeError, Fault
+from image_assets.oci.judging import refuse_page
 from image_assets.oci.model import BlobSource, Uploaded, algorithm_of
 from image_assets.oci.reading import Meter, Reader
 from image_assets.oci.retries import WORTH_NEW_RETRIES, Retries, pauses_to_settle
@@ -207,6 +208,7 @@ class Upload:
 
     def _after_patch(self, answer: Answer, opened: _OpenUpload, end: int) -> _OpenUpload:
         """Return where the upload goes on; take note of a range that is not what was sent."""
+        refuse_page(answer, "so the registry did not take the content")
         taken = _end_of(answer)
         if taken is not None and taken != end and end > 1:
             self._doubtful = True
@@ -238,7 +240,10 @@ class Upload:
                 raise _failed(
                     request, f"the registry stored {stored} where {digest} was sent; {ODD_ANSWER}", Fault.FINAL
                 )
-        elif answer.status != _CREATED and not self._appears():
+        elif answer.status != _CREATED and not self._exists():
+            refuse_page(answer, "and the registry does not have the blob")
+            if self._appears():
+                return
             reason = f"the registry answered {answer.status}, but does not have the blob; {ODD_ANSWER}"
             raise _failed(request, reason, Fault.FINAL)
 
@@ -278,9 +283,10 @@ class Upload:
 
     def _exists(self) -> bool:
         try:
-            return blob_length(self._session, self._path, self._digest or "", self._access, once=True) is not None
+            length = blob_length(self._session, self._path, self._digest or "", self._access, once=True)
         except ExchangeError:
             return False
+        return length is not None and self._size in {None, length}
 
     def _appears(self) -> bool:
         """Say whether the registry has the blob, or has it soon."""
@@ -325,6 +331,7 @@ def _location(answer: Answer, default: str = "") -> str:
         return endpoint.resolve(answer.url, location)
     if default:
         return default
+    refuse_page(answer, "so no upload was opened")
     reason = f"the answer has no Location, where the upload would go on; {ODD_ANSWER}"
     raise ExchangeError(reason, method=answer.method, url=answer.url, fault=Fault.FINAL)
 
