@@ -4,12 +4,14 @@ python -m tests.bench.peer [--files 10000] [--assets 50] [--many 500] [--large 1
 
 Programs in Python with each side's own SDK, one remote BuildKit and one registry for both, and trees of its own for
 each side. The sides take turns, the order swapped each time. The ratio of a preview is that of what it takes over an
-empty program. Beside the seconds stands the processor time of the plugin and of what it started, which tells more on a
+empty program. The same builds by docker-buildx alone, without Pulumi and plugin, are what no `up` of ours can go below.
+Beside the seconds stands the processor time of the plugin and of what it started, which tells more on a
 machine that is busy with something else, and the plugin's peak of memory.
 """
 
 import argparse
 import os
+import resource
 import stat
 import statistics
 import subprocess
@@ -17,12 +19,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
 
+from image_assets.inputs.settings import Settings
 from tests.support.builders import buildkitd
 from tests.support.contexts import make_bulk
 from tests.support.paths import TOOLS_BIN, VENV_BIN
@@ -200,6 +204,26 @@ def first_ups(bench: Bench, assets: int, files: int, runs: int) -> tuple[Row, Ma
     return row, projects
 
 
+def builds_alone(bench: Bench, assets: int, files: int, row: Row) -> str:
+    """Time the builds of a first `up` by docker-buildx alone, as many at once as we start, and write it as a line."""
+    paths = bench.trees(f"alone-{assets}", assets, files)
+    environ = bench.project(OURS, ()).isolated_environ
+    start = (TOOLS_BIN / "docker-buildx", "build", "--builder", _BUILDER, "--provenance=false", "--progress", "plain")
+    output = "type=image,push=true,push-by-digest=true,name-canonical=true,name="
+
+    def build(path: Path) -> None:
+        argv = (*start, "--output", f"{output}{bench.registry}/alone-{assets}/{path.name}", path)
+        subprocess.run(argv, env=environ, check=True, capture_output=True)
+
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    with ThreadPoolExecutor(Settings().max_concurrent_builds) as pool:
+        list(pool.map(build, paths))
+    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    ratio = f"{seconds / row.medians(PEER).seconds:5.2f}x"
+    return f"{'   its builds by docker-buildx alone':44} {seconds:6.2f}s {'':7} {ratio}   {used:6.2f}s"
+
+
 def previews(title: str, bench: Bench, projects: Mapping[str, Project], runs: int, base: Row | None = None) -> Row:
     """Time previews that find no change."""
     row = Row(title, base)
@@ -229,7 +253,7 @@ def ports(runs: int) -> Row:
     return row
 
 
-def rows(bench: Bench, chosen: argparse.Namespace) -> Iterator[Row]:
+def rows(bench: Bench, chosen: argparse.Namespace) -> Iterator[Row | str]:
     """Measure row by row."""
     yield ports(3 * chosen.runs)
     empty = {side.name: bench.project(side, ()) for side in SIDES}
@@ -245,6 +269,7 @@ def rows(bench: Bench, chosen: argparse.Namespace) -> Iterator[Row]:
         if assets:
             row, projects = first_ups(bench, assets, files, runs)
             yield row
+            yield builds_alone(bench, assets, files, row)
             yield previews(f"no-change preview, {assets} of {files:,} files", bench, projects, chosen.runs, nothing)
 
 
