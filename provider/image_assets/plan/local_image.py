@@ -21,7 +21,8 @@ class EngineImage:
 
     Attributes:
         identity: What the engine calls it: the digest of its config, or with the containerd store of its manifest.
-        platform: `os/architecture[/variant]`, None if it does not say.
+        platform: `os/architecture[/variant]`; None if it does not say, or if there may be several: of an index the
+            containerd store tells the platform of this machine, whatever else it holds.
     """
 
     identity: str
@@ -52,7 +53,11 @@ def inspect(executable: str, name: str, task: Task) -> EngineImage:
 
 
 def _read(told: Any) -> EngineImage:
+    from image_assets.oci.media_types import INDEXES  # noqa: PLC0415 - few programs have such an image
+
     facts = told[0]
     identity = str(facts["Id"]).removeprefix("sha256:")
+    if (facts.get("Descriptor") or {}).get("mediaType") in INDEXES:
+        return EngineImage(f"sha256:{identity}", None)
     names = (str(facts.get(key) or "") for key in ("Os", "Architecture", "Variant"))
     return EngineImage(f"sha256:{identity}", platforms.joined(*names))
