@@ -16,7 +16,15 @@ from tests.fakes.ecr_front import EcrFront
 from tests.support import kubernetes
 from tests.support.builders import FLEET, BuildKit, can_run_buildkitd, node
 from tests.support.contexts import make_context
-from tests.support.engines import can_run_engines, can_run_nerdctl, containerd, docker_of_our_own
+from tests.support.engines import (
+    ENGINE_OF_TODAY,
+    can_run_engine_of_today,
+    can_run_engines,
+    can_run_nerdctl,
+    containerd,
+    docker_of_our_own,
+    docker_with_nodes,
+)
 from tests.support.project import Project, Runtime
 from tests.support.registry import HTPASSWD, PASSWORD, USER, Registry
 from tools.kit import docker_engine as engine
@@ -115,7 +123,16 @@ def fleet_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 def container_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not can_run_engines():
         pytest.skip("an engine of our own needs root, dockerd, containerd, runc and the built buildkitd and buildctl")
-    with docker_of_our_own(tmp_path_factory.mktemp("docker")) as address:
+    with docker_with_nodes(tmp_path_factory.mktemp("docker")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def store_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a docker engine of today, which keeps images in containerd's store."""
+    if not can_run_engine_of_today():
+        pytest.skip("an engine of our own needs root, containerd, runc and the built dockerd")
+    with docker_of_our_own(tmp_path_factory.mktemp("store"), ENGINE_OF_TODAY) as address:
         yield address
 
 

@@ -33,7 +33,7 @@ from tests.support.builders import (
     node,
 )
 from tests.support.contexts import make_context
-from tests.support.engines import docker_of_our_own
+from tests.support.engines import docker_with_nodes
 from tools.kit import docker_engine
 from tools.kit import registry as local_registry
 
@@ -106,7 +106,7 @@ def drivers(folder: Path) -> Iterator[tuple[dict[str, str], list[tuple[str, str 
     with ExitStack() as exits:
         exits.enter_context(docker_engine.running())
         add_tls_builder(environ, "far", exits.enter_context(node(folder / "far", certificates=certificates)))
-        add_container_builder(environ, "box", exits.enter_context(docker_of_our_own(folder / "docker")))
+        add_container_builder(environ, "box", exits.enter_context(docker_with_nodes(folder / "docker")))
         yield environ, [("docker", None), ("remote, TLS", "far"), ("docker-container", "box")]
 
 

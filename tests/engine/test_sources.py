@@ -12,6 +12,7 @@ from tests.fakes import git_server
 from tests.fakes.certificates import make_certificates
 from tests.fakes.git_server import TOKEN
 from tests.fakes.images import an_image, docker_save
+from tests.support.builders import add_buildx, clean_environ
 from tests.support.contexts import write_files
 from tests.support.events import UNKNOWN
 from tests.support.registry import Registry
@@ -198,6 +199,40 @@ def test_an_image_that_the_engine_has(
         assert "contradicts `tarballFile`" in project.preview(check=False).messages("error")
     finally:
         subprocess.run(["docker", "image", "rm", "-f", name], check=True, capture_output=True)
+
+
+@pytest.mark.xdist_group("store")
+def test_an_index_that_the_engine_has(
+    store_engine: str, new_project: NewProject, registry: Registry, repository_name: str, tmp_path: Path
+) -> None:
+    """Of an index the engine names this machine's platform; what is published has all that the engine holds."""
+    context = tmp_path / "context"
+    write_files(
+        context, {"Dockerfile": "FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /\n", "amd64": "a", "arm64": "b"}
+    )
+    name = f"{registry.address}/{repository_name}/two:1"
+    platforms = ["linux/amd64", "linux/arm64"]
+    environ = {**clean_environ(tmp_path / "home"), "DOCKER_HOST": store_engine}
+    add_buildx(Path(environ["DOCKER_CONFIG"]))
+
+    def docker(*words: str | Path) -> None:
+        subprocess.run(("docker", *words), env=environ, check=True, capture_output=True)
+
+    project = new_project(LOCAL.format(repository=f"{registry.address}/{repository_name}", name=name, more=""))
+    project.environ["DOCKER_HOST"] = store_engine
+    docker("buildx", "build", "--builder", "default", "--platform", ",".join(platforms), "--tag", name, context)
+    first = project.preview()
+    assert first.outputs["platforms"] == UNKNOWN
+    made = project.up()
+    assert made.outputs["platforms"] == platforms
+    project.up(expect_no_changes=True)
+    # One that is pulled has its index, and the content of one platform only.
+    docker("push", name)
+    docker("image", "rm", name)
+    docker("system", "prune", "--all", "--force")
+    docker("pull", name)
+    project.write(LOCAL.format(repository=f"{registry.address}/{repository_name}/one", name=name, more=""))
+    assert project.up().outputs["platforms"] == platforms[:1]
 
 
 GIT = """

@@ -16,6 +16,7 @@ _TABLE = re.compile(r"(?<=<!-- table -->\n).*?(?=<!-- end of table -->)", re.DOT
 BUILDERS = {
     "embedded": "docker's engine, docker before 23",
     "buildx": "docker's engine, buildx (`docker`)",
+    "store": "docker's engine, containerd store, buildx (`docker`)",
     "remote": "BuildKit elsewhere, TLS (`remote`)",
     "container": "BuildKit in a container (`docker-container`)",
     "fleet": "a fleet (`remote`, several nodes)",

@@ -90,6 +90,13 @@ def _buildx(request: pytest.FixtureRequest, environ: dict[str, str], config: Pat
     return Flavour("buildx", "docker", None, environ, config)
 
 
+def _store(request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
+    environ["DOCKER_HOST"] = request.getfixturevalue("store_engine")
+    if not add_buildx(config):
+        pytest.skip("no buildx")
+    return Flavour("store", "docker", None, environ, config)
+
+
 def _remote(request: pytest.FixtureRequest, environ: dict[str, str], config: Path) -> Flavour:
     running = request.getfixturevalue("remote_buildkit")
     if not add_buildx(config):
@@ -136,6 +143,7 @@ def _podman(_request: pytest.FixtureRequest, environ: dict[str, str], config: Pa
 _MAKERS: Mapping[str, Callable[[pytest.FixtureRequest, dict[str, str], Path], Flavour]] = {
     "embedded": _embedded,
     "buildx": _buildx,
+    "store": _store,
     "remote": _remote,
     "container": _container,
     "fleet": _fleet,

@@ -36,6 +36,7 @@ from tests.support.registry import Registry
 _ALWAYS = {
     "embedded": {"contexts", "caches", "platforms"},
     "buildx": {"build", "ssh", "contexts", "caches", "platforms", "two"},
+    "store": {"build", "contexts", "caches", "platforms", "private"},
     "remote": {"build", "ssh", "two", "private"},
     "container": {"build", "secrets", "platforms", "cancel"},
     "fleet": {*ABILITIES},

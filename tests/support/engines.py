@@ -1,6 +1,7 @@
 """Engines of the tests' own: docker's for builders in containers, and containerd for nerdctl."""
 
 import contextlib
+import hashlib
 import io
 import os
 import re
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 from tests.support.builders import NODE_IMAGE, clean_environ, daemon, node, unmount_below, wait_until
@@ -28,7 +30,9 @@ for word; do
 done
 exec runc "$@"
 """
-_BRIDGE = f"test{os.getpid()}"
+_ENGINES = count()
+ENGINE_OF_TODAY = TOOLS_BIN / "dockerd-of-today"
+"""Docker's engine 29, whose store of images is containerd's."""
 _SYS_RESOURCE = 24
 """The capability's number (capabilities(7))."""
 
@@ -44,22 +48,15 @@ def can_run_nerdctl() -> bool:
     return can_run_engines() and (TOOLS_BIN / "nerdctl").exists()
 
 
+def can_run_engine_of_today() -> bool:
+    """Say whether the built engine can be started here."""
+    return os.geteuid() == 0 and all(map(shutil.which, ("containerd", "runc"))) and ENGINE_OF_TODAY.exists()
+
+
 @contextlib.contextmanager
-def docker_of_our_own(root: Path) -> Iterator[str]:
-    """Run an engine that has the image of a BuildKit node, and give its address: nothing else shares it."""
-    address = f"unix://{root}/docker.sock"
-    words = ["dockerd", "--host", address, "--data-root", f"{root}/data", "--exec-root", f"{root}/exec"]
-    words += ["--pidfile", f"{root}/pid", "--bridge", _BRIDGE, "--iptables=false", "--ip6tables=false"]
-    if not has_all_capabilities():
-        words += ["--add-runtime", f"less={runtime(root, WITHOUT_CAPABILITY)}", "--default-runtime", "less"]
-    with bridge(), unmounted(root), daemon(tuple(words), root / "log") as process:
-
-        def answers() -> bool:
-            return (
-                subprocess.run(("docker", "-H", address, "version"), capture_output=True, check=False).returncode == 0
-            )
-
-        wait_until(lambda: answers() or process.poll() is not None, "dockerd did not start")
+def docker_with_nodes(root: Path) -> Iterator[str]:
+    """Run an engine that has the image of a BuildKit node, and give its address."""
+    with docker_of_our_own(root) as address:
         words = ["docker", "-H", address, "import", "-c", f"ENV PATH={NODE_PATH}"]
         words += ["-c", f'ENTRYPOINT ["{NODE_COMMAND}"]', "-", NODE_IMAGE]
         environ = clean_environ(root / "home")
@@ -68,16 +65,37 @@ def docker_of_our_own(root: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def bridge() -> Iterator[None]:
+def docker_of_our_own(root: Path, program: str | Path = "dockerd") -> Iterator[str]:
+    """Run an engine, and give its address: nothing else shares it."""
+    address, name = f"unix://{root}/docker.sock", f"test{os.getpid()}-{next(_ENGINES)}"
+    words = [str(program), "--host", address, "--data-root", f"{root}/data", "--exec-root", f"{root}/exec"]
+    words += ["--pidfile", f"{root}/pid", "--bridge", name, "--iptables=false", "--ip6tables=false"]
+    if not has_all_capabilities():
+        words += ["--add-runtime", f"less={runtime(root, WITHOUT_CAPABILITY)}", "--default-runtime", "less"]
+    with bridge(name), unmounted(root), daemon(tuple(words), root / "log") as process:
+
+        def answers() -> bool:
+            return (
+                subprocess.run(("docker", "-H", address, "version"), capture_output=True, check=False).returncode == 0
+            )
+
+        wait_until(lambda: answers() or process.poll() is not None, "dockerd did not start")
+        yield address
+
+
+@contextlib.contextmanager
+def bridge(name: str) -> Iterator[None]:
     """Give the engine a bridge of its own: one that shall have none removes that of the machine's engine."""
     ip = (busybox(), "ip")
-    subprocess.run((*ip, "link", "add", "name", _BRIDGE, "type", "bridge"), check=True)
-    subprocess.run((*ip, "addr", "add", f"10.231.{os.getpid() % 250}.1/24", "dev", _BRIDGE), check=True)
-    subprocess.run((*ip, "link", "set", _BRIDGE, "up"), check=True)
+    subprocess.run((*ip, "link", "add", "name", name, "type", "bridge"), check=True)
+    # A network that no other process of tests, and no other engine of this one, has.
+    number = hashlib.sha256(name.encode()).digest()
+    subprocess.run((*ip, "addr", "add", f"10.{224 + number[0] % 16}.{number[1]}.1/24", "dev", name), check=True)
+    subprocess.run((*ip, "link", "set", name, "up"), check=True)
     try:
         yield
     finally:
-        subprocess.run((*ip, "link", "del", _BRIDGE), check=False)
+        subprocess.run((*ip, "link", "del", name), check=False)
 
 
 @contextlib.contextmanager

@@ -53,6 +53,13 @@ YAML = Program("pulumi-language-yaml", "yaml", "github.com/pulumi/pulumi-yaml/cm
 BUILDX = Program("docker-buildx", "buildx", "github.com/docker/buildx/cmd/buildx")
 BUILDKITD = Program("buildkitd", "buildkit", "github.com/moby/buildkit/cmd/buildkitd")
 BUILDCTL = Program("buildctl", "buildkit", "github.com/moby/buildkit/cmd/buildctl")
+# Debian's is of 2020, and has neither containerd's store of images nor BuildKit's newer frontends.
+DOCKERD = Program(
+    "dockerd-of-today",
+    "dockerd",
+    "github.com/moby/moby/v2/cmd/dockerd",
+    "-s -w -X github.com/moby/moby/v2/dockerversion.Version=2.0.0-beta.18",
+)
 NERDCTL = Program("nerdctl", "nerdctl", "github.com/containerd/nerdctl/cmd/nerdctl")
 # The generators of SDKs and of examples: those that come with Pulumi, and those that want an older one.
 CODEGEN = Program("codegen", "generators/current", ".", shared=("kit",))
