@@ -327,17 +327,16 @@ def test_the_bases_are_those_that_named_contexts_leave(tmp_path: Path) -> None:
 
 
 def test_digests_stand_in_the_dockerfile_and_in_the_contexts_that_are_images(tmp_path: Path) -> None:
-    dockerfile = "FROM tool\nFROM x AS a\nONBUILD COPY --from=x / /\nFROM base\nFROM a\nCOPY --from=tool:latest / /\n"
+    dockerfile = "FROM tool\nFROM x AS a\nFROM base\nFROM b-$TARGETARCH\nCOPY --from=tool:latest --link / /\nFROM a\n"
     (tmp_path / "Dockerfile").write_text(dockerfile)
     contexts = {"base": "docker-image://y:1", "lib": "lib", "fixed": f"docker-image://z@sha256:{'1' * 64}"}
-    inputs = parse({"directory": str(tmp_path), "repository": "r.io/app", "buildContexts": contexts})
+    given = {"directory": str(tmp_path), "repository": "r.io/app", "buildContexts": contexts, "target": "3"}
+    inputs = parse({**given, "platforms": ["linux/amd64", "linux/arm64"]})
     assert pins_of(inputs, SETTINGS) == Pins()
     digest = f"sha256:{'0' * 64}"
-    pinned = replace(inputs, base_images=dict.fromkeys(("x", "y:1", "tool:latest"), digest))
+    pinned = replace(inputs, base_images=dict.fromkeys(("x", "y:1", "tool:latest", "b-amd64", "b-arm64"), digest))
     assert pins_of(pinned, Settings(pin_base_images=True)) == Pins(
-        dockerfile.replace("FROM x", f"FROM docker.io/x:latest@{digest}")
-        .replace("=tool:latest", f"=docker.io/tool:latest@{digest}")
-        .encode(),
-        contexts={"x": f"docker-image://docker.io/x:latest@{digest}"},
+        dockerfile.replace("=tool:latest", f"=docker.io/tool:latest@{digest}").encode(),
+        contexts={f"b-{word}": f"docker-image://docker.io/b-{word}:latest@{digest}" for word in ("amd64", "arm64")},
         given={"base": f"docker-image://docker.io/y:1@{digest}"},
     )

@@ -409,7 +409,7 @@ def test_what_is_pinned_is_built_on_though_the_tag_has_moved(  # noqa: PLR0917 -
     base = f"{destination}:base"
     written = f"FROM {base} AS a\nFROM scratch\nCOPY --from=a /one /one\nCOPY --from={base} /one /two\n".encode()
     layers = []
-    for content in (with_digests(written, {base: f"{base}@{bases[0]}"}, {}, ("linux/amd64",)).content, written):
+    for content in (with_digests(written, {base: f"{base}@{bases[0]}"}, None, {}, ("linux/amd64",)).content, written):
         (context / "Dockerfile").write_bytes(content)
         image = built(flavour, spec_for(flavour, context), destination, Task())
         if isinstance(image, StoredImage):
@@ -426,14 +426,17 @@ def test_a_digest_in_the_dockerfile_makes_the_image_that_a_named_context_makes(
 ) -> None:
     flavour, base = new_flavour("remote"), f"{destination}:base"
     dockerfile = context / "Dockerfile"
-    dockerfile.write_text(f"ARG B={base}\nFROM $B\nCOPY busybox b\nCOPY --from={base} /one /two\nENV C=$A\n")
+    dockerfile.write_text(
+        f"ARG B={base}\nFROM $B AS x\nONBUILD COPY --from={base} /one /three\nFROM x\nCOPY busybox b\n"
+        f"COPY --from={base} /one /two\nENV C=$A\nONBUILD COPY --from={base} / /\n"
+    )
     image = f"{base}@{bases[0]}"
     digests = set()
     for more in ({"pinned": {base: f"docker-image://{image}"}}, {}):
         made = built(flavour, spec_for(flavour, context, source_date_epoch="1700000000", **more), destination, Task())
         assert isinstance(made, PushedByDigest)
         digests.add(made.digest)
-        dockerfile.write_bytes(with_digests(dockerfile.read_bytes(), {base: image}, {}, ("linux/amd64",)).content)
+        dockerfile.write_bytes(with_digests(dockerfile.read_bytes(), {base: image}, None, {}, ("linux/amd64",)).content)
     assert len(digests) == 1
 
 

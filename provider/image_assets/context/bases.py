@@ -50,7 +50,7 @@ def base_images(content: bytes, target: str | None, build_args: Mapping[str, str
     """
     stages = stages_of(parse(content), build_args, platform)
     images: set[str] = set()
-    pending, seen = [_target(stages, target)], set[int]()
+    pending, seen = [target_of(stages, target)], set[int]()
     while pending:
         index = pending.pop()
         if index in seen:
@@ -76,7 +76,12 @@ def names_platforms(content: bytes) -> bool:
     return any(name == "platform" for one in parse(content) if one.name == "FROM" for name, _ in one.flags)
 
 
-def _target(stages: Sequence[Stage], target: str | None) -> int:
+def target_of(stages: Sequence[Stage], target: str | None) -> int:
+    """Return the index of the stage that is built.
+
+    Raises:
+        UnjudgeableError: There is none.
+    """
     found = named(stages, target, by_number=True) if target is not None else [*range(len(stages))][-1:]
     if not found:
         raise UnjudgeableError(f"it has no stage {target}" if stages else "it has no FROM")

@@ -98,7 +98,11 @@ ON: Final = "true"
 """A switch among the options that take other words, too."""
 
 _NEEDS: Final[tuple[tuple[Callable[[BuildSpec], bool], Feature, str], ...]] = (
-    (lambda spec: bool(spec.pinned), Feature.BUILD_CONTEXTS, "`pinBaseImages` for what an ONBUILD takes from"),
+    (
+        lambda spec: bool(spec.pinned),
+        Feature.BUILD_CONTEXTS,
+        "`pinBaseImages` where the name of a base depends on the platform",
+    ),
     (lambda spec: bool(spec.build_contexts), Feature.BUILD_CONTEXTS, "`buildContexts`"),
     (lambda spec: spec.provenance != OFF, Feature.ATTESTATIONS, "`provenance`"),
     (lambda spec: spec.sbom != OFF, Feature.ATTESTATIONS, "`sbom`"),

@@ -36,8 +36,8 @@ _ONE_PLATFORM: Final = (
     "--driver docker-container`, then `builder: {name: NAME}`), or give one `platform`."
 )
 _OLD_BUILDKIT: Final = (
-    "`buildContexts`, and `pinBaseImages` for an image that an ONBUILD takes from, need a newer BuildKit (Docker 23 or "
-    "later): update docker's engine, or name another builder in `builder.name`."
+    "`buildContexts`, and `pinBaseImages` where the name of a base depends on the platform, need a newer BuildKit "
+    "(Docker 23 or later): update docker's engine, or name another builder in `builder.name`."
 )
 _OLD_NERDCTL: Final = "`buildContexts` need nerdctl 2 or later."
 _DISK_FULL: Final = "The builder's disk is full: `docker buildx prune` and `docker image prune` make room."

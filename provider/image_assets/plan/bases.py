@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import field
 from typing import Final
 
@@ -102,8 +103,15 @@ def all_bases(inputs: Inputs, settings: Settings) -> tuple[Base, ...]:
     Raises:
         InputError: They cannot be told before the build.
     """
-    try:
+    with _told():
         return tuple(Base(name, image, Reference.parse(image)) for name, image in sorted(set(_names(inputs, settings))))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Name the input that makes it matter what a Dockerfile says."""
+    try:
+        yield
     except ValueError as error:
         raise InputError.single(PROPERTY, f"the base images cannot be told: {error}; or set it to false") from error
 
@@ -141,7 +149,7 @@ def pins_of(inputs: Inputs, settings: Settings) -> Pins:
     """Return what makes the builder use exactly the digests that count.
 
     Raises:
-        InputError: The Dockerfile cannot be read.
+        InputError: The Dockerfile cannot be read, or has become one whose base images cannot be told.
     """
     digests = inputs.base_images
     bases = bases_of(inputs, settings) if digests else ()
@@ -152,7 +160,8 @@ def pins_of(inputs: Inputs, settings: Settings) -> Pins:
 
     content = dockerfile_content(main_context(inputs, settings))
     in_file = {name: image for name, image in images.items() if name not in inputs.build_contexts}
-    pinned = with_digests(content, in_file, inputs.build_args, platforms_of(inputs, settings))
+    with _told():
+        pinned = with_digests(content, in_file, inputs.target, inputs.build_args, platforms_of(inputs, settings))
     contexts = {name: IMAGE + image for name, image in images.items()}
     return Pins(
         pinned.content,

@@ -73,7 +73,7 @@ class Instruction:
         Raises:
             UnjudgeableError: See `split_flags`.
         """
-        word, *others = self.arguments or [""]
+        word, *others = split_words(split_flags(self.rest)[1]) or [""]
         return word, others[1].lower() if len(others) > 1 and others[0].lower() == "as" else ""
 
 

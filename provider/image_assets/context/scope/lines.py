@@ -31,14 +31,14 @@ class LogicalLine:
     text: str
     pieces: tuple[tuple[int, int, range], ...]
 
-    def place(self, start: int, length: int) -> tuple[int, int] | None:
-        """Return the line and the column of a stretch of the text; None if it is not in one line."""
-        found = (
-            (number, column + start - piece.start)
-            for number, column, piece in self.pieces
-            if piece.start <= start and start + length <= piece.stop
-        )
-        return next(found, None)
+    def places(self, start: int, end: int) -> list[tuple[int, slice]]:
+        """Return where a stretch of the text stands: the lines, and the columns in them."""
+        found = []
+        for number, column, piece in self.pieces:
+            first, behind = max(start, piece.start), min(end, piece.stop)
+            if first < behind:
+                found.append((number, slice(column + first - piece.start, column + behind - piece.start)))
+        return found
 
 
 class Lines:
