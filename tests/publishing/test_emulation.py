@@ -24,6 +24,9 @@ from tests.support.builders import counting_docker
         ("FROM a AS one\nFROM b\nRUN y\n", "1", 3),
         ("FROM a AS one\nRUN x\n", "none", 0),
         ("FROM $X\nONBUILD RUN x\nENV A=b\n", None, 0),
+        ("ARG B\nFROM a AS one\nRUN x\nFROM $B\n", None, 3),
+        ("FROM a AS one-amd64\nRUN x\nFROM a AS one-arm64\nFROM one-$TARGETARCH\n", None, 0),
+        ("FROM a\nRUN --x='\n", None, 2),
         ("RUN x\n", None, 0),
         ("# syntax=other/language\nFROM a\nRUN x\n", None, 0),
     ],
@@ -32,7 +35,7 @@ def test_the_run_that_needs_the_target_platform_is_found(
     dockerfile: str, target: str | None, line: int, tmp_path: Path
 ) -> None:
     (tmp_path / "Dockerfile").write_text(dockerfile)
-    assert line_that_runs(tmp_path / "Dockerfile", target) == line
+    assert line_that_runs(tmp_path / "Dockerfile", target, {"B": "one"}, "linux/arm64") == line
 
 
 @pytest.mark.parametrize("name", ["buildx", "remote"])

@@ -25,6 +25,7 @@ class Stage:
         name: Its name in lower case, empty if it has none.
         needs: What else it takes from: stages by name or number, and images.
         triggered: What the stages that start from this one take from by its `ONBUILD`.
+        first_run: The line of its first `RUN`, 0 if it has none.
         fault: Why its bases cannot be told.
     """
 
@@ -33,6 +34,7 @@ class Stage:
     name: str
     needs: list[str] = field(default_factory=list)
     triggered: list[str] = field(default_factory=list)
+    first_run: int = 0
     fault: str = ""
 
 
@@ -133,6 +135,8 @@ def stages_of(instructions: Iterable[Instruction], build_args: Mapping[str, str]
             elif stages and instruction.name == "ONBUILD":
                 stages[-1].triggered += needs(instruction.triggered)
             elif stages:
+                if instruction.name == "RUN":
+                    stages[-1].first_run = stages[-1].first_run or instruction.line
                 stages[-1].needs += needs(instruction)
         except UnjudgeableError as error:
             fault = f"line {instruction.line} ({instruction.name}): {error}"
