@@ -395,7 +395,7 @@ namespace ImageAssets.Sdk
         public Union<string, ImageAssets.Sdk.Platform>? Platform { get; set; }
 
         /// <summary>
-        /// The image, `repository:tag` or `repository@digest`.
+        /// The image, `repository:tag` or `repository@digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
         /// </summary>
         [Input("reference", required: true)]
         public string Reference { get; set; } = null!;
@@ -421,7 +421,7 @@ namespace ImageAssets.Sdk
         public InputUnion<string, ImageAssets.Sdk.Platform>? Platform { get; set; }
 
         /// <summary>
-        /// The image, `repository:tag` or `repository@digest`.
+        /// The image, `repository:tag` or `repository@digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
         /// </summary>
         [Input("reference", required: true)]
         public Input<string> Reference { get; set; } = null!;

@@ -40,7 +40,7 @@ export interface GetImageArgs {
      */
     platform?: string | enums.Platform;
     /**
-     * The image, `repository:tag` or `repository@digest`.
+     * The image, `repository:tag` or `repository@digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
      */
     reference: string;
     /**
@@ -112,7 +112,7 @@ export interface GetImageOutputArgs {
      */
     platform?: pulumi.Input<string | enums.Platform | undefined>;
     /**
-     * The image, `repository:tag` or `repository@digest`.
+     * The image, `repository:tag` or `repository@digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
      */
     reference: pulumi.Input<string>;
     /**

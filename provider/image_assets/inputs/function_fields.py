@@ -36,7 +36,8 @@ GET_IMAGE_FIELDS = (
     Field(
         "reference",
         Text(check=parsed_by(Reference.parse)),
-        "The image, `repository:tag` or `repository@digest`.",
+        "The image, `repository:tag` or `repository@digest`. Of an image of the same program give `imageDigestUri`: a "
+        "preview can tell nothing of one that is not published yet, and by this it is unknown.",
         required=True,
     ),
     Field(

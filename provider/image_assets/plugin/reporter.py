@@ -58,6 +58,11 @@ class Reporter:
             secrets=self.secrets,
         )
 
+    def of_function(self) -> Task:
+        """Return the task through which a function reports: it has no row of its own."""
+        warn = partial(self.send, "", WARNING)
+        return Task(warn=warn, cancelled=self.cancellation.deployment, secrets=self.secrets)
+
     @cached_property
     def terminal(self) -> Path | None:
         """The terminal in which rows are drawn anew; None if it is a log that is written."""

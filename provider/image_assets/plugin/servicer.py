@@ -296,7 +296,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if request.tok not in FUNCTIONS:
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"there is no function {request.tok} in this package")
         arguments, response = self.received(request.args), pb.InvokeResponse()
-        task = Task(cancelled=self.reporter.cancellation.deployment, secrets=self.secrets)
+        task = self.reporter.of_function()
         try:
             answer = await self.jobs.offload(FUNCTIONS[request.tok], self.program, arguments, task)
         except InputError as error:

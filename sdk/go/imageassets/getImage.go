@@ -52,7 +52,7 @@ func GetImage(ctx *pulumi.Context, args *GetImageArgs, opts ...pulumi.InvokeOpti
 type GetImageArgs struct {
 	// The platform whose labels are wanted, as `os/architecture`, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
 	Platform *string `pulumi:"platform"`
-	// The image, `repository:tag` or `repository@digest`.
+	// The image, `repository:tag` or `repository@digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
 	Reference string `pulumi:"reference"`
 	// A login for the registry. Default: the provider's own logins.
 	RegistryAuth *RegistryAuth `pulumi:"registryAuth"`
@@ -83,7 +83,7 @@ func GetImageOutput(ctx *pulumi.Context, args GetImageOutputArgs, opts ...pulumi
 type GetImageOutputArgs struct {
 	// The platform whose labels are wanted, as `os/architecture`, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
 	Platform pulumi.StringPtrInput `pulumi:"platform"`
-	// The image, `repository:tag` or `repository@digest`.
+	// The image, `repository:tag` or `repository@digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
 	Reference pulumi.StringInput `pulumi:"reference"`
 	// A login for the registry. Default: the provider's own logins.
 	RegistryAuth RegistryAuthPtrInput `pulumi:"registryAuth"`

@@ -141,7 +141,7 @@ def get_image(platform: Optional[Union[_builtins.str, 'Platform']] = None,
     ```
 
     :param Union[_builtins.str, 'Platform'] platform: The platform whose labels are wanted, as `os/architecture`, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
-    :param _builtins.str reference: The image, `repository:tag` or `repository@digest`.
+    :param _builtins.str reference: The image, `repository:tag` or `repository@digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
     :param Union['RegistryAuth', 'RegistryAuthDict'] registry_auth: A login for the registry. Default: the provider's own logins.
     """
     __args__ = dict()
@@ -180,7 +180,7 @@ def get_image_output(platform: pulumi.Input[Optional[Optional[Union[_builtins.st
     ```
 
     :param Union[_builtins.str, 'Platform'] platform: The platform whose labels are wanted, as `os/architecture`, if the image has several. Default: the provider's `defaultPlatform` if the image has it, else the first.
-    :param _builtins.str reference: The image, `repository:tag` or `repository@digest`.
+    :param _builtins.str reference: The image, `repository:tag` or `repository@digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
     :param Union['RegistryAuth', 'RegistryAuthDict'] registry_auth: A login for the registry. Default: the provider's own logins.
     """
     __args__ = dict()

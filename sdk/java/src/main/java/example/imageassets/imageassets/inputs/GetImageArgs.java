@@ -35,14 +35,14 @@ public final class GetImageArgs extends com.pulumi.resources.InvokeArgs {
     }
 
     /**
-     * The image, `repository:tag` or `repository{@literal @}digest`.
+     * The image, `repository:tag` or `repository{@literal @}digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
      * 
      */
     @Import(name="reference", required=true)
     private Output<String> reference;
 
     /**
-     * @return The image, `repository:tag` or `repository{@literal @}digest`.
+     * @return The image, `repository:tag` or `repository{@literal @}digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
      * 
      */
     public Output<String> reference() {
@@ -132,7 +132,7 @@ public final class GetImageArgs extends com.pulumi.resources.InvokeArgs {
         }
 
         /**
-         * @param reference The image, `repository:tag` or `repository{@literal @}digest`.
+         * @param reference The image, `repository:tag` or `repository{@literal @}digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
          * 
          * @return builder
          * 
@@ -143,7 +143,7 @@ public final class GetImageArgs extends com.pulumi.resources.InvokeArgs {
         }
 
         /**
-         * @param reference The image, `repository:tag` or `repository{@literal @}digest`.
+         * @param reference The image, `repository:tag` or `repository{@literal @}digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
          * 
          * @return builder
          * 

@@ -34,14 +34,14 @@ public final class GetImagePlainArgs extends com.pulumi.resources.InvokeArgs {
     }
 
     /**
-     * The image, `repository:tag` or `repository{@literal @}digest`.
+     * The image, `repository:tag` or `repository{@literal @}digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
      * 
      */
     @Import(name="reference", required=true)
     private String reference;
 
     /**
-     * @return The image, `repository:tag` or `repository{@literal @}digest`.
+     * @return The image, `repository:tag` or `repository{@literal @}digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
      * 
      */
     public String reference() {
@@ -121,7 +121,7 @@ public final class GetImagePlainArgs extends com.pulumi.resources.InvokeArgs {
         }
 
         /**
-         * @param reference The image, `repository:tag` or `repository{@literal @}digest`.
+         * @param reference The image, `repository:tag` or `repository{@literal @}digest`. Of an image of the same program give `imageDigestUri`: a preview can tell nothing of one that is not published yet, and by this it is unknown.
          * 
          * @return builder
          * 
