@@ -14,8 +14,9 @@ from image_assets.errors import CancelledByUserError, RegistryError
 from image_assets.oci import BytesSource, NoKeychain, RegistryClient, digest_of
 from image_assets.oci.media_types import OCI_INDEX, OCI_MANIFEST
 from image_assets.task import Task
-from image_assets.transfer import BlobMemory, Source, chosen, copy, copy_referrers, move_tag, tree
+from image_assets.transfer import BlobMemory, Source, add_tags, chosen, copy, copy_referrers, move_tag, tree
 from tests.fakes.registry import FakeRegistry, Fault, Rules, answer, cut, header, reset, reset_after, truncate
+from tests.fakes.registry_store import RefusedError
 from tests.oci.samples import CONFIG, manifest, noise
 from tests.support.registry import Registry
 from tests.transfer.killed import publishers
@@ -272,6 +273,30 @@ def test_signatures_that_cosign_names_by_tags_come_along(tmp_path: Path) -> None
         replicate(source, ours.host, tmp_path / "memory")
         copy_referrers(source, [source.digest], client(ours.host), "c/d", Task(), BlobMemory(tmp_path / "memory"))
         assert client(ours.host).get_manifest("c/d", tag).content == signature
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_registries_that_do_not_tell_what_is_not_there_are_copied_from_and_to(tmp_path: Path, status: int) -> None:
+    """Artifactory's virtual repositories say 403 of everything that is not there, others 401 to who may push."""
+    with FakeRegistry() as theirs, FakeRegistry() as ours:
+        source = fill(theirs.host)
+        signature = refer(theirs.host, source.digest, "signature")
+        theirs.fail("*", HIDDEN, hiding(403), times=10_000)
+        ours.fail("*", HIDDEN, hiding(status), times=10_000)
+        replicate(source, ours.host, tmp_path / "memory")
+        copy_referrers(source, [source.digest], client(ours.host), "c/d", Task(), BlobMemory(tmp_path / "memory"))
+        assert add_tags(client(ours.host), "c/d", source.digest, ["latest"], Task()) == ("latest",)
+        assert is_whole(ours, signature)
+        listed = source.digest.replace(":", "-")
+        assert ours.store.tags["c/d"].keys() == {"t", "latest", listed}
+
+
+HIDDEN = "/(manifests|blobs|tags|referrers)/(?!uploads/)"
+
+
+def hiding(status: int) -> Fault:
+    """Answer with a status instead of 404."""
+    return Fault(change=lambda reply: RefusedError(status, "DENIED").reply if reply.status == 404 else reply)
 
 
 def refer(host: str, subject: str, note: str) -> str:

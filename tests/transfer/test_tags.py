@@ -12,7 +12,7 @@ import pytest
 from image_assets.archive import open_archive
 from image_assets.errors import CancelledByUserError, RegistryError
 from image_assets.task import Task
-from image_assets.transfer import BlobMemory, Sent, add_tags, expected_of, find_tag, refuse_other_image, write_tag
+from image_assets.transfer import BlobMemory, Sent, add_tags, expected_of, refuse_other_image, write_tag
 from tests.fakes.engine import FakeLocalImage
 from tests.fakes.images import MadeImage, an_image, docker_save, oci_layout, tar_of
 from tests.fakes.registry import FakeRegistry, Rules, answer, silence
@@ -213,7 +213,7 @@ def test_who_may_neither_look_nor_send_hears_of_the_sending(tmp_path: Path) -> N
         registry.fail("*", "/manifests/t", answer(403, "DENIED"), times=99)
         registry.fail("POST", "/uploads/", answer(403, "DENIED", message="you may not push"), times=99)
         with pytest.raises(RegistryError, match="you may not push"):
-            find_tag(client, "a/b", "t")
+            client.find_to_write("a/b", "t")
 
 
 DOCKER, OCI = "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json"

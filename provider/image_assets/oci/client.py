@@ -12,7 +12,7 @@ from image_assets import reference as names
 from image_assets.errors import RegistryError
 from image_assets.frozen import dataclass
 from image_assets.oci import endpoint, judging, referrers
-from image_assets.oci.auth import Access
+from image_assets.oci.auth import ABOUT_IDENTITY, Access
 from image_assets.oci.blob_lookup import blob_length
 from image_assets.oci.download import download
 from image_assets.oci.exchange import Answer, Request
@@ -28,6 +28,7 @@ from image_assets.once import SingleFlight
 from image_assets.task import Task
 
 _MISSING: Final = 404
+_FORBIDDEN: Final = 403
 _CREATED: Final = 201
 _ACCEPTED: Final = 202
 _FOUND: Final = frozenset({200, _MISSING})
@@ -118,6 +119,29 @@ class RegistryClient:
         found = None if answer.status == _MISSING else judging.described(answer, reference)
         return found or self._looked_up(repository_path, reference, access)
 
+    def find_to_write(self, repository_path: str, reference: str) -> Descriptor | None:
+        """Return what a tag or digest that is to be written names already; None if it is not there.
+
+        Some registries do not tell of what is not there: virtual repositories say 403, others 401 until somebody may
+        push. Then it counts as not there if blobs may be sent; a refusal of those is what the user should hear.
+        """
+        try:
+            return self.head_manifest(repository_path, reference, to_push=True)
+        except ExchangeError as error:
+            if error.status not in ABOUT_IDENTITY:
+                raise
+            self.try_upload(repository_path)
+            return None
+
+    def find_beside(self, repository_path: str, reference: str) -> Descriptor | None:
+        """Return what a tag names in a repository that may be read, as was seen; there, 403 means not there."""
+        try:
+            return self.head_manifest(repository_path, reference)
+        except ExchangeError as error:
+            if error.status != _FORBIDDEN:
+                raise
+            return None
+
     def await_manifest(self, repository_path: str, reference: str, *, to_push: bool = True) -> Descriptor | None:
         """Return what a tag or digest names, or None if it does not exist even some time after it was written.
 
@@ -178,7 +202,7 @@ class RegistryClient:
 
     def _list_referrer(self, repository_path: str, subject: str, entry: Mapping[str, Any]) -> None:
         tag = referrers.tag_of(subject)
-        found = self.head_manifest(repository_path, tag, to_push=True)
+        found = self.find_to_write(repository_path, tag)
         listed = self.get_manifest(repository_path, tag, to_push=True) if found else None
         if (content := referrers.index_with(listed, entry)) is not None:
             self.put_manifest(repository_path, tag, content, OCI_INDEX)
@@ -282,7 +306,7 @@ class RegistryClient:
         if known is not None:
             return known
         tag = referrers.tag_of(digest)
-        if self.head_manifest(repository_path, tag) is None:
+        if self.find_beside(repository_path, tag) is None:
             return []
         return referrers.digests_in(self.get_manifest(repository_path, tag).content)
 

@@ -32,7 +32,6 @@ from image_assets.task import Task
 from image_assets.transfer import (
     add_tags,
     expected_of,
-    find_tag,
     refuse_other_image,
     write_tag,
 )
@@ -73,7 +72,7 @@ class Publisher:
         key = self.build_key(request)
         # Whoever comes second with a tag finds it, and with a build key an image to copy.
         with self.one_at_a_time(key), self.one_at_a_time(str(target)):
-            found = find_tag(client, target.repository.full_path, target.tag)
+            found = client.find_to_write(target.repository.full_path, target.tag)
             done = self.accept(request, client, found) if found else self.make(request, client, key)
             is_same = self.note_copy(request, key, done)
         extra = add_tags(client, target.repository.full_path, done.digest, request.inputs.extra_tags, task)

@@ -31,7 +31,6 @@ from image_assets.transfer import (
     copy,
     copy_referrers,
     expected_of,
-    find_tag,
     move_tag,
     send,
     tree,
@@ -148,7 +147,7 @@ class Replicator:
         target, task, path = request.target, request.task, request.target.repository.full_path
         client = self.registries.client(target.repository, task, request.login)
         with self.publisher.one_at_a_time(str(target)):
-            before = find_tag(client, path, target.tag)
+            before = client.find_to_write(path, target.tag)
             if before is not None and is_whole_copy(before, request):
                 return Published(before.digest, add_tags(client, path, before.digest, request.extra_tags, task))
             may_move = not request.names_content or (before is not None and before.digest == request.ours)

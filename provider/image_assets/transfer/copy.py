@@ -81,7 +81,7 @@ def copy_manifests(  # noqa: PLR0913, PLR0917 - as above
         task.check()
         named = manifest.descriptor
         # What says whom it is about is listed with that one by being stored, so it is, even again.
-        if subject_of(manifest.content) or not client.head_manifest(repository_path, named.digest, to_push=True):
+        if subject_of(manifest.content) or not client.find_to_write(repository_path, named.digest):
             client.put_manifest(repository_path, named.digest, manifest.content, named.media_type)
     memory.save()
 
@@ -107,7 +107,7 @@ def copy_referrers(  # noqa: PLR0913, PLR0917 - as above
                 copy_manifests(source, tuple(tree(source, top)), client, repository_path, task, memory)
         for suffix in _COSIGN:
             tag = subject.replace(":", "-") + suffix
-            if found := source.client.head_manifest(source.path, tag):
+            if found := source.client.find_beside(source.path, tag):
                 top = source.client.get_manifest(source.path, found.digest)
                 copy_manifests(source, tuple(tree(source, top)), client, repository_path, task, memory)
                 client.put_manifest(repository_path, tag, top.content, top.descriptor.media_type)

@@ -121,7 +121,7 @@ class _Delivery:
         tag = reference.rpartition(":")[2]
         with self.alone() as (sender, choice):
             # An engine moves tags; one that somebody wrote while this waited is not moved.
-            if self.client.head_manifest(self.path, tag, to_push=True):
+            if self.client.find_to_write(self.path, tag):
                 return
             if choice.by_engine:
                 try:

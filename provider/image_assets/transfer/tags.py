@@ -14,29 +14,9 @@ from image_assets.transfer.model import Sent
 #: Artifactory 403, others 405. The same statuses have other causes too, so the tag is looked at before it counts.
 _REFUSALS = frozenset({400, 403, 405, 409, 412})
 
-#: How registries refuse to say whether something is there.
-_UNTOLD = frozenset({401, 403})
 _MISSING = 404
 
 Expected = Callable[[Descriptor], bool]
-
-
-def find_tag(client: RegistryClient, repository_path: str, tag: str) -> Descriptor | None:
-    """Return what a tag that is to be written holds already; None if it is not there.
-
-    Some registries do not tell of what is not there: virtual repositories say 403, others 401 until somebody may push.
-    Then it counts as not there if blobs may be sent; a refusal of those is what the user should hear.
-
-    Raises:
-        RegistryError: The registry refused, or failed.
-    """
-    try:
-        return client.head_manifest(repository_path, tag, to_push=True)
-    except RegistryError as error:
-        if error.status not in _UNTOLD:
-            raise
-        client.try_upload(repository_path)
-        return None
 
 
 def write_tag(  # noqa: PLR0913, PLR0917 - where, what, and how to judge what is there already
@@ -67,7 +47,7 @@ def write_tag(  # noqa: PLR0913, PLR0917 - where, what, and how to judge what is
         RegistryError: The registry refused, or the tag holds what it should not hold.
     """
     task.check()
-    there = find_tag(client, repository_path, tag)
+    there = client.find_to_write(repository_path, tag)
     if there is None:
         there = _write(client, repository_path, tag, sent)
     return _judged(there, f"{client.registry}/{repository_path}:{tag}", sent, expected)
@@ -91,7 +71,7 @@ def move_tag(  # noqa: PLR0913, PLR0917 - where, what, and how to judge what is 
     """
     task.check()
     name = f"{client.registry}/{repository_path}:{tag}"
-    there = find_tag(client, repository_path, tag)
+    there = client.find_to_write(repository_path, tag)
     if there is not None and expected(there):
         return there
     try:
@@ -135,7 +115,7 @@ def add_tags(
     written = []
     for tag in dict.fromkeys(tags):
         task.check()
-        there = client.head_manifest(repository_path, tag, to_push=True)
+        there = client.find_to_write(repository_path, tag)
         if there is None or there.digest != digest:
             manifest = manifest or stored_manifest(client, repository_path, digest)
             client.put_manifest(repository_path, tag, manifest.content, manifest.descriptor.media_type)
