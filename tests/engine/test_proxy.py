@@ -3,9 +3,9 @@
 import pytest
 
 from tests.conftest import NewProject
-from tests.support.builders import free_port
 from tests.support.contexts import write_files
 from tests.support.registry import Registry
+from tools.kit.ports import free_port
 
 
 @pytest.mark.usefixtures("docker_engine")

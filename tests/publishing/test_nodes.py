@@ -21,9 +21,10 @@ from image_assets.publishing.build import PushedByDigest, build
 from image_assets.reference import Repository
 from image_assets.task import Task
 from tests.publishing.conftest import BASE, Heard, NewFlavour, built, spec_for
-from tests.support.builders import BuildKit, Flavour, add_fleet, add_remote_builder, free_port, node, wait_until
+from tests.support.builders import BuildKit, Flavour, add_fleet, add_remote_builder, node, wait_until
 from tests.support.contexts import make_context
 from tests.support.registry import Registry
+from tools.kit.ports import free_port
 
 
 class Door:

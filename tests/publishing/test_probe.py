@@ -17,7 +17,8 @@ from image_assets.docker.probe import probe
 from image_assets.errors import BuildError
 from image_assets.task import Task
 from tests.publishing.conftest import NewFlavour
-from tests.support.builders import Flavour, counting_docker, free_port, slow_docker
+from tests.support.builders import Flavour, counting_docker, slow_docker
+from tools.kit.ports import free_port
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.fakes.certificates import Certificates
 from tests.support.paths import TOOLS_BIN
+from tools.kit.ports import free_port
 
 PODS_BUILDX = "docker-buildx-of-pods"
 """A buildx that tells of a pod that dies."""
@@ -88,13 +89,6 @@ def add_buildx(config: Path, name: str = "docker-buildx") -> bool:
         (config / "cli-plugins").mkdir(parents=True, exist_ok=True)
         (config / "cli-plugins" / "docker-buildx").symlink_to(program)
     return program is not None
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def can_run_buildkitd() -> bool:

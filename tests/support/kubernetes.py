@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.fakes.images import MadeImage, docker_save, member_of, tar_of_members
-from tests.support.builders import NODE_IMAGE, PODS_BUILDX, daemon, free_port, wait_until
+from tests.support.builders import NODE_IMAGE, PODS_BUILDX, daemon, wait_until
 from tests.support.contexts import busybox
 from tests.support.engines import (
     NODE_COMMAND,
@@ -30,6 +30,7 @@ from tests.support.engines import (
     unmounted,
 )
 from tests.support.paths import TOOLS_BIN
+from tools.kit.ports import free_port
 
 NODE: Final = "node"
 _BUILT: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet")

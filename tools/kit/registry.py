@@ -2,7 +2,6 @@
 
 import http.client
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.kit.commands import SetupError
+from tools.kit.ports import free_port
 
 _PROGRAMS = ("docker-registry", "registry")
 _PATIENCE = 20
@@ -56,7 +56,7 @@ def running(folder: Path, htpasswd: str | None = None, tls: Path | None = None) 
     Raises:
         RegistryMissingError: The program is missing or does not start.
     """
-    port = _free_port()
+    port = free_port()
     registry = LocalRegistry(f"localhost:{port}", folder / "registry.log", tls is not None)
     with registry.log.open("wb") as log:
         process = subprocess.Popen(
@@ -77,12 +77,6 @@ def _program() -> str:
             "no registry program: install Debian's docker-registry, or `registry` of distribution"
         )
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _write_config(folder: Path, port: int, htpasswd: str | None, tls: Path | None) -> Path:
