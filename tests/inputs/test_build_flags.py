@@ -48,6 +48,7 @@ def test_words_that_are_not_known_yet_may_be_anything() -> None:
         (["--pull", "--add-host"], "buildFlags[1]", "wants a value"),
         (["-m"], "buildFlags[0]", "wants a value"),
         (["--builder", "mine"], "buildFlags[0]", "use the input `builder`"),
+        (["--pull", "-o"], "buildFlags[1]", "the image goes to `repository`"),
         (["--progress=rawjson"], "buildFlags[0]", "`buildOutput`"),
         ([Secret("--no-cach")], "buildFlags[0]", "did you mean --no-cache?"),
     ],

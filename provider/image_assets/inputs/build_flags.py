@@ -114,7 +114,8 @@ def broken_line(words: list[Any]) -> Iterator[Problem]:
             if known := _meant(word):
                 shown = not isinstance(words[index], Secret)
                 yield Problem(f"[{index}]", f"there is no such flag; did you mean {known}?", is_shown=shown)
-    if following is _Next.VALUE:
+    # A flag that is refused has its reason already.
+    if following is _Next.VALUE and not check_build_flag(bare[-1] or ""):
         yield Problem(f"[{len(words) - 1}]", "wants a value, which would be the directory to build: write it behind")
 
 
