@@ -328,6 +328,15 @@ def test_a_preview_of_a_build_warns_of_secrets_that_are_not_there(
     assert text.endswith("if that is still so when `pulumi up` builds the image, it fails") == bool(expected)
 
 
+def test_a_preview_of_a_build_warns_of_a_stage_that_is_not_there(place: Place) -> None:
+    heard: list[str] = []
+    job = Job(URN, Task(warn=heard.append), preview=True)
+    made = image(place)
+    for target in ("one", "thre"):
+        made.create(job, made.check(job, {}, {**GOOD, "target": target}))
+    assert [text.partition(";")[0] for text in heard] == ['target: the Dockerfile has no stage "thre"']
+
+
 def test_no_preview_warns_of_secrets_where_nothing_is_built(place: Place) -> None:
     given = {**GOOD, "buildSecrets": LACKING}
     old = state_of(place, given)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from image_assets.context.scope.instructions import Instruction, parse
-from image_assets.context.scope.words import UnjudgeableError
+from image_assets.context.scope.words import SYNTAX_ARG, UnjudgeableError
 from image_assets.context.shell_words import expanded, split_assignments
 
 _SCRATCH: Final = "scratch"
@@ -76,6 +76,17 @@ def names_platforms(content: bytes) -> bool:
         UnjudgeableError: The Dockerfile cannot be read.
     """
     return any(name == "platform" for one in parse(content) if one.name == "FROM" for name, _ in one.flags)
+
+
+def stage_names(content: bytes, build_args: Mapping[str, str]) -> list[str]:
+    """Return the stages' names in lower case, empty for those that have none.
+
+    Raises:
+        UnjudgeableError: The Dockerfile cannot be read.
+    """
+    if SYNTAX_ARG in build_args:
+        raise UnjudgeableError(f"the build argument {SYNTAX_ARG} asks for another syntax")
+    return [one.stage[1] for one in parse(content) if one.name == "FROM"]
 
 
 def target_of(stages: Sequence[Stage], target: str | None) -> int:

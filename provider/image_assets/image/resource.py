@@ -31,11 +31,13 @@ from image_assets.inputs.image import (
     parse_stored,
 )
 from image_assets.inputs.in_memory import by_name, secret_texts, without_secrets
+from image_assets.inputs.settings import Settings
 from image_assets.logins.given import Login
 from image_assets.plan.fingerprints import Begun, SourceFacts
 from image_assets.plan.locations import location_problems
 from image_assets.plan.plan import locate
 from image_assets.plan.rows import rows_of
+from image_assets.plan.stages import missing_stage
 from image_assets.plan.target import Target, known_target
 from image_assets.publishing.build_spec import missing_secrets
 from image_assets.publishing.request import PublishRequest
@@ -211,7 +213,7 @@ class PublishedImage(TaggedImage):
         if job.preview:
             self.build_ahead(job, inputs, target, values)
             if target is None or not at_same_address(before, target) or job.urn in self.gone:
-                tell_missing_secrets(job, inputs)
+                tell_missing(job, inputs, self.program.settings)
             return self.with_kept_digest(job, inputs, target, outputs, before)
         if target is None:
             raise InputError.single("repository", "is still unknown when the image must be published")
@@ -280,10 +282,13 @@ class PublishedImage(TaggedImage):
         return asked and not parse_stored(news).unknown_in("registryAuth")
 
 
-def tell_missing_secrets(job: Job, inputs: Inputs) -> None:
-    """Warn in a preview of a build without its secrets; the machine that builds may be another one."""
-    lacking = "; ".join(missing_secrets(inputs.build_secrets, os.environ))
-    if inputs.is_built and lacking:
+def tell_missing(job: Job, inputs: Inputs, settings: Settings) -> None:
+    """Warn in a preview of a build without its secrets or its stage; the machine that builds may be another one."""
+    if not inputs.is_built:
+        return
+    stage = missing_stage(inputs, settings)
+    lacking = "; ".join([*missing_secrets(inputs.build_secrets, os.environ), *([stage] if stage else [])])
+    if lacking:
         job.task.warn(f"{lacking}: if that is still so when `pulumi up` builds the image, it fails")
 
 

@@ -11,5 +11,6 @@ locations        whether what the inputs name is there, and is what it should be
 network          whether the program that builds knows the network that is asked for
 plan             from inputs to what will be read, built and published: absolute paths, and the options that count
 rows             how the outline is stored among the inputs, so that a preview shows it only where something changed
+stages           whether the Dockerfile has the stage that is to be built
 target           where an image goes: the repository, and the tag that names the content
 """

@@ -13,6 +13,8 @@ _BLANK: Final = "[\t\v\f\r ]"
 _BLANKS = re.compile(f"{_BLANK}+")
 _FLAG = re.compile(f"""--(?:[^\t\v\f\r "']|"[^"]*"|'[^']*')*(?={_BLANK}|$)""")
 _FLAG_QUOTES = re.compile(r""""([^"]*)"|'([^']*)'""")
+SYNTAX_ARG: Final = "BUILDKIT_SYNTAX"
+"""A build argument that asks for another language, as `# syntax` does."""
 MARKS: Final = frozenset("\"'\\`")
 """Quotes, and both characters that can be the escape."""
 _QUOTED = re.compile(r"""(["'])([^"'\\`$]*)\1""")
