@@ -233,6 +233,14 @@ def fuzzed(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]
     ),
     is_new=False,
 )
+@example(
+    program=(
+        {"directory": "app", "repository": "app"},
+        {"directory": "app", "repository": "app", "invalidation": UNKNOWN, "assetHash": "mine"},
+        {"directory": "app", "repository": "app", "invalidation": {"buildArgs": False}, "assetHash": "mine"},
+    ),
+    is_new=False,
+)
 @given(program=programs(), is_new=st.booleans())
 def test_what_a_preview_tells_as_known_is_what_up_does(
     place: Place,

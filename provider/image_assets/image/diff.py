@@ -67,8 +67,8 @@ def ignored(news: Values) -> frozenset[str]:
 
 
 def invalidation_changes(olds: Values, news: Values) -> Iterator[Change]:
-    """Yield the difference of `invalidation` if other inputs count now: there may be no other reason."""
-    if ignored(olds) != ignored(news):
+    """Yield the difference of `invalidation` if other inputs count now, or may: there may be no other reason."""
+    if ignored(olds) != ignored(news) or has_unknown(news.get("invalidation")):
         yield from nested_changes("invalidation", olds.get("invalidation"), news.get("invalidation"))
 
 
