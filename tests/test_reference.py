@@ -95,6 +95,14 @@ def test_what_is_to_be_written_instead_is_a_repository(text: str) -> None:
             Repository.parse(found[1])
 
 
+@pytest.mark.parametrize("text", ["user:pw-1@host.example:5000/a/b", "https://user:pw-1@host.example:5000/a/b"])
+@pytest.mark.parametrize("kind", [Repository, Reference])
+def test_a_login_in_a_name_is_refused_and_not_shown(kind: type[Repository | Reference], text: str) -> None:
+    with pytest.raises(ValueError, match=r'no login.* write "host\.example:5000/a/b"') as caught:
+        kind.parse(text)
+    assert "pw-1" not in str(caught.value)
+
+
 def test_a_port_alone_is_no_tag() -> None:
     with pytest.raises(ValueError, match='names only a registry: write "localhost:5000/NAME"'):
         Repository.parse("localhost:5000")

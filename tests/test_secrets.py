@@ -103,6 +103,10 @@ def test_without_secrets_nothing_changes() -> None:
 
 
 def test_a_login_in_a_url_is_hidden_even_without_a_mark() -> None:
+    names = "h:5000/a:1@sha256:abc me@host/x 10:20 a@b"
+    assert Secrets().mask(f'value {{u:p4ss@h.example:1/a}}. "u:p4ss@h/a" {names}') == (
+        f'value {{{MASK}@h.example:1/a}}. "{MASK}@h/a" {names}'
+    )
     shown = "https://u:p4ss@git.example/r.git#main https://tok3n@git.example ssh://git@git.example http://h/a@b"
     assert Secrets().mask(shown) == (
         f"https://{MASK}@git.example/r.git#main https://{MASK}@git.example ssh://git@git.example http://h/a@b"

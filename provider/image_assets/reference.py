@@ -91,6 +91,7 @@ class Repository:
         Raises:
             ValueError: The text is not a repository; the message says what to write instead.
         """
+        _refuse_login(text)
         _refuse_wrapping(text)
         _refuse_version(text)
         registry, path = _split(text)
@@ -130,6 +131,7 @@ class Reference:
         Raises:
             ValueError: The text is not the name of an image; the message says what to write instead.
         """
+        _refuse_login(text)
         name, at, digest = text.partition("@")
         if at:
             check_digest(digest)
@@ -149,6 +151,16 @@ class Reference:
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""
         return f"{self.repository}{tag}{digest}"
+
+
+def _refuse_login(text: str) -> None:
+    """Refuse a login before the host, and do not show it."""
+    login, at, place = text.rpartition("@")
+    if at and ":" in login and "/" in place:
+        meant = _suggested(place)
+        raise ValueError(
+            f'a name holds no login, and this one is not shown: write "{meant}", and log in to the registry'
+        )
 
 
 def _refuse_wrapping(text: str) -> None:

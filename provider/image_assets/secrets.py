@@ -28,7 +28,11 @@ PUBLIC_NAMES: Final = frozenset(
 )
 """User names that registries document for everybody, beside which a token is the secret."""
 
-_USERINFO: Final = re.compile(r"(?<=http://)[^/\s@'\"]+(?=@)|(?<=https://)[^/\s@'\"]+(?=@)")
+_USERINFO: Final = re.compile(
+    r"(?<=http://)[^/\s@'\"]+(?=@)|(?<=https://)[^/\s@'\"]+(?=@)"
+    # A name with a login before its host: what an image's digest follows is followed by no path.
+    r"|(?<![\w.:/@-])[\w.~%+-]+:[^/\s@'\"]+(?=@[\w.-]+(?::\d+)?/)"
+)
 """Who asks, in a URL: over HTTP this is a login or a token, marked as a secret or not."""
 
 

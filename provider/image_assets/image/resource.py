@@ -39,7 +39,6 @@ from image_assets.plan.plan import locate
 from image_assets.plan.rows import rows_of
 from image_assets.plan.stages import missing_stage
 from image_assets.plan.target import Target, known_target
-from image_assets.publishing.build_spec import missing_secrets
 from image_assets.publishing.request import PublishRequest
 from image_assets.task import Task
 from image_assets.values import UNKNOWN, plain
@@ -286,10 +285,12 @@ def tell_missing(job: Job, inputs: Inputs, settings: Settings) -> None:
     """Warn in a preview of a build without its secrets or its stage; the machine that builds may be another one."""
     if not inputs.is_built:
         return
+    from image_assets.publishing.build_spec import missing_secrets  # noqa: PLC0415 - a preview without changes needs none
+
     stage = missing_stage(inputs, settings)
     lacking = "; ".join([*missing_secrets(inputs.build_secrets, os.environ), *([stage] if stage else [])])
     if lacking:
-        job.task.warn(f"{lacking}: if that is still so when `pulumi up` builds the image, it fails")
+        job.task.warn(f"unless that changes, `pulumi up` fails to build the image: {lacking}")
 
 
 def explain(found: tuple[Change, ...], olds: Values, news: Values) -> str:
