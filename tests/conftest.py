@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -49,6 +50,12 @@ class NewContext(Protocol):
         self, files: dict[str, str] | None = None, *, dockerfile: str | None = None, folder: Path | None = None
     ) -> Path:
         """Fill a folder with a Dockerfile, busybox and the given files."""
+
+
+def pytest_configure() -> None:
+    """Heed Ctrl-C though started in the background: what ignores it hands that on to all programs that it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -20,43 +21,45 @@ def test_cancelling_a_build_ends_it_at_once_and_leaves_nothing(
     flavour: Flavour, context: Path, temporary: Path, destination: Repository
 ) -> None:
     before = flavour.held() if flavour.name != "remote" else set()
-    (context / "Dockerfile").write_text(f"{BASE}RUN busybox sleep 4000\n")
+    # Other processes of these tests cancel such a step at the same time.
+    sleeper = f"busybox sleep 4{uuid.uuid4().int % 10**6:06}"
+    (context / "Dockerfile").write_text(f"{BASE}RUN {sleeper}\n")
     cancelled = threading.Event()
     ended: list[float] = []
-    task = Task(status=lambda line: _cancel_later(line, cancelled, ended), cancelled=cancelled)
+    task = Task(status=lambda line: _cancel_later(sleeper, line, cancelled, ended), cancelled=cancelled)
     with pytest.raises(CancelledByUserError):
         built(flavour, spec_for(flavour, context, cache_disabled=True), destination, task)
     assert time.monotonic() - ended[0] < BUILDERS_ANSWER
     assert list(temporary.iterdir()) == []
-    assert processes_about(context) == []
+    assert processes_about(str(context)) == []
     assert flavour.name == "remote" or flavour.held() == before
-    assert sleeper_is_gone()
+    assert is_gone(sleeper)
 
 
-def _cancel_later(line: str, cancelled: threading.Event, ended: list[float]) -> None:
-    if "sleep 4000" in line and not ended:
+def _cancel_later(sleeper: str, line: str, cancelled: threading.Event, ended: list[float]) -> None:
+    if sleeper in line and not ended:
         ended.append(time.monotonic() + 1)
         threading.Timer(1, cancelled.set).start()
 
 
-def processes_about(path: Path) -> list[str]:
-    """Return the commands of running processes that name the path."""
+def processes_about(text: str) -> list[str]:
+    """Return the commands of running processes that have a text among their words."""
     found = []
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if str(path) in words:
+        if text in words:
             found.append(words)
     return found
 
 
-def sleeper_is_gone() -> bool:
+def is_gone(step: str) -> bool:
     """Wait until the builder, too, has ended the step."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        if not processes_about(Path("busybox sleep 4000")):
+        if not processes_about(step):
             return True
         time.sleep(0.1)
     return False
