@@ -1,6 +1,7 @@
 """An image that the engine of this machine has already: asked for, never built or pulled."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from image_assets import platforms
@@ -53,11 +54,22 @@ def inspect(executable: str, name: str, task: Task) -> EngineImage:
 
 
 def _read(told: Any) -> EngineImage:
-    from image_assets.oci.media_types import INDEXES  # noqa: PLC0415 - few programs have such an image
-
     facts = told[0]
     identity = str(facts["Id"]).removeprefix("sha256:")
-    if (facts.get("Descriptor") or {}).get("mediaType") in INDEXES:
+    if _may_be_index(facts, f"sha256:{identity}"):
         return EngineImage(f"sha256:{identity}", None)
     names = (str(facts.get(key) or "") for key in ("Os", "Architecture", "Variant"))
     return EngineImage(f"sha256:{identity}", platforms.joined(*names))
+
+
+def _may_be_index(facts: Mapping[str, Any], identity: str) -> bool:
+    """Say whether an image may have several platforms.
+
+    Before version 1.48 of its API the engine does not say what an image is. In containerd's store its ID is the digest
+    by which registries know it, in the older store that of its config, which no registry knows it by.
+    """
+    from image_assets.oci.media_types import INDEXES  # noqa: PLC0415 - few programs have such an image
+
+    if kind := (facts.get("Descriptor") or {}).get("mediaType"):
+        return kind in INDEXES
+    return any(str(one).endswith(f"@{identity}") for one in facts.get("RepoDigests") or ())
