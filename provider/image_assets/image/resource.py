@@ -211,9 +211,10 @@ class PublishedImage(TaggedImage):
         target = known_target(inputs, plain(values["fingerprint"]))
         if job.preview:
             self.build_ahead(job, inputs, target, values)
-            if target is None or not at_same_address(before, target) or job.urn in self.gone:
-                tell_missing(job, inputs, self.program.settings)
-            return self.with_kept_digest(job, inputs, target, outputs, before)
+            if target and at_same_address(before, target) and job.urn not in self.gone:
+                return self.with_kept_digest(job, inputs, target, outputs, before)
+            tell_missing(job, inputs, self.program.settings)
+            return outputs
         if target is None:
             raise InputError.single("repository", "is still unknown when the image must be published")
         request = self.request(job, inputs, target, values)
@@ -228,14 +229,12 @@ class PublishedImage(TaggedImage):
         return published(outputs, published_now.digest, written, published_now.build_key or key)
 
     def with_kept_digest(
-        self, job: Job, inputs: Inputs, target: Target | None, outputs: dict[str, Any], before: Values
+        self, job: Job, inputs: Inputs, target: Target, outputs: dict[str, Any], before: Values
     ) -> dict[str, Any]:
-        """Return the forecast with the digest, if the tag stays and holds an image, which `publish` then finds.
+        """Return the forecast of a tag that stays, with the digest if it holds an image, which `publish` then finds.
 
         What somebody else has put there counts for a build. An archive must hold it, and that is not looked at here.
         """
-        if target is None or not at_same_address(before, target) or job.urn in self.gone:
-            return outputs
         held = None if inputs.unknown_in("registryAuth", "aws") else self.held(job, target, self.login(job, inputs))
         if held is None:
             return outputs
