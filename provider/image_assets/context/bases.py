@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from image_assets.context.scope.instructions import Instruction, parse
-from image_assets.context.scope.words import SYNTAX_ARG, UnjudgeableError
+from image_assets.context.scope.words import UnjudgeableError, refuse_other_syntax
 from image_assets.context.shell_words import expanded, split_assignments
 
 _SCRATCH: Final = "scratch"
@@ -84,8 +84,7 @@ def stage_names(content: bytes, build_args: Mapping[str, str]) -> list[str]:
     Raises:
         UnjudgeableError: The Dockerfile cannot be read.
     """
-    if SYNTAX_ARG in build_args:
-        raise UnjudgeableError(f"the build argument {SYNTAX_ARG} asks for another syntax")
+    refuse_other_syntax(build_args)
     return [one.stage[1] for one in parse(content) if one.name == "FROM"]
 
 

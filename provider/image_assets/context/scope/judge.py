@@ -12,7 +12,7 @@ from image_assets.context.habits import PODMAN
 from image_assets.context.scope.instructions import Instruction, parse
 from image_assets.context.scope.level import Scope
 from image_assets.context.scope.stages import Invocation, Source, TakenPaths, taken_paths
-from image_assets.context.scope.words import SYNTAX_ARG, UnjudgeableError
+from image_assets.context.scope.words import UnjudgeableError, refuse_other_syntax
 from image_assets.context.spec import ContextSpec
 from image_assets.platforms import all_platforms
 
@@ -63,8 +63,7 @@ def _place(source: Source) -> tuple[int, str]:
 
 def _check_options(spec: ContextSpec) -> None:
     """Refuse options that are not looked into, and can change what is copied."""
-    if SYNTAX_ARG in spec.build_args:
-        raise UnjudgeableError(f"the build argument {SYNTAX_ARG} asks for another syntax")
+    refuse_other_syntax(spec.build_args)
     flag = next(filter(_DECISIVE_FLAG.match, spec.build_flags), None)
     if flag is not None:
         raise UnjudgeableError(f"{flag.partition('=')[0]} among the `buildFlags` can change what is copied")

@@ -5,6 +5,7 @@ Source: moby/buildkit, frontend/dockerfile/parser (`split_command.go`, `line_par
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from image_assets.frozen import dataclass
@@ -13,7 +14,7 @@ _BLANK: Final = "[\t\v\f\r ]"
 _BLANKS = re.compile(f"{_BLANK}+")
 _FLAG = re.compile(f"""--(?:[^\t\v\f\r "']|"[^"]*"|'[^']*')*(?={_BLANK}|$)""")
 _FLAG_QUOTES = re.compile(r""""([^"]*)"|'([^']*)'""")
-SYNTAX_ARG: Final = "BUILDKIT_SYNTAX"
+_SYNTAX_ARG: Final = "BUILDKIT_SYNTAX"
 """A build argument that asks for another language, as `# syntax` does."""
 MARKS: Final = frozenset("\"'\\`")
 """Quotes, and both characters that can be the escape."""
@@ -26,6 +27,19 @@ _ODD_VARIABLE = re.compile(r"\$\{(?!\w+\})")
 
 class UnjudgeableError(ValueError):
     """What the Dockerfile takes from the context cannot be told; the text says why."""
+
+
+def refuse_other_syntax(build_args: Iterable[str]) -> None:
+    """Refuse a Dockerfile in another language.
+
+    Args:
+        build_args: The names of the build arguments.
+
+    Raises:
+        UnjudgeableError: One of them asks for it.
+    """
+    if _SYNTAX_ARG in build_args:
+        raise UnjudgeableError(f"the build argument {_SYNTAX_ARG} asks for another syntax")
 
 
 def split_words(text: str) -> list[str]:
